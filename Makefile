@@ -1,0 +1,30 @@
+# make train: discover paths on the embedded generator. make test: the whole test suite. Both work on a fresh clone.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+TORCH ?= torch>=2.4,<2.14
+
+.PHONY: train test lint bench clean
+
+# Torch first: with a CPU build at hand pip keeps it, and takes nothing from CUDA.
+$(BIN)/.installed: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet "$(TORCH)"
+	$(BIN)/python -m pip install --quiet --editable ".[dev,cluster]"
+	touch $@
+
+train: $(BIN)/.installed
+	$(BIN)/python -m latent_lab.train $(ARGS)
+
+test: $(BIN)/.installed
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(BIN)/.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+bench: $(BIN)/.installed
+	$(BIN)/python experiments/bench/bench.py $(ARGS)
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache

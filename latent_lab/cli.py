@@ -1,0 +1,35 @@
+"""What the commands share: where the configurations lie, and errors of one line."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from omegaconf import OmegaConf
+
+_PACKAGE = Path(__file__).resolve().parent
+CONF = _PACKAGE / "conf" if (_PACKAGE / "conf").is_dir() else _PACKAGE.parent / "conf"  # in a wheel, in a checkout
+
+# hydra.run.dir: the folder that is continued, else a new one
+OmegaConf.register_new_resolver("first", lambda *values: next(value for value in values if value is not None), replace=True)
+
+
+def one_line_errors(command: Callable) -> Callable:
+    """Prints what is wrong as one line and exits with 1; ``HYDRA_FULL_ERROR=1`` shows the traceback."""
+
+    @functools.wraps(command)
+    def guarded(config):
+        try:
+            return command(config)
+        except Exception as error:
+            if os.environ.get("HYDRA_FULL_ERROR") == "1":
+                raise
+            cause = error.__cause__ if type(error).__name__ == "InstantiationException" and error.__cause__ else error
+            text = " ".join(str(cause).split())
+            known = isinstance(cause, ValueError | OSError | FloatingPointError)
+            sys.exit(f"latent_lab: {text if known else f'{type(cause).__name__}: {text} (HYDRA_FULL_ERROR=1 shows where)'}")
+
+    return guarded

@@ -1,0 +1,90 @@
+"""Images of sequences of edits: made once, read by every metric and picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from latent_lab.data.moves import Moves
+from latent_lab.gans.space import LatentSpace
+
+if TYPE_CHECKING:
+    from latent_lab.paths.base import Paths
+
+
+class View(NamedTuple):
+    """What a sequence of edits led to: latents :math:`(N, D)`, images :math:`(N, C, H, W)`, attributes :math:`(N, A)` or None."""
+
+    latents: Tensor
+    images: Tensor
+    attributes: Tensor | None
+
+
+class Pair(NamedTuple):
+    """Two edits of the same codes.
+
+    Arguments:
+        k, l: Paths, with shape :math:`(N,)`.
+        eps_k, eps_l: Signed amounts, with shape :math:`(N,)`.
+    """
+
+    k: Tensor
+    l: Tensor
+    eps_k: Tensor
+    eps_l: Tensor
+
+
+def pair_with_others(moves: Moves, num_paths: int, rng: torch.Generator) -> Pair:
+    """A second path for each move, uniform over the others (the same one if there is no other), with the same amount."""
+    offset = torch.randint(1, max(num_paths, 2), moves.k.shape, generator=rng).to(moves.k.device)
+    return Pair(moves.k, (moves.k + offset) % num_paths, moves.eps, moves.eps)
+
+
+def after_sequence(paths: Paths, moves: Moves, pair: Pair, sequence: str) -> Tensor:
+    """Latents after a sequence of edits: ``k`` and ``l`` make an edit, ``K`` and ``L`` undo it; ``klKL`` undoes in the same order."""
+    steps = {"k": (pair.k, pair.eps_k), "l": (pair.l, pair.eps_l), "K": (pair.k, -pair.eps_k), "L": (pair.l, -pair.eps_l)}
+    latents = moves.codes.latents
+    for letter in sequence:
+        latents = paths.shift(latents, *steps[letter], moves.codes.given)
+    return latents
+
+
+@torch.no_grad()
+def view_sequences(
+    space: LatentSpace,
+    paths: Paths,
+    moves: Moves,
+    pair: Pair,
+    sequences: Iterable[str],
+    attributes: nn.Module | None = None,
+    latents_only: bool = False,
+) -> dict[str, View]:
+    """Each distinct sequence, decoded once in one batch; the empty one is the original."""
+    names = sorted(set(sequences) | {""}, key=len)
+    latents = [after_sequence(paths, moves, pair, name) for name in names]
+    if latents_only:
+        return {name: View(z, z.new_zeros(len(z), 0), None) for name, z in zip(names, latents)}
+    images = [space.decode(moves.codes.moved(z)).float() for z in latents]
+    scores = [attributes(x) for x in images] if attributes is not None else [None] * len(names)
+    return {name: View(*view) for name, view in zip(names, zip(latents, images, scores))}
+
+
+@torch.no_grad()
+def amounts_for_length(space: LatentSpace, paths: Paths, moves: Moves, length: Tensor, iterations: int = 6) -> Tensor:
+    r"""Signed amounts :math:`(N,)` whose realised lengths, as the generator sees them, are ``length`` :math:`(N,)`.
+
+    Fixed-point iteration :math:`\varepsilon \leftarrow \varepsilon \cdot \text{length} / \|z' - z\|` from the moves' amounts,
+    at most a factor 2 a time. A path that bends back may not reach a length; it gets the last iterate.
+    """
+    start, eps = space.visible(moves.codes.latents), moves.eps
+    for _ in range(iterations):
+        end = space.visible(paths.shift(moves.codes.latents, moves.k, eps, moves.codes.given))
+        realised = torch.linalg.vector_norm((end - start).flatten(1), dim=1)
+        factor = length / realised.clamp_min(torch.finfo(realised.dtype).tiny)
+        if ((factor - 1).abs() < 1e-3).all():
+            break
+        eps = eps * factor.clamp(0.5, 2)
+    return eps

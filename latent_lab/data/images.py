@@ -1,0 +1,110 @@
+"""Real images, for pretraining, supervised methods and judges. Discovery itself never touches them."""
+
+from __future__ import annotations
+
+import gzip
+import struct
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pooch
+import torch
+import torch.nn.functional as F
+from pytorch_lightning import LightningDataModule
+from torch import Tensor
+from torch.utils.data import DataLoader, TensorDataset
+
+
+def read_idx(file: str | Path, limit: int = 1 << 31) -> Tensor:
+    """The uint8 tensor of an ``idx.gz`` file. A file that is damaged, or larger than ``limit`` bytes, is refused."""
+    try:
+        with gzip.open(file) as stream:
+            zero, kind, axes = struct.unpack(">HBB", stream.read(4))
+            shape = struct.unpack(f">{axes}i", stream.read(4 * axes))
+            size = int(np.prod(shape, dtype=np.int64))
+            if zero or kind != 8 or not 0 < size < limit:
+                raise ValueError(f"header says type {kind}, shape {shape}")
+            content = stream.read(size + 1)
+    except (OSError, EOFError, struct.error, ValueError) as error:
+        raise ValueError(f"{file} is not a complete idx.gz file of bytes ({error}); delete it to fetch it again") from None
+    if len(content) != size:
+        raise ValueError(
+            f"{file} should hold {size} values, holds {'more' if len(content) > size else len(content)}; delete it to fetch it again"
+        )
+    return torch.frombuffer(bytearray(content), dtype=torch.uint8).reshape(shape)
+
+
+class IdxImages(LightningDataModule):
+    """Grey images and labels in the idx.gz format of MNIST, padded to ``resolution``, in [-1, 1].
+
+    The last ``held_out`` images are kept out of every training; they are the validation set.
+
+    Arguments:
+        folder: Where the files are expected; files there win over a download.
+        url: Address that the file names are appended to.
+        files: ``images`` and ``labels``, each with its ``name`` and ``hash`` (as pooch takes it).
+        resolution: Side of the padded images.
+        batch_size: Images a batch.
+        held_out: Number of images at the end that no training sees.
+        seed: Seed of the order of the batches.
+    """
+
+    def __init__(
+        self,
+        folder: str,
+        url: str,
+        files: Mapping[str, Mapping[str, str]],
+        resolution: int = 32,
+        batch_size: int = 64,
+        held_out: int = 1000,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.folder, self.url, self.files = Path(folder), url, files
+        self.resolution, self.batch_size, self.held_out, self.seed = resolution, batch_size, held_out, seed
+
+    def prepare_data(self) -> None:
+        for file in self.files.values():
+            if (self.folder / file["name"]).exists():
+                continue
+            try:
+                pooch.retrieve(self.url + file["name"], file["hash"], file["name"], self.folder, progressbar=True)
+            except Exception as error:  # requests, urllib3 and pooch raise a dozen unrelated classes
+                reason = str(error).splitlines()[0][:200]
+                raise FileNotFoundError(
+                    f"dataset: {self.folder / file['name']} is missing and {self.url}{file['name']} cannot be fetched ({reason}); put the file there"
+                ) from None
+
+    def setup(self, stage: str | None = None) -> None:
+        images, labels = (read_idx(self.folder / self.files[part]["name"]) for part in ("images", "labels"))
+        if images.ndim != 3 or len(images) != len(labels) or len(images) <= self.held_out:
+            raise ValueError(
+                f"dataset in {self.folder} must hold more than held_out={self.held_out} images and a label each, got {tuple(images.shape)} and {tuple(labels.shape)}"
+            )
+        if images.shape[1] != images.shape[2] or images.shape[1] > self.resolution:
+            raise ValueError(
+                f"dataset in {self.folder} must hold square images of at most {self.resolution} pixels, got {tuple(images.shape[1:])}"
+            )
+        self.images, self.labels = images, labels.long()
+
+    def prepare_images(self, images: Tensor) -> Tensor:
+        """uint8 :math:`(N, H, H)` to float :math:`(N, 1, R, R)` in [-1, 1]."""
+        before = (self.resolution - images.shape[-1]) // 2
+        after = self.resolution - images.shape[-1] - before
+        return F.pad(images[:, None].float() / 127.5 - 1, (before, after, before, after), value=-1.0)
+
+    def train_split(self) -> tuple[Tensor, Tensor]:
+        """Images and labels that training may see."""
+        return self.prepare_images(self.images[: -self.held_out]), self.labels[: -self.held_out]
+
+    def held_out_split(self) -> tuple[Tensor, Tensor]:
+        """Images and labels that no training sees."""
+        return self.prepare_images(self.images[-self.held_out :]), self.labels[-self.held_out :]
+
+    def train_dataloader(self) -> DataLoader:
+        rng = torch.Generator().manual_seed(self.seed)
+        return DataLoader(TensorDataset(*self.train_split()), self.batch_size, shuffle=True, drop_last=True, generator=rng)
+
+    def val_dataloader(self) -> DataLoader:
+        return DataLoader(TensorDataset(*self.held_out_split()), self.batch_size)

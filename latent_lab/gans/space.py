@@ -1,0 +1,93 @@
+"""The door to a generator: latents go in, images come out, nothing else is visible downstream."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from latent_lab.gans.base import Generator
+
+
+class Codes(NamedTuple):
+    """Everything that fixes an image.
+
+    Arguments:
+        latents: What an edit changes, with shape :math:`(N, D)`; in w+ :math:`(N, L, D)`.
+        given: What an edit leaves alone (label, noise maps, conditions), each with N first.
+    """
+
+    latents: Tensor
+    given: dict[str, Tensor]
+
+    def moved(self, latents: Tensor) -> Codes:
+        """The same codes at other latents: a pair shares condition, noise and truncation."""
+        return self._replace(latents=latents)
+
+    def select(self, index: Tensor | slice) -> Codes:
+        """The codes of some of the images."""
+        return Codes(self.latents[index], {name: value[index] for name, value in self.given.items()})
+
+
+class LatentSpace(nn.Module):
+    """One latent space of a frozen generator.
+
+    Arguments:
+        generator: The generator, in eval mode and without parameter gradients.
+        name: One of ``generator.spaces``.
+        truncation: Truncation applied when sampling; 1 is none.
+    """
+
+    def __init__(self, generator: Generator, name: str, truncation: float = 1.0) -> None:
+        super().__init__()
+        self.generator = generator
+        self.name = name
+        self.truncation = truncation
+        self.shape: tuple[int, ...] = generator.latent_shape(name)
+        self.layers: list[str] = generator.latent_layers(name)
+        self.spherical: bool = name in generator.spherical
+
+    def sample(self, num: int, rng: torch.Generator) -> Codes:
+        """Codes of ``num`` images of the prior. Drawn on the CPU, so that every device sees the same ones."""
+        return self.generator.sample(self.name, num, rng, self.truncation)
+
+    def decode(self, codes: Codes) -> Tensor:
+        """Images with shape :math:`(N, C, H, W)` in [-1, 1]."""
+        return self.generator.decode(self.name, codes)
+
+    def activations(self, codes: Codes, names: Sequence[str]) -> dict[str, Tensor]:
+        """Outputs of the named submodules of the generator on the way to the images."""
+        modules = dict(self.generator.named_modules())
+        unknown = [name for name in names if name not in modules]
+        if unknown:
+            raise ValueError(f"names must be submodules of the generator, e.g. {list(modules)[1:4]}, got {unknown}")
+        outputs: dict[str, Tensor] = {}
+
+        def keep(name: str):
+            return modules[name].register_forward_hook(lambda module, inputs, output: outputs.update({name: output}))
+
+        hooks = [keep(name) for name in names]
+        try:
+            self.decode(codes)
+        finally:
+            for hook in hooks:
+                hook.remove()
+        return outputs
+
+    def visible(self, latents: Tensor) -> Tensor:
+        r"""Latents as the generator sees them: on a spherical space (PixelNorm) :math:`\sqrt{D}\, z / \|z\|`, else unchanged.
+
+        The generator does not see the radial part of an edit there, so lengths are measured after this.
+        """
+        if not self.spherical:
+            return latents
+        return latents * (latents.square().mean(-1, keepdim=True) + 1e-8).rsqrt()
+
+    def radius(self, latents: Tensor) -> Tensor:
+        r"""How far out in the prior, with shape :math:`(N,)`: :math:`\|z\|`, on a spherical space the constant 1."""
+        if self.spherical:
+            return torch.ones_like(latents.flatten(1)[:, 0])
+        return torch.linalg.vector_norm(latents.flatten(1), dim=1)

@@ -1,0 +1,82 @@
+"""LinearGANSpace, WarpedGANSpace and Deep Curvilinear Editing: one training, three kinds of paths."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import nn
+
+from latent_lab.gans.space import LatentSpace
+from latent_lab.methods.base import Context, Method
+from latent_lab.paths.base import Paths
+from latent_lab.reconstructors.module import Objective, ReconstructorTraining
+
+
+class ReconstructorGuided(Method):
+    r"""Paths that a reconstructor can tell apart.
+
+    References:
+        | Unsupervised Discovery of Interpretable Directions in the GAN Latent Space (Voynov & Babenko, 2020)
+        | https://arxiv.org/abs/2002.03754
+
+    Arguments:
+        paths: Makes the paths from ``dim``, ``num_paths`` and ``rng``.
+        reconstructor: Makes the reconstructor from ``image_channels`` and ``num_paths``.
+        num_paths: Number K of paths.
+        objective: Weights of the loss, see :class:`Objective`.
+        amounts: Smallest and largest magnitude of a training amount.
+        batch_size: Edits a step and rank, at least 2.
+        lr_paths, lr_reconstructor, lr_decay, validation_batches: See :class:`ReconstructorTraining`.
+    """
+
+    def __init__(
+        self,
+        paths: Callable[..., Paths],
+        reconstructor: Callable[..., nn.Module],
+        num_paths: int,
+        objective: Objective,
+        amounts: Sequence[float],
+        batch_size: int,
+        lr_paths: float,
+        lr_reconstructor: float,
+        lr_decay: float = 0.0,
+        validation_batches: int = 4,
+    ) -> None:
+        if len(amounts) != 2 or not 0 < amounts[0] <= amounts[1]:
+            raise ValueError(f"method.amounts must be two numbers with 0 < smallest <= largest, got {list(amounts)}")
+        if batch_size < 2:
+            raise ValueError(f"method.batch_size must be at least 2, which batch normalisation needs, got {batch_size}")
+        if not 0 <= lr_decay <= 1:
+            raise ValueError(f"method.lr_decay must be between 0 and 1, got {lr_decay}")
+        self.paths, self.reconstructor, self.num_paths, self.objective = paths, reconstructor, num_paths, objective
+        self.options = dict(
+            amounts=tuple(amounts),
+            batch_size=batch_size,
+            lr_paths=lr_paths,
+            lr_reconstructor=lr_reconstructor,
+            lr_decay=lr_decay,
+            validation_batches=validation_batches,
+        )
+
+    def module(self, space: LatentSpace, context: Context) -> ReconstructorTraining:
+        """Everything that is trained, before the first step."""
+        paths = self.paths(dim=space.shape[-1], num_paths=self.num_paths, rng=context.rng)
+        with torch.random.fork_rng():
+            torch.manual_seed(context.rng.initial_seed())  # torch's layers initialise from the global source
+            reconstructor = self.reconstructor(image_channels=space.generator.channels, num_paths=self.num_paths)
+        return ReconstructorTraining(
+            space,
+            paths,
+            reconstructor,
+            self.objective,
+            seed=context.seed,
+            metrics=context.metrics(self.num_paths),
+            attributes=context.attributes,
+            **self.options,
+        )
+
+    def fit(self, space: LatentSpace, context: Context) -> Paths:
+        module = self.module(space, context)
+        context.trainer.fit(module, ckpt_path=context.checkpoint, weights_only=True)
+        return module.paths.cpu().eval()

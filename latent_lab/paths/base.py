@@ -1,0 +1,48 @@
+"""What was discovered, by whatever means: K families of edits of a latent."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor, nn
+
+from latent_lab.gans.space import Codes, LatentSpace
+
+
+class Paths(nn.Module, ABC):
+    """K paths through a latent space. Path arithmetic runs in the precision of the parameters, never in autocast.
+
+    ``config`` holds the arguments that rebuild the object; it is stored beside its tensors.
+
+    Arguments:
+        dim: Size D of a latent.
+        num_paths: Number K of paths.
+    """
+
+    config: dict
+
+    def __init__(self, dim: int, num_paths: int) -> None:
+        super().__init__()
+        if dim < 1 or num_paths < 1:
+            raise ValueError(f"dim and num_paths must be at least 1, got {dim} and {num_paths}")
+        self.dim, self.num_paths = dim, num_paths
+
+    def shift(self, latents: Tensor, k: Tensor, eps: Tensor, given: dict[str, Tensor] | None = None) -> Tensor:
+        """Latents :math:`(N, D)` after edits of the signed amounts ``eps`` :math:`(N,)` along the paths ``k`` :math:`(N,)`.
+
+        An amount of 0 returns the latents.
+        """
+        with torch.autocast(latents.device.type, enabled=False):
+            return self._shift(latents, k, eps)
+
+    def move(self, latents: Tensor, k: Tensor, eps: Tensor, given: dict[str, Tensor] | None = None) -> tuple[Tensor, dict[str, Tensor]]:
+        """:meth:`shift`, and the penalties that the same pass gives (means over the batch), by name."""
+        return self.shift(latents, k, eps, given), {}
+
+    def anchor(self, space: LatentSpace, codes: Codes) -> Paths:
+        """These paths bound to codes; global paths are the same everywhere."""
+        return self
+
+    @abstractmethod
+    def _shift(self, latents: Tensor, k: Tensor, eps: Tensor) -> Tensor: ...

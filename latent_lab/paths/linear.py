@@ -1,0 +1,57 @@
+"""Straight paths: LinearGANSpace."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from latent_lab.paths.base import Paths
+
+
+class LinearPaths(Paths):
+    r"""Paths along the columns of a matrix.
+
+    .. math:: z' = z + \varepsilon A e_k
+
+    ``orthogonal``: :math:`A = \exp(M - M^\top)`, its first K columns; ``projective``: columns rescaled to unit length;
+    ``free``: any matrix.
+
+    References:
+        | Unsupervised Discovery of Interpretable Directions in the GAN Latent Space (Voynov & Babenko, 2020), Section 3
+        | https://arxiv.org/abs/2002.03754
+
+    Arguments:
+        dim: Size D of a latent.
+        num_paths: Number K of paths; at most D when orthogonal.
+        kind: ``orthogonal``, ``projective`` or ``free``.
+        init: Standard deviation of the initial M, or of the noise on the initial unit matrix of the other kinds.
+        rng: Source of the initial values.
+    """
+
+    kinds = ("orthogonal", "projective", "free")
+
+    def __init__(self, dim: int, num_paths: int, kind: str = "orthogonal", init: float = 1.0, rng: torch.Generator | None = None) -> None:
+        super().__init__(dim, num_paths)
+        if kind not in self.kinds:
+            raise ValueError(f"kind must be one of {self.kinds}, got {kind!r}")
+        if kind == "orthogonal" and num_paths > dim:
+            raise ValueError(
+                f"num_paths must be at most the latent's size {dim} when kind='orthogonal', got {num_paths}; use kind='projective' or 'free'"
+            )
+        self.config = {"dim": dim, "num_paths": num_paths, "kind": kind}
+        self.kind = kind
+        if kind == "orthogonal":
+            self.weight = nn.Parameter(init / dim**0.5 * torch.randn(dim, dim, generator=rng))
+        else:
+            self.weight = nn.Parameter(torch.eye(dim, num_paths) + init / dim**0.5 * torch.randn(dim, num_paths, generator=rng))
+
+    def matrix(self) -> Tensor:
+        """The directions A, with shape :math:`(D, K)`."""
+        if self.kind == "orthogonal":
+            return torch.linalg.matrix_exp(self.weight - self.weight.mT)[:, : self.num_paths]
+        if self.kind == "projective":
+            return self.weight / torch.linalg.vector_norm(self.weight, dim=0)
+        return self.weight
+
+    def _shift(self, latents: Tensor, k: Tensor, eps: Tensor) -> Tensor:
+        return latents + eps[:, None] * self.matrix().mT[k]

@@ -1,0 +1,101 @@
+"""Adversarial training of a generator from scratch."""
+
+from __future__ import annotations
+
+import copy
+
+import latent_lab.cpu_torchvision  # noqa: F401  (before lightning)
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+
+from latent_lab.data.moves import stream
+from latent_lab.gans.base import Generator
+
+
+class HingePretraining(pl.LightningModule):
+    r"""Hinge-loss adversarial training with an exponential moving average of the generator.
+
+    .. math::
+        L_D = \mathbb{E}[\max(0, 1 - D(x))] + \mathbb{E}[\max(0, 1 + D(G(z)))], \qquad L_G = -\mathbb{E}[D(G(z))]
+
+    References:
+        | Spectral Normalization for Generative Adversarial Networks (Miyato et al., 2018), Eq. 17-18
+        | https://arxiv.org/abs/1802.05957
+
+    Arguments:
+        generator: The generator to train.
+        critic: Maps images to scores :math:`(N,)`.
+        lr_generator, lr_critic: Adam's learning rates (betas 0 and 0.9); both fall linearly to 0 over the last half.
+        ema: Decay of the averaged generator; it starts at 0.1 and grows to this value.
+        seed: Seed of the latents; those of a step depend on it, the rank and the step alone.
+    """
+
+    def __init__(self, generator: Generator, critic: nn.Module, lr_generator: float, lr_critic: float, ema: float, seed: int) -> None:
+        super().__init__()
+        self.generator, self.critic = generator.train().requires_grad_(True), critic
+        self.average = copy.deepcopy(generator).requires_grad_(False)
+        self.lr_generator, self.lr_critic, self.ema, self.seed = lr_generator, lr_critic, ema, seed
+        self.automatic_optimization = False
+
+    @property
+    def step(self) -> int:
+        """Steps of the generator; Lightning's ``global_step`` and ``max_steps`` count the critic's as well."""
+        return self.global_step // 2
+
+    def configure_optimizers(self):
+        def adam(module: nn.Module, lr: float):
+            optimiser = torch.optim.Adam(module.parameters(), lr, betas=(0.0, 0.9))
+            steps = self.trainer.max_steps // 2
+            decay = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: min(1.0, 2 * max(0.0, 1 - step / steps)))
+            return {"optimizer": optimiser, "lr_scheduler": {"scheduler": decay, "interval": "step"}}
+
+        return adam(self.generator, self.lr_generator), adam(self.critic, self.lr_critic)
+
+    def fakes(self, num: int, purpose: int) -> Tensor:
+        rng = stream(self.seed, self.global_rank, self.step, purpose)
+        return self.generator(self.generator.sample(self.generator.spaces[0], num, rng, 1.0).latents)
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        images = batch[0]
+        (generator_optimiser, critic_optimiser), step = self.optimizers(), self.step
+
+        with torch.no_grad():
+            fakes = self.fakes(len(images), 0)
+        real, fake = self.critic(torch.cat([images, fakes])).chunk(2)
+        critic_loss = (1 - real).relu().mean() + (1 + fake).relu().mean()
+        self.take(critic_optimiser, critic_loss)
+
+        self.critic.requires_grad_(False)  # the generator's step needs no gradients of the critic's weights
+        generator_loss = -self.critic(self.fakes(len(images), 1)).mean()
+        self.take(generator_optimiser, generator_loss)
+        self.critic.requires_grad_(True)
+
+        for schedule in self.lr_schedulers():
+            schedule.step()
+        decay = min(self.ema, (1 + step) / (10 + step))
+        for mean, value in zip(self.average.parameters(), self.generator.parameters()):
+            mean.lerp_(value.detach(), 1 - decay)
+        self.log_dict({"train/critic": critic_loss.detach(), "train/generator": generator_loss.detach()}, prog_bar=True)
+
+    def take(self, optimiser, loss: Tensor) -> None:
+        """One step of one optimiser. A loss that is not finite stops the run."""
+        if not loss.isfinite():
+            raise FloatingPointError(f"loss is not finite at step {self.step}; try smaller lr_generator and lr_critic")
+        optimiser.zero_grad()
+        self.manual_backward(loss)
+        optimiser.step()
+
+    @torch.no_grad()
+    def finish(self, batches: int = 200, num: int = 128) -> Generator:
+        """The averaged generator, with the statistics of its batch normalisation measured anew on ``batches * num`` latents."""
+        for module in self.average.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.reset_running_stats()
+                module.momentum = None  # cumulative mean
+        self.average.train()
+        for batch in range(batches):
+            latents = self.average.sample(self.average.spaces[0], num, stream(self.seed, 0, batch, 3), 1.0).latents
+            self.average(latents)
+        return self.average.eval()

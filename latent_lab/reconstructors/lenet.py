@@ -1,0 +1,39 @@
+"""The reconstructor of small images."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+def head(outputs: int) -> nn.Sequential:
+    return nn.Sequential(nn.Linear(120, 84), nn.BatchNorm1d(84), nn.ReLU(), nn.Linear(84, outputs))
+
+
+class LeNetReconstructor(nn.Module):
+    r"""From a pair of images, which path was taken and how far.
+
+    82,755 parameters for grey images and 128 paths.
+
+    References:
+        | Unsupervised Discovery of Interpretable Directions in the GAN Latent Space (Voynov & Babenko, 2020), Section 3.3
+        | https://arxiv.org/abs/2002.03754
+
+    Arguments:
+        image_channels: Channels C of an image, at least 32x32 pixels.
+        num_paths: Number K of paths.
+    """
+
+    def __init__(self, image_channels: int, num_paths: int) -> None:
+        super().__init__()
+
+        def stage(inner: int, outer: int) -> list[nn.Module]:
+            return [nn.Conv2d(inner, outer, 5), nn.BatchNorm2d(outer), nn.ReLU()]
+
+        self.features = nn.Sequential(*stage(2 * image_channels, 6), nn.MaxPool2d(2), *stage(6, 16), nn.MaxPool2d(2), *stage(16, 120))
+        self.path, self.amount = head(num_paths), head(1)
+
+    def forward(self, before: Tensor, after: Tensor) -> tuple[Tensor, Tensor]:
+        """Images :math:`(N, C, H, W)` to logits :math:`(N, K)` and amounts :math:`(N,)`."""
+        features = self.features(torch.cat([before, after], 1)).mean((2, 3))
+        return self.path(features), self.amount(features).squeeze(-1)

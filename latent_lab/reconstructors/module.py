@@ -1,0 +1,208 @@
+"""The training that finds paths by letting a reconstructor tell them apart; one module for every kind of paths."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+import latent_lab.cpu_torchvision  # noqa: F401  (before lightning)
+
+import pytorch_lightning as pl
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+from torchmetrics import MeanMetric, Metric
+
+from latent_lab.data.edits import amounts_for_length, pair_with_others, view_sequences
+from latent_lab.data.moves import TRAINING, VALIDATION, Moves, draw_moves, stream
+from latent_lab.gans.space import LatentSpace
+from latent_lab.paths.base import Paths
+
+
+@dataclass(frozen=True)
+class Objective:
+    r"""Weights of the loss; the cross-entropy of the path has weight 1.
+
+    Arguments:
+        amount: Mean absolute error of the amount.
+        log_det: Squared log-determinant of a flow (Deep Curvilinear Editing's alpha).
+        likelihood: Negative log-likelihood of the prior under a flow, per coordinate.
+        length: Unit speed, :math:`\mathbb{E}[(\|z' - z\| / |\varepsilon| - 1)^2]`.
+        orthogonality: Squared cosine between the changes that two paths make to the same image; costs one more decode.
+    """
+
+    amount: float = 0.25
+    log_det: float = 0.0
+    likelihood: float = 0.0
+    length: float = 0.0
+    orthogonality: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name, weight in asdict(self).items():
+            if not weight >= 0:
+                raise ValueError(f"objective.{name} must be at least 0, got {weight}")
+
+
+class ReconstructorTraining(pl.LightningModule):
+    r"""Trains paths and a reconstructor R together on a frozen generator G.
+
+    .. math:: L = \mathrm{CE}(\hat k, k) + \lambda \mathbb{E}|\hat\varepsilon - \varepsilon| + \text{regularisers}, \qquad
+        (\hat k, \hat\varepsilon) = R(G(z), G(\phi_k^\varepsilon(z)))
+
+    Everything random is a function of the seed, the rank and the step, so that a resumed run repeats an uninterrupted one.
+
+    References:
+        | Unsupervised Discovery of Interpretable Directions in the GAN Latent Space (Voynov & Babenko, 2020), Eq. 1
+        | https://arxiv.org/abs/2002.03754
+
+    Arguments:
+        space: Where the paths lie.
+        paths: The paths to train.
+        reconstructor: Maps a pair of images to logits :math:`(N, K)` and amounts :math:`(N,)`.
+        objective: Weights of the loss.
+        amounts: Smallest and largest magnitude of a training amount.
+        batch_size: Edits a step and rank.
+        lr_paths, lr_reconstructor: Adam's learning rates.
+        lr_decay: Share of the run, at its end, in which both fall linearly to 0.
+        seed: Seed of the moves.
+        metrics: Measured at validation, by name; each has ``sequences`` and takes ``(views, pair)``.
+        attributes: Measures the images of the validation; may be None.
+        validation_batches: Batches of ``batch_size`` edits a validation and rank.
+    """
+
+    strict_loading = False  # the frozen generator is not in the checkpoint
+
+    def __init__(
+        self,
+        space: LatentSpace,
+        paths: Paths,
+        reconstructor: nn.Module,
+        objective: Objective,
+        *,
+        amounts: tuple[float, float],
+        batch_size: int,
+        lr_paths: float,
+        lr_reconstructor: float,
+        lr_decay: float,
+        seed: int,
+        metrics: Mapping[str, Metric],
+        attributes: nn.Module | None,
+        validation_batches: int,
+    ) -> None:
+        super().__init__()
+        self.space, self.paths, self.reconstructor, self.objective, self.attributes = space, paths, reconstructor, objective, attributes
+        self.amounts, self.batch_size, self.seed, self.validation_batches = amounts, batch_size, seed, validation_batches
+        self.lr_paths, self.lr_reconstructor, self.lr_decay = lr_paths, lr_reconstructor, lr_decay
+        self.metrics = nn.ModuleDict(metrics)
+        self.means = nn.ModuleDict({name: MeanMetric() for name in ("accuracy", "amount_error", "accuracy_at_length")})
+
+    def configure_optimizers(self):
+        groups = [
+            {"params": [p for p in self.paths.parameters() if p.requires_grad], "lr": self.lr_paths},
+            {"params": list(self.reconstructor.parameters()), "lr": self.lr_reconstructor},
+        ]
+        optimiser = torch.optim.Adam(groups)
+        if not self.lr_decay:
+            return optimiser
+        steps = self.trainer.max_steps
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: min(1.0, (steps - step) / (self.lr_decay * steps)))
+        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    # The data of a step is its number: moves are drawn where they are needed, on the device.
+    def train_dataloader(self) -> DataLoader:
+        return DataLoader(range(self.trainer.max_steps))
+
+    def val_dataloader(self) -> DataLoader:
+        return DataLoader(range(self.validation_batches))
+
+    def moves(self, step: int, purpose: int) -> tuple[Moves, torch.Generator]:
+        rng = stream(self.seed, self.global_rank, step, purpose)
+        return draw_moves(self.space, self.batch_size, self.paths.num_paths, self.amounts, rng), rng
+
+    def training_step(self, batch: Tensor, batch_idx: int) -> Tensor:
+        moves, rng = self.moves(self.global_step, TRAINING)
+        torch.manual_seed(rng.initial_seed())  # a flow's trace estimator draws from the global source
+        with torch.no_grad():
+            before = self.space.decode(moves.codes)
+        latents, terms = self.paths.move(moves.codes.latents, moves.k, moves.eps, moves.codes.given)
+        after = self.space.decode(moves.codes.moved(latents))
+        logits, amount = self.reconstructor(before, after)
+
+        start, end = self.space.visible(moves.codes.latents), self.space.visible(latents)
+        speed = torch.linalg.vector_norm((end - start).flatten(1), dim=1) / moves.eps.abs()
+        terms |= {
+            "cross_entropy": F.cross_entropy(logits.float(), moves.k),
+            "amount": (amount.float() - moves.eps).abs().mean(),
+            "length": (speed - 1).square().mean(),
+        }
+        if self.objective.orthogonality:
+            terms["orthogonality"] = self.orthogonality(moves, before, after, rng)
+        loss = terms["cross_entropy"]
+        for name, weight in asdict(self.objective).items():
+            if weight:
+                if name not in terms:
+                    raise ValueError(f"objective.{name} must be 0 for {type(self.paths).__name__}, which has no such term, got {weight}")
+                loss = loss + weight * terms[name]
+        self.require_finite({"latents": latents, "images": after, "logits": logits, **terms, "loss": loss})
+
+        accuracy = (logits.argmax(1) == moves.k).float().mean()
+        radius = self.space.radius(latents.detach()) / self.space.radius(moves.codes.latents)
+        shown = {"loss": loss, "accuracy": accuracy, "edit_length": speed.mean()}
+        self.log_dict({f"train/{name}": value.detach() for name, value in shown.items()}, prog_bar=True)
+        self.log_dict({f"train/{name}": value.detach() for name, value in ({"radius_ratio": radius.mean()} | terms).items()})
+        return loss
+
+    def orthogonality(self, moves: Moves, before: Tensor, after: Tensor, rng: torch.Generator) -> Tensor:
+        """Mean squared cosine between the image changes of each move and of another path from the same codes."""
+        pair = pair_with_others(moves, self.paths.num_paths, rng)
+        other = self.space.decode(moves.codes.moved(self.paths.shift(moves.codes.latents, pair.l, pair.eps_l, moves.codes.given)))
+        return F.cosine_similarity((after - before).flatten(1).float(), (other - before).flatten(1).float()).square().mean()
+
+    def require_finite(self, tensors: Mapping[str, Tensor]) -> None:
+        """Stops the run at the first tensor, in the order of the computation, that holds nan or infinity."""
+        if tensors["loss"].isfinite():
+            return
+        name = next(name for name, value in tensors.items() if not value.isfinite().all())
+        raise FloatingPointError(
+            f"{name} is not finite at step {self.global_step}; try a smaller method.lr_paths or method.amounts, or trainer.gradient_clip_val=1"
+        )
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        # an infinite gradient of a finite loss would be in the weights, and in the checkpoint, before the loss shows it
+        named = [(name, p.grad) for name, p in self.named_parameters() if p.grad is not None]
+        if not torch.nn.utils.get_total_norm([grad for _, grad in named]).isfinite():
+            name = next((name for name, grad in named if not grad.isfinite().all()), "their norm")
+            raise FloatingPointError(
+                f"gradient of {name} is not finite at step {self.global_step}; try a smaller method.lr_paths or trainer.gradient_clip_val=1"
+            )
+
+    def validation_step(self, batch: Tensor, batch_idx: int) -> None:
+        moves, rng = self.moves(batch_idx, VALIDATION)
+        pair = pair_with_others(moves, self.paths.num_paths, rng)
+        sequences = {name for metric in self.metrics.values() for name in metric.sequences} | {"k"}
+        views = view_sequences(self.space, self.paths, moves, pair, sequences, self.attributes)
+        for metric in self.metrics.values():
+            metric.update(views, pair)
+        logits, amount = self.reconstructor(views[""].images, views["k"].images)
+        self.means["accuracy"].update((logits.argmax(1) == moves.k).float())
+        self.means["amount_error"].update((amount - moves.eps).abs())
+        # accuracy counts only at equal edit length: the same moves again, each as long as its amount says
+        eps = amounts_for_length(self.space, self.paths, moves, moves.eps.abs())
+        after = self.space.decode(moves.codes.moved(self.paths.shift(moves.codes.latents, moves.k, eps, moves.codes.given)))
+        logits, _ = self.reconstructor(views[""].images, after)
+        self.means["accuracy_at_length"].update((logits.argmax(1) == moves.k).float())
+
+    def on_validation_epoch_end(self) -> None:
+        for name, metric in [*self.metrics.items(), *self.means.items()]:
+            value = metric.compute()
+            self.log_dict(
+                {f"val/{key}": number for key, number in (value.items() if isinstance(value, dict) else [(name, value)])},
+                rank_zero_only=True,
+            )
+            metric.reset()
+
+    def on_save_checkpoint(self, checkpoint: dict) -> None:
+        checkpoint["state_dict"] = {
+            name: value for name, value in checkpoint["state_dict"].items() if name.startswith(("paths.", "reconstructor."))
+        }

@@ -1,0 +1,43 @@
+"""The reconstructor of large images."""
+
+from __future__ import annotations
+
+import latent_lab.cpu_torchvision  # noqa: F401  (before torchvision)
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torchvision.models import resnet18
+
+
+class ResNetReconstructor(nn.Module):
+    r"""ResNet18 on a pair of images, from scratch, with one linear head for the path and one for the amount.
+
+    11,247,289 parameters for colour images and 120 paths: the published 11,760,289 less torchvision's unused classifier.
+
+    References:
+        | Unsupervised Discovery of Interpretable Directions in the GAN Latent Space (Voynov & Babenko, 2020), Section 3.3
+        | https://arxiv.org/abs/2002.03754
+
+    Arguments:
+        image_channels: Channels C of an image.
+        num_paths: Number K of paths.
+        image_size: Side that larger pairs are downsampled to first; None reads them at full size.
+    """
+
+    def __init__(self, image_channels: int, num_paths: int, image_size: int | None = None) -> None:
+        super().__init__()
+        self.image_size = image_size
+        self.features = resnet18(weights=None)
+        self.features.conv1 = nn.Conv2d(2 * image_channels, 64, 7, stride=2, padding=3, bias=False)
+        nn.init.kaiming_normal_(self.features.conv1.weight, mode="fan_out", nonlinearity="relu")
+        self.features.fc = nn.Identity()
+        self.path, self.amount = nn.Linear(512, num_paths), nn.Linear(512, 1)
+
+    def forward(self, before: Tensor, after: Tensor) -> tuple[Tensor, Tensor]:
+        """Images :math:`(N, C, H, W)` to logits :math:`(N, K)` and amounts :math:`(N,)`."""
+        pair = torch.cat([before, after], 1)
+        if self.image_size is not None and pair.shape[-1] > self.image_size:
+            pair = F.interpolate(pair, size=(self.image_size, self.image_size), mode="area")
+        features = self.features(pair)
+        return self.path(features), self.amount(features).squeeze(-1)

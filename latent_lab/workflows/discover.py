@@ -1,0 +1,75 @@
+"""``train``: discover paths, score them, show them."""
+
+from __future__ import annotations
+
+import latent_lab.cpu_torchvision  # noqa: F401  (before lightning)
+
+import torch
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+
+from latent_lab.data.moves import stream
+from latent_lab.gans.space import LatentSpace
+from latent_lab.methods.base import Context
+from latent_lab.metrics.commutativity import CommutativityError
+from latent_lab.metrics.edit_length import EditLength
+from latent_lab.metrics.side_effects import SideEffectError
+from latent_lab.runs import weight_hash
+from latent_lab.workflows.begin import build_trainer, open_run, resume_from
+from latent_lab.workflows.build import build_generator
+from latent_lab.workflows.evaluate import evaluate
+from latent_lab.workflows.report import write_report
+
+INITIAL = 3  # purpose of the stream of initial values
+
+
+def build_space(config: DictConfig) -> LatentSpace:
+    """The frozen generator's latent space."""
+    generator = build_generator(config.gan, lambda: instantiate(config.gan.generator), config.seed)
+    space = generator.space(config.gan.space, truncation=config.gan.truncation)
+    if config.compile:
+        generator.compile()
+    return space
+
+
+def build_metrics(space: LatentSpace, attributes: torch.nn.Module | None, seed: int, num_paths: int) -> dict:
+    """What every training measures while it runs."""
+    metrics = {
+        "commutativity_latents": CommutativityError("latents"),
+        "commutativity_images": CommutativityError("images"),
+        "length": EditLength(space, torch.Generator().manual_seed(seed)),
+    }
+    if attributes is not None:
+        metrics["side_effects"] = SideEffectError(num_paths)
+    return metrics
+
+
+def discover(config: DictConfig) -> None:
+    """Fits the method (unless the run has its paths already), evaluates it and writes the report."""
+    run, config = open_run(config, "latent_lab.train")
+    attributes = instantiate(config.dataset.attributes) if config.dataset.get("attributes") else None
+    space = build_space(config)
+    trainer = build_trainer(config, run)
+    if not run.has_paths():
+        checkpoint = resume_from(run)
+        method = instantiate(config.method)
+        context = Context(
+            trainer=trainer,
+            seed=config.seed,
+            rng=stream(config.seed, 0, 0, INITIAL),
+            metrics=lambda num_paths: build_metrics(space, attributes, config.seed, num_paths),
+            attributes=attributes,
+            checkpoint=checkpoint,
+        )
+        paths = method.fit(space, context)
+        if trainer.is_global_zero:
+            run.save_paths(
+                paths, {"generator": weight_hash(space.generator), "gan": config.gan.name, "space": space.name, "seed": config.seed}
+            )
+    if not trainer.is_global_zero:
+        return
+    space.cpu()
+    paths, _ = run.load_paths()
+    evaluation = evaluate(space, paths, attributes, seed=config.seed, **config.evaluation)
+    report = write_report(run, evaluation, trainer.loggers)
+    print(f"latent_lab: report {report}")

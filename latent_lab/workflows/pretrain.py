@@ -1,0 +1,79 @@
+"""``pretrain``: train a generator on a data set, judge it, write its weights and its model card."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import latent_lab.cpu_torchvision  # noqa: F401  (before torchvision)
+
+import torch
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+from torchvision.utils import save_image
+
+from latent_lab.checkpoints import native
+from latent_lab.gans.base import Generator
+from latent_lab.pretraining.hinge import HingePretraining
+from latent_lab.pretraining.judge import judge, train_classifier
+from latent_lab.runs import Run
+from latent_lab.workflows.begin import build_trainer, open_run, resume_from
+
+
+def pretrain(config: DictConfig) -> None:
+    """Trains the generator of ``gan`` on ``dataset`` and writes ``generator.safetensors``, ``samples.png`` and ``card.md`` into the run's folder."""
+    data = instantiate(config.dataset.data)
+    data.prepare_data()
+    data.setup()
+    run, config = open_run(config, "latent_lab.pretrain")
+    steps = config.trainer.max_steps
+    config.trainer.max_steps = 2 * steps  # Lightning counts the steps of both optimisers
+    with torch.random.fork_rng():
+        torch.manual_seed(config.seed)
+        generator, critic = instantiate(config.gan.generator), instantiate(config.gan.critic)
+    images = data.train_split()[0]
+    if tuple(images.shape[1:]) != (generator.channels, generator.resolution, generator.resolution):
+        raise ValueError(
+            f"dataset must hold images of shape {(generator.channels, *[generator.resolution] * 2)} for gan={config.gan.name}, got {tuple(images.shape[1:])}"
+        )
+    module = HingePretraining(generator, critic, config.lr_generator, config.lr_critic, config.ema, config.seed)
+    trainer = build_trainer(config, run)
+    trainer.fit(module, data.train_dataloader(), ckpt_path=resume_from(run), weights_only=True)
+    if not trainer.is_global_zero:
+        return
+    finished = module.cpu().finish()
+    space = finished.space()
+    scores: dict[str, object] = {}
+    if config.judge.epochs:
+        classifier = train_classifier(*data.train_split(), config.judge.epochs, config.seed)
+        scores = judge(space, classifier, data.held_out_split(), config.judge.samples, config.seed)
+        run.write("metrics.json", json.dumps(scores, indent=1))
+        print(json.dumps(scores))
+    run.collect_curves()
+    weights = run.write("generator.safetensors", generator_bytes(finished))
+    samples = space.decode(space.sample(100, torch.Generator().manual_seed(config.seed)))
+    picture = io.BytesIO()
+    save_image(samples / 2 + 0.5, picture, nrow=20, format="png")
+    run.write("samples.png", picture.getvalue())
+    run.write("card.md", model_card(config, run, steps, len(images), scores))
+    print(f"latent_lab: weights {weights}")
+
+
+def generator_bytes(generator: Generator) -> bytes:
+    """The weights, with the family and the arguments that rebuild it."""
+    return native.to_bytes(
+        generator.state_dict(), {"class": f"{type(generator).__module__}.{type(generator).__qualname__}", "config": generator.config}
+    )
+
+
+def model_card(config: DictConfig, run: Run, steps: int, num_images: int, scores: dict[str, object]) -> str:
+    """What a user of the weights must know, as markdown."""
+    lines = [
+        f"# {config.gan.name}",
+        "",
+        f"- data: {config.dataset.name}, {num_images} images; the last {config.dataset.data.held_out} of the files were held out",
+        f"- training: {steps} steps of batch {config.dataset.data.batch_size}, hinge loss, averaged weights ({config.ema}), seed {config.seed}",
+        f"- command: `{(run.folder / 'command.txt').read_text().strip()}`",
+        *[f"- {name.replace('_', ' ')}: {value}" for name, value in scores.items()],
+    ]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,99 @@
+"""What keeps a run from being lost: atomic checkpoints and orderly interruption."""
+
+from __future__ import annotations
+
+import errno
+import os
+import random
+import signal
+import threading
+
+import latent_lab.cpu_torchvision  # noqa: F401  (before lightning)
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+
+from latent_lab.runs import Run
+
+
+class Interrupted(RuntimeError):
+    """The run was asked to stop, saved its state and can be continued."""
+
+
+class RunCheckpoint(pl.Callback):
+    """Saves the training state every few steps and when asked to stop (Ctrl-C, SIGTERM).
+
+    A signal is only noted: the step that runs is finished first, since half an optimiser step cannot be repeated. A second
+    signal stops at once; the last save is then where the run continues.
+
+    Arguments:
+        run: The run whose folder takes the state.
+        every: Steps between two saves.
+    """
+
+    def __init__(self, run: Run, every: int) -> None:
+        if every < 1:
+            raise ValueError(f"checkpoint_every must be at least 1, got {every}")
+        self.run, self.every, self.signal = run, every, 0
+        self.replaced: dict[int, object] = {}
+
+    def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self.replaced[number] = signal.signal(number, self.note)
+
+    def note(self, number: int, frame: object) -> None:
+        if self.signal:
+            raise KeyboardInterrupt
+        self.signal = number
+
+    def on_train_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, outputs, batch, batch_idx: int) -> None:
+        # ranks must agree, or one would wait for the others for ever
+        stop = bool(self.signal) if trainer.world_size == 1 else trainer.strategy.reduce_boolean_decision(bool(self.signal), all=False)
+        if stop or trainer.global_step % self.every == 0 or trainer.global_step == trainer.max_steps:
+            self.save(trainer)
+        if stop:
+            raise Interrupted(
+                f"stopped at step {trainer.global_step} of {trainer.max_steps}, nothing is lost; continue with run={self.run.folder}"
+            )
+
+    def save(self, trainer: pl.Trainer) -> None:
+        fresh = self.run.folder / "checkpoints" / ".fresh.ckpt"
+        try:
+            trainer.save_checkpoint(fresh)
+            if trainer.is_global_zero:
+                with open(fresh, "rb") as stream:
+                    os.fsync(stream.fileno())
+                self.run.keep_checkpoint(fresh)
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            fresh.unlink(missing_ok=True)
+            raise OSError(
+                f"no space left for {self.run.folder / 'checkpoints'} at step {trainer.global_step}; free some and continue with run={self.run.folder}"
+            ) from None
+
+    def teardown(self, trainer: pl.Trainer, module: pl.LightningModule, stage: str) -> None:
+        for number, handler in self.replaced.items():
+            signal.signal(number, handler)
+        self.replaced.clear()
+
+    # Training draws from streams of its own; a method that uses the global sources is continued with these.
+    def state_dict(self) -> dict[str, object]:
+        version, numbers, gauss = random.getstate()
+        kind, keys, position, has_gauss, cached = np.random.get_state()
+        return {
+            "torch": torch.get_rng_state(),
+            "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+            "python": [version, list(numbers), gauss],
+            "numpy": [kind, keys.tolist(), position, has_gauss, cached],
+        }
+
+    def load_state_dict(self, state: dict[str, object]) -> None:
+        torch.set_rng_state(state["torch"].cpu())
+        if torch.cuda.is_available() and len(state["cuda"]) == torch.cuda.device_count():
+            torch.cuda.set_rng_state_all([value.cpu() for value in state["cuda"]])
+        version, numbers, gauss = state["python"]
+        random.setstate((version, tuple(numbers), gauss))
+        np.random.set_state((state["numpy"][0], np.array(state["numpy"][1], np.uint32), *state["numpy"][2:]))
