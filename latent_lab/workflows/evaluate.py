@@ -16,20 +16,9 @@ from latent_lab.metrics.commutativity import CommutativityError, commutativity_e
 from latent_lab.metrics.edit_length import EditLength
 from latent_lab.metrics.side_effects import assign_paths, side_effect_error
 from latent_lab.paths.base import Paths
+from latent_lab.pictures.report import Row
 
 EVALUATION = 2  # purpose of the stream: neither training nor validation latents
-
-
-class Score(NamedTuple):
-    """A mean over latents with its 95 % bootstrap interval."""
-
-    name: str
-    mean: float
-    low: float
-    high: float
-    num: int
-    unit: str
-    better: str
 
 
 class ChosenPath(NamedTuple):
@@ -45,7 +34,7 @@ class ChosenPath(NamedTuple):
 class Evaluation:
     """What :func:`evaluate` found: scores, chosen paths, matrices and images."""
 
-    scores: list[Score]
+    scores: list[Row]
     chosen: list[ChosenPath]
     side_effects: Tensor | None  # (T, A) in percent, a row for each target attribute
     targets: list[str]
@@ -53,7 +42,9 @@ class Evaluation:
     commutativity: Tensor  # (P, P) over the chosen paths, relative, in latents
     strip_amounts: list[float]  # share of each path's amount
     strips: Tensor  # (P, S, C, H, W)
-    sequences: Tensor  # (P // 2, 5, C, H, W)
+    pairs: list[str]  # the two edits of each row of sequences
+    sequences: Tensor  # (Q, 5, C, H, W)
+    length: float  # realised length of an edit, which methods are compared at
 
 
 class StandardisedAttributes(nn.Module):
@@ -177,7 +168,7 @@ def evaluate(
 
     def score(name: str, values: Tensor, unit: str, better: str) -> None:
         per_latent = values.unflatten(0, (len(indices), num_latents)).double().mean(0).cpu()
-        scores.append(Score(name, per_latent.mean().item(), *bootstrap(per_latent, resamples, rng), num_latents, unit, better))
+        scores.append(Row(name, per_latent.mean().item(), *bootstrap(per_latent, resamples, rng), num_latents, unit, better))
 
     levels = {"latents": "of the edit", "images": "grey level, -1 to 1"} | ({"attributes": "standard deviations"} if scaled else {})
     for form in CommutativityError.forms:
@@ -203,10 +194,12 @@ def evaluate(
         off = torch.ones_like(matrix, dtype=torch.bool).scatter_(1, which[:, None], False)
         resampled = torch.stack([side_effect_error(per_latent[:, draw].mean(1), which, rows)[off].mean() for draw in draws])
         low, high = resampled.double().quantile(torch.tensor([0.025, 0.975], dtype=torch.float64)).tolist()
-        scores.append(Score("side_effects/mean", matrix[off].mean().item(), low, high, num_latents, "%", "lower"))
+        scores.append(Row("side_effects/mean", matrix[off].mean().item(), low, high, num_latents, "%", "lower"))
         best = change[rows, which] / change[rows].sum(1)
-        scores.append(Score("side_effects/purity", best.mean().item(), float("nan"), float("nan"), num_latents, "share", "higher"))
+        scores.append(Row("side_effects/purity", best.mean().item(), float("nan"), float("nan"), num_latents, "share", "higher"))
 
+    names_of = {pick.path: pick.attribute for pick in chosen}
+    shown = [position * num_latents + position for position in range(min(len(indices), num_latents, 4))]  # another latent for each row
     shares = torch.linspace(-1, 1, strip_steps).tolist()
     return Evaluation(
         scores=scores,
@@ -217,7 +210,11 @@ def evaluate(
         commutativity=commutativity_matrix(paths, indices, amounts, ranking),
         strip_amounts=shares,
         strips=strip_images(space, paths, chosen, codes, shares, batch_size),
-        sequences=sequence_images(views, len(indices), num_latents),
+        pairs=[
+            f"1: path {moves.k[row]}, {names_of[int(moves.k[row])]}\n2: path {others[row]}, {names_of[int(others[row])]}" for row in shown
+        ],
+        sequences=torch.stack([views[name].images[shown] for name in ("", "k", "kl", "lk", "klKL")], 1).cpu(),
+        length=length,
     )
 
 
@@ -267,9 +264,3 @@ def strip_images(space: LatentSpace, paths: Paths, chosen: list[ChosenPath], cod
         .unflatten(0, (len(chosen), len(shares)))
         .cpu()
     )
-
-
-def sequence_images(views: Mapping[str, View], num_paths: int, num_latents: int) -> Tensor:
-    """The paper's figure from the first latents: original, edit 1, edit 1 then 2, edit 2 then 1, undone in the same order."""
-    rows = [position * num_latents + position for position in range(min(num_paths, num_latents, 4))]
-    return torch.stack([views[name].images[rows] for name in ("", "k", "kl", "lk", "klKL")], 1).cpu()

@@ -15,7 +15,14 @@ from latent_lab.pictures.strips import Strip, sequence_figure, strip_figure
 from latent_lab.runs import Run
 from latent_lab.workflows.evaluate import Evaluation
 
-SEQUENCE = ("original", "edit 1", "1 then 2", "2 then 1", "undone, same order")
+CAPTIONS = {
+    "strips": "The best paths from one latent, over the amount of the edit; the original is framed.",
+    "sequences": "Two edits one after the other, in both orders, and undone in the order in which they were made: with commuting edits columns 3 and 4 agree, and the last is the original.",
+    "side_effects": "Change of every attribute (columns) when a target attribute (rows) is edited along its path, in percent of the target's change.",
+    "commutativity": "Relative distance of the latents after two edits in both orders, for each pair of the best paths.",
+    "curves": "Training curves.",
+}
+SEQUENCE = ("original", "edit 1", "1 then 2", "2 then 1", "undone")
 
 
 def write_report(run: Run, evaluation: Evaluation, loggers: Sequence[pl.loggers.Logger]) -> Path:
@@ -42,18 +49,21 @@ def write_report(run: Run, evaluation: Evaluation, loggers: Sequence[pl.loggers.
     run.write("metrics.json", json.dumps(metrics, indent=1))
     curves = run.collect_curves()
 
-    titles = [f"path {pick.path}: {pick.attribute}" for pick in chosen]
-    # a row each, at the amounts of the first; the others' differ only where their realised lengths do
-    strips = [Strip(f"{title}\n±{pick.amount:.1f}", images) for title, pick, images in zip(titles, chosen, evaluation.strips)]
-    figures = {"strips": strip_figure(strips, [round(share, 2) for share in evaluation.strip_amounts])}
-    rows = [Strip(f"{title}\nfirst", images) for title, images in zip(titles, evaluation.sequences)]
-    figures["sequences"] = sequence_figure(rows, SEQUENCE)
+    titles = [f"path {pick.path}: {pick.attribute}\nat 1: eps = {pick.amount:.2f}" for pick in chosen]
+    strips = [Strip(title, images) for title, images in zip(titles, evaluation.strips)]
+    sequences = [Strip(title, images) for title, images in zip(evaluation.pairs, evaluation.sequences)]
+    figures = {
+        "strips": strip_figure(strips, evaluation.strip_amounts, f"eps, 1 = a realised length of {evaluation.length:g}"),
+        "sequences": sequence_figure(sequences, SEQUENCE),
+    }
+    if evaluation.side_effects is not None:
+        figures["side_effects"] = matrix_figure(
+            evaluation.side_effects.numpy(), evaluation.targets, evaluation.attributes, "%", "target", "changed"
+        )
+    names = [str(pick.path) for pick in chosen]
+    figures["commutativity"] = matrix_figure(evaluation.commutativity.numpy(), names, names, "relative", "first path", "second path")
     if curves:
         figures["curves"] = curve_figure(curves)
-    if evaluation.side_effects is not None:
-        figures["side_effects"] = matrix_figure(evaluation.side_effects.numpy(), evaluation.targets, evaluation.attributes, "%")
-    names = [str(pick.path) for pick in chosen]
-    figures["commutativity"] = matrix_figure(evaluation.commutativity.numpy(), names, names, "relative")
     pictures = {name: png_bytes(figure, 110) for name, figure in figures.items()}
     for name, content in pictures.items():
         run.write(f"pictures/{name}.png", content)
@@ -61,7 +71,7 @@ def write_report(run: Run, evaluation: Evaluation, loggers: Sequence[pl.loggers.
     environment = run.read_json("environment.json")
     facts = {key: str(value) for key, value in environment.items() if key != "versions"} | environment["versions"]
     command = (run.folder / "command.txt").read_text().strip()
-    page = run.write("report.html", report_html(run.folder.parent.name, command, evaluation.scores, pictures, facts))
+    page = run.write("report.html", report_html(run.folder.parent.name, command, evaluation.scores, pictures, CAPTIONS, facts))
     for logger in loggers:
         if isinstance(logger, pl.loggers.WandbLogger):
             log_to_wandb(logger, run, evaluation)

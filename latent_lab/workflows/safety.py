@@ -17,10 +17,6 @@ import torch
 from latent_lab.runs import Run
 
 
-class Interrupted(RuntimeError):
-    """The run was asked to stop, saved its state and can be continued."""
-
-
 class RunCheckpoint(pl.Callback):
     """Saves the training state every few steps and when asked to stop (Ctrl-C, SIGTERM).
 
@@ -54,7 +50,7 @@ class RunCheckpoint(pl.Callback):
         if stop or trainer.global_step % self.every == 0 or trainer.global_step == trainer.max_steps:
             self.save(trainer)
         if stop:
-            raise Interrupted(
+            raise InterruptedError(
                 f"stopped at step {trainer.global_step} of {trainer.max_steps}, nothing is lost; continue with run={self.run.folder}"
             )
 

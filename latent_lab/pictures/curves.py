@@ -1,0 +1,75 @@
+"""Training curves and matrices of scores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+
+Curves = Mapping[str, Sequence[tuple[float, float]]]
+
+
+def curve_figure(table: Curves, columns: int = 4) -> Figure:
+    """Small multiples of curves over the step. ``train/x`` and ``val/x`` share a panel; a panel of positive values over three decades is logarithmic.
+
+    Arguments:
+        table: Points (step, value) of each metric.
+        columns: Panels a row.
+    """
+    panels: dict[str, dict[str, Sequence[tuple[float, float]]]] = {}
+    for name, points in table.items():
+        stage, _, metric = name.rpartition("/")
+        panels.setdefault(metric, {})[stage] = points
+    rows = -(-len(panels) // columns)
+    figure = Figure(figsize=(3.1 * columns, 2.0 * rows), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False)
+    for axis, (metric, stages) in zip(axes.flat, sorted(panels.items())):
+        for stage, points in sorted(stages.items()):
+            steps, values = np.array(points, dtype=float).T
+            axis.plot(
+                steps,
+                values,
+                label=stage,
+                color="tab:blue" if stage == "train" else "tab:orange",
+                marker="o" if len(points) < 12 else None,
+                markersize=3,
+            )
+        drawn = np.array([value for points in stages.values() for _, value in points], dtype=float)
+        if (drawn > 0).all() and drawn.max() > 1e3 * drawn.min():
+            axis.set_yscale("log")
+        axis.set_title(metric.replace("_", " "), fontsize=9)
+        axis.tick_params(labelsize=7)
+        axis.grid(alpha=0.3)
+        axis.legend(fontsize=7, frameon=False)
+    for axis in axes.flat[len(panels) :]:
+        axis.set_visible(False)
+    figure.supxlabel("step", fontsize=9)
+    return figure
+
+
+def matrix_figure(
+    matrix: np.ndarray, row_names: Sequence[str], column_names: Sequence[str], unit: str, row_title: str = "", column_title: str = ""
+) -> Figure:
+    """A heat map with the value in each cell, where there are at most 12 rows.
+
+    Arguments:
+        matrix: Values, with shape :math:`(R, C)`.
+        row_names, column_names: Labels.
+        unit: Unit of the values, beside the colour bar.
+        row_title, column_title: What rows and columns are.
+    """
+    figure = Figure(figsize=(0.75 * len(column_names) + 2.2, 0.42 * len(row_names) + 1.3), layout="constrained")
+    axes = figure.add_subplot()
+    values = np.asarray(matrix, dtype=float)
+    image = axes.imshow(values, cmap="viridis", aspect="auto")
+    axes.set_xticks(range(len(column_names)), column_names, fontsize=8)
+    axes.set_yticks(range(len(row_names)), row_names, fontsize=8)
+    axes.set_xlabel(column_title, fontsize=9)
+    axes.set_ylabel(row_title, fontsize=9)
+    figure.colorbar(image, ax=axes, label=unit)
+    if len(row_names) <= 12:
+        threshold = (values.min() + values.max()) / 2
+        for (i, j), value in np.ndenumerate(values):
+            axes.text(j, i, f"{value:.3g}", ha="center", va="center", fontsize=7, color="white" if value <= threshold else "black")
+    return figure

@@ -1,0 +1,82 @@
+"""One page that shows a run: no script, no file beside it, nothing from the network."""
+
+from __future__ import annotations
+
+import base64
+import io
+import math
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import NamedTuple
+
+from matplotlib.figure import Figure
+
+STYLE = """
+:root { color-scheme: light dark; }
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
+pre { overflow-x: auto; padding: .6rem .8rem; border: 1px solid #8886; border-radius: 4px; }
+table { border-collapse: collapse; } td, th { padding: .15rem .9rem .15rem 0; text-align: left; border-bottom: 1px solid #8884; }
+td.number { font-variant-numeric: tabular-nums; text-align: right; }
+figure { margin: 1.5rem 0; } img { max-width: 100%; background: white; } figcaption { opacity: .75; }
+@media print { body { max-width: none; } figure { break-inside: avoid; } }
+"""
+
+
+class Row(NamedTuple):
+    """A line of the score table: a mean over ``num`` latents and its 95 % interval (nan where there is none)."""
+
+    name: str
+    mean: float
+    low: float
+    high: float
+    num: int
+    unit: str
+    better: str
+
+
+def png_bytes(figure: Figure, dpi: int) -> bytes:
+    """The figure as PNG; equal figures give equal bytes."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None}, facecolor="white")
+    return buffer.getvalue()
+
+
+def number(value: float) -> str:
+    return "" if math.isnan(value) else f"{value:.3g}"
+
+
+def score_table(scores: Sequence[Row]) -> str:
+    """The scores as an HTML table."""
+    lines = ["<tr><th>score</th><th>mean</th><th>95 % interval</th><th>latents</th><th>unit</th><th>better</th></tr>"]
+    for score in scores:
+        interval = "" if math.isnan(score.low) else f"{number(score.low)} to {number(score.high)}"
+        numbers = "".join(f'<td class="number">{text}</td>' for text in (number(score.mean), interval, str(score.num)))
+        lines.append(f"<tr><td>{escape(score.name)}</td>{numbers}<td>{escape(score.unit)}</td><td>{escape(score.better)}</td></tr>")
+    return f"<table>{''.join(lines)}</table>"
+
+
+def report_html(
+    title: str, command: str, scores: Sequence[Row], pictures: Mapping[str, bytes], captions: Mapping[str, str], facts: Mapping[str, str]
+) -> str:
+    """The page.
+
+    Arguments:
+        title: Its heading.
+        command: What reproduces the run.
+        scores: The score table.
+        pictures: PNG files by name, in order.
+        captions: A sentence for each picture.
+        facts: Versions, threads, device, commit.
+    """
+    figures = [
+        f'<figure><img alt="{escape(captions[name])}" src="data:image/png;base64,{base64.b64encode(content).decode()}">'
+        f"<figcaption>{escape(captions[name])}</figcaption></figure>"
+        for name, content in pictures.items()
+    ]
+    rows = "".join(f"<tr><td>{escape(key)}</td><td>{escape(value)}</td></tr>" for key, value in facts.items())
+    return (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{escape(title)}</title>'
+        f"<style>{STYLE}</style></head><body><h1>{escape(title)}</h1>"
+        f"<h2>Reproduce</h2><pre>{escape(command)}</pre><h2>Paths</h2>{''.join(figures[:2])}"
+        f"<h2>Scores</h2>{score_table(scores)}{''.join(figures[2:])}<h2>Made with</h2><table>{rows}</table></body></html>\n"
+    )

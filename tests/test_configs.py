@@ -1,0 +1,69 @@
+"""Every configuration composes; a new one is tested without an edit here."""
+
+import pytest
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from latent_lab.cli import CONF
+
+GROUPS = (
+    "gan",
+    "method",
+    "dataset",
+    "flow",
+    "reconstructor",
+    "evaluation",
+    "trainer",
+    "logger",
+    "launcher",
+    "experiment",
+    "debug",
+    "gan_method",
+)
+PRETRAIN_GROUPS = ("gan", "dataset", "trainer", "logger", "debug")
+
+
+def choices(group: str) -> list[str]:
+    return sorted(
+        str(file.relative_to(CONF / group).with_suffix("")) for file in (CONF / group).rglob("*.yaml") if "base" not in file.parts
+    )
+
+
+def composed(command: str, *overrides: str):
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return compose(command, list(overrides), return_hydra_config=False)
+
+
+def overridden_gan(experiment: str) -> str | None:
+    """The generator that an experiment asks for."""
+    for entry in OmegaConf.load(CONF / "experiment" / f"{experiment}.yaml").get("defaults", []):
+        if "override /gan" in entry:
+            return entry["override /gan"]
+    return None
+
+
+@pytest.mark.parametrize(("group", "choice"), [(group, choice) for group in GROUPS for choice in choices(group)])
+def test_train_composes(group, choice):
+    if group == "experiment" and overridden_gan(choice) not in (None, *choices("gan")):
+        pytest.skip(f"gan={overridden_gan(choice)} is not there yet")
+    if choice == "slurm":
+        pytest.importorskip("hydra_plugins.hydra_submitit_launcher")
+    key = f"+{group}" if group == "gan_method" else group
+    config = composed("train", f"{key}={choice}")
+    OmegaConf.to_container(config, resolve=True)
+
+
+@pytest.mark.parametrize(("group", "choice"), [(group, choice) for group in PRETRAIN_GROUPS for choice in choices(group)])
+def test_pretrain_composes(group, choice):
+    OmegaConf.to_container(composed("pretrain", f"{group}={choice}"), resolve=True)
+
+
+@pytest.mark.parametrize("gan", choices("gan"))
+@pytest.mark.parametrize("method", choices("method"))
+def test_every_generator_takes_every_method(gan, method):
+    config = composed("train", f"gan={gan}", f"method={method}")
+    assert config.gan.name == gan
+
+
+def test_a_flow_is_one_word():
+    assert composed("train", "flow=ffjord").method.paths.flow == "ffjord"

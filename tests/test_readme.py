@@ -1,0 +1,91 @@
+"""The README is true to the letter: its commands run (with debug=fast), its make targets exist, its Python works."""
+
+import gzip
+import re
+import shlex
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from hydra.core.global_hydra import GlobalHydra
+
+from latent_lab.cli import CONF
+from tests.workflows.conftest import newest_run
+
+ROOT = CONF.parent
+README = (ROOT / "README.md").read_text()
+BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, re.DOTALL)
+LINES = [line.split("#")[0].strip() for kind, block in BLOCKS if kind == "bash" for line in block.splitlines()]
+
+
+def run_main(monkeypatch, module: str, arguments: list[str]) -> None:
+    from latent_lab import pretrain, train
+
+    monkeypatch.setattr(sys, "argv", [module, *arguments])
+    GlobalHydra.instance().clear()
+    {"latent_lab.train": train, "latent_lab.pretrain": pretrain}[module].main()
+
+
+@pytest.fixture
+def digits(tmp_path, monkeypatch):
+    """A data folder with 1,100 images of noise in MNIST's format."""
+    rng = torch.Generator().manual_seed(0)
+    images, labels = torch.randint(256, (1100, 28, 28), generator=rng, dtype=torch.uint8), torch.arange(1100, dtype=torch.uint8) % 10
+    folder = tmp_path / "data" / "mnist"
+    folder.mkdir(parents=True)
+    for name, values in (("train-images-idx3-ubyte.gz", images), ("train-labels-idx1-ubyte.gz", labels)):
+        with gzip.open(folder / name, "wb", compresslevel=1) as stream:
+            stream.write(struct.pack(">HBB", 0, 8, values.ndim) + struct.pack(f">{values.ndim}i", *values.shape) + values.numpy().tobytes())
+    monkeypatch.setenv("LATENT_LAB_DATA", str(tmp_path / "data"))
+
+
+@pytest.mark.parametrize("line", [line for line in LINES if line.startswith("python")])
+def test_commands(line, monkeypatch, tmp_path, digits, capfd):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("WANDB_MODE", "disabled")
+    _, _, module, *arguments = shlex.split(line)
+    if "--help" in arguments:
+        with pytest.raises(SystemExit) as stop:
+            run_main(monkeypatch, module, arguments)
+        assert stop.value.code in (0, None)
+        assert "method: curvilinear, linear, warped" in capfd.readouterr().out
+        return
+    if arguments == ["run=<folder>"]:
+        run_main(monkeypatch, module, ["debug=fast", "logger=csv"])
+        arguments = [f"run={newest_run(tmp_path)}"]
+    else:
+        arguments = [*arguments, "debug=fast", "logger=csv"]
+    run_main(monkeypatch, module, arguments)
+    produced = "generator.safetensors" if module.endswith("pretrain") else "report.html"
+    jobs = 6 if "-m" in arguments else 1
+    assert len(list(tmp_path.glob(f"outputs/**/{produced}"))) == jobs
+
+
+@pytest.mark.parametrize(
+    "line",
+    sorted({line for line in LINES if line.startswith("make")} | {f"make {target}" for target in re.findall(r"`make (\w+)`", README)}),
+)
+def test_make_targets(line):
+    subprocess.run([*shlex.split(line), "--dry-run"], cwd=ROOT, check=True, capture_output=True)
+
+
+def test_python(tmp_path):
+    (block,) = [block for kind, block in BLOCKS if kind == "python"]
+    names: dict = {}
+    exec(block, names)
+    assert names["images"].shape == (8, 1, 32, 32)
+
+
+def test_links():
+    for target in re.findall(r"\]\(([^)]+)\)", README):
+        assert (ROOT / target).exists(), target
+
+
+def test_its_choices_are_all_there():
+    for group in ("gan", "method", "flow", "reconstructor", "dataset", "trainer", "logger", "launcher"):
+        (row,) = re.findall(rf"^\| `{group}` \|(.*)$", README, re.MULTILINE)
+        for file in (Path(CONF) / group).glob("*.yaml"):
+            assert f"`{file.stem}`" in row, f"{group}={file.stem}"

@@ -1,0 +1,46 @@
+"""Runs the real commands, in this process where that is enough and in a fresh one where it is killed."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hydra.core.global_hydra import GlobalHydra
+
+TINY = ("debug=fast", "gan.weights=random", "gan.generator.widths=[8,8,8,8]", "gan.generator.latent_dim=16", "logger=csv")
+
+
+def newest_run(folder: Path) -> Path:
+    return max((file.parent for file in folder.glob("outputs/*/*/config.yaml")), key=lambda run: run.stat().st_ctime_ns)
+
+
+@pytest.fixture
+def train(tmp_path, monkeypatch):
+    """``train("method=linear", ...)`` runs the command in ``tmp_path`` on a tiny generator and returns its folder."""
+    from latent_lab import train as command
+
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str, tiny: bool = True) -> Path:
+        monkeypatch.setattr(sys, "argv", ["latent_lab.train", *(TINY if tiny else ()), *arguments])
+        GlobalHydra.instance().clear()
+        command.main()
+        return newest_run(tmp_path)
+
+    return run
+
+
+def start(folder: Path, *arguments: str, module: str = "latent_lab.train", **variables: str) -> subprocess.Popen:
+    """The command in a process of its own, with its output piped."""
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"} | variables
+    return subprocess.Popen(
+        [sys.executable, "-m", module, *arguments], cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+
+
+def finish(process: subprocess.Popen, timeout: float = 150) -> str:
+    """Its output, once it has ended well."""
+    output, _ = process.communicate(timeout=timeout)
+    assert process.returncode == 0, output
+    return output

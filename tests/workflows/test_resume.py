@@ -1,0 +1,74 @@
+"""Nothing is lost: killed, interrupted and damaged runs continue, and end with the same bits."""
+
+import signal
+import time
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from tests.workflows.conftest import TINY, finish, newest_run, start
+
+LONG = (*TINY, "trainer.max_steps=60", "trainer.val_check_interval=25", "checkpoint_every=5")
+
+
+def paths_of(run):
+    return load_file(run / "paths.safetensors")
+
+
+def wait_for(file, process, seconds: float = 90) -> None:
+    end = time.time() + seconds
+    while not file.exists() and time.time() < end and process.poll() is None:
+        time.sleep(0.02)
+    assert file.exists(), process.communicate()[0] if process.poll() is not None else "too slow"
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The paths of a run that nothing disturbed."""
+    folder = tmp_path_factory.mktemp("whole")
+    finish(start(folder, *LONG))
+    return paths_of(newest_run(folder))
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM], ids=["kill", "ctrl-c", "terminate"])
+def test_an_interrupted_run_ends_with_the_same_bits(tmp_path, whole, number):
+    process = start(tmp_path, *LONG, "hydra.run.dir=run")
+    wait_for(tmp_path / "run" / "checkpoints" / "previous.ckpt", process)
+    process.send_signal(number)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode != 0
+    if number != signal.SIGKILL:
+        assert "continue with run=" in output and "Traceback" not in output
+    assert not (tmp_path / "run" / "paths.safetensors").exists()
+    output = finish(start(tmp_path, "run=run"))
+    assert "continued from" in output
+    resumed = paths_of(tmp_path / "run")
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+    steps = [line.split(",")[0] for line in (tmp_path / "run" / "metrics.csv").read_text().splitlines()[1:]]
+    assert steps == sorted(steps, key=int) and int(steps[-1]) >= 59
+
+
+def test_a_damaged_state_is_named_and_the_one_before_is_used(train, capfd):
+    arguments = ("trainer.max_steps=12", "checkpoint_every=4", "trainer.val_check_interval=6")
+    whole = paths_of(train(*arguments, "hydra.run.dir=whole"))
+    run = train(*arguments, "hydra.run.dir=broken")
+    (run / "paths.safetensors").unlink()  # as if the fit had not ended
+    state = run / "checkpoints" / "last.ckpt"
+    content = bytearray(state.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    state.write_bytes(content)
+    train(f"run={run}", tiny=False)
+    printed = capfd.readouterr()
+    assert "last.ckpt is damaged" in printed.err and "continued from previous.ckpt" in printed.out
+    resumed = paths_of(run)
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+
+
+def test_a_finished_fit_is_not_repeated(train):
+    run = train("method=linear")
+    before = (run / "paths.safetensors").stat().st_mtime_ns
+    (run / "report.html").unlink()
+    train(f"run={run}", tiny=False)
+    assert (run / "paths.safetensors").stat().st_mtime_ns == before
+    assert (run / "report.html").exists()

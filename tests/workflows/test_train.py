@@ -1,0 +1,154 @@
+"""The main command: what it writes, that it repeats, and what it says when something is wrong."""
+
+import csv
+import json
+import math
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from latent_lab import load_run
+from latent_lab.runs import Run
+
+
+def test_a_run_leaves_everything(train, capsys):
+    run = train()
+    printed = capsys.readouterr().out.strip().splitlines()
+    assert printed[-1].endswith(f"{run}/report.html")
+    names = {file.name for file in run.iterdir()}
+    assert {
+        "config.yaml",
+        "paths.safetensors",
+        "metrics.json",
+        "metrics.csv",
+        "environment.json",
+        "report.html",
+        "pictures",
+        "checkpoints",
+    } <= names
+    metrics = json.loads((run / "metrics.json").read_text())
+    for name, score in metrics["scores"].items():
+        assert score["low"] is None or score["low"] <= score["mean"] <= score["high"], name
+        assert math.isfinite(score["mean"]), name
+    assert metrics["scores"]["commutativity/swap/latents"]["mean"] < 1e-4
+    assert len(metrics["chosen_paths"]) == 2
+    rows = list(csv.DictReader((run / "metrics.csv").open()))
+    assert {"step", "train/loss", "train/edit_length", "val/accuracy_at_length", "val/outside_prior", "val/side_effects"} <= rows[0].keys()
+    page = (run / "report.html").read_text()
+    assert "python -m latent_lab.train" in page and "debug=fast" in page
+    assert 'src="data:image/png;base64,' in page and "http" not in page.replace("http://www.w3.org", "")
+    assert not list(run.rglob("*.part"))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("method=linear",), ("method=warped",), ("flow=coupling",), ("flow=ffjord", "method.objective.log_det=1")],
+    ids=["linear", "warped", "coupling", "ffjord"],
+)
+def test_the_same_seed_gives_the_same_bits(train, arguments):
+    one, other, third = (
+        load_file(train(*arguments, f"seed={seed}", f"hydra.run.dir={name}") / "paths.safetensors")
+        for seed, name in ((5, "a"), (5, "b"), (6, "c"))
+    )
+    assert all(torch.equal(one[name], other[name]) for name in one)
+    assert any(not torch.equal(one[name], third[name]) for name in one)
+
+
+def test_load_run_gives_back_space_and_paths(train):
+    run = train("method=linear")
+    space, paths, metadata = load_run(run)
+    codes = space.sample(3, torch.Generator().manual_seed(0))
+    moved = paths.shift(codes.latents, torch.tensor([0, 1, 2]), torch.ones(3))
+    assert space.decode(codes.moved(moved)).shape == (3, 1, 32, 32)
+    assert metadata["gan"] == "sngan_mnist" and metadata["space"] == "z"
+
+
+def test_a_strangers_run_is_not_executed(train):
+    run = Run(train("method=linear"))
+    text = (run.folder / "config.yaml").read_text()
+    (run.folder / "config.yaml").write_text(text.replace("latent_lab.gans.sngan.SNGAN\n", "os.system\n"))
+    with pytest.raises(ValueError, match="'os.system' is not a Generator of latent_lab.gans"):
+        load_run(run.folder)
+
+
+def test_other_weights_are_noticed(train):
+    run = train("method=linear")
+    (run / "config.yaml").write_text((run / "config.yaml").read_text().replace("\nseed: 0", "\nseed: 1"))
+    with pytest.raises(ValueError, match="made on a generator with hash"):
+        load_run(run)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("method.num_paths=17",), "num_paths must be at most the latent's size 16 for curvilinear paths, got 17"),
+        (("method=linear", "method.paths.kind=diagonal"), r"kind must be one of \('orthogonal', 'projective', 'free'\), got 'diagonal'"),
+        (("method.amounts=[6,0.5]",), r"method.amounts must be two numbers with 0 < smallest <= largest, got \[6, 0.5\]"),
+        (("method.objective.length=-1",), "objective.length must be at least 0, got -1"),
+        (("method=linear", "method.objective.log_det=1"), "objective.log_det must be 0 for LinearPaths"),
+        (("gan.space=w",), r"space must be one of \('z',\), got 'w'"),
+        (("gan.weights=nowhere.safetensors",), "gan.weights must be a file, null .* which does not exist"),
+        (("evaluation.strip_steps=4",), "evaluation.strip_steps must be odd"),
+        (("method.lr_paths=1e30",), "is not finite at step .* try a smaller"),
+        (("run=nowhere",), "run must be a run's folder"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(train, arguments, message):
+    with pytest.raises(SystemExit, match=message) as stop:
+        train(*arguments, tiny=not arguments[0].startswith("run="))
+    assert "\n" not in str(stop.value.code)
+
+
+def test_weights_that_are_not_shipped_say_where_to_put_them(train, monkeypatch, tmp_path):
+    monkeypatch.setenv("LATENT_LAB_HOME", str(tmp_path / "cache"))
+    with pytest.raises(SystemExit, match=f"put the file at {tmp_path}/cache/sngan_anime.safetensors .*latent_lab.pretrain gan=sngan_anime"):
+        train("debug=fast", "gan=sngan_anime", "logger=csv", tiny=False)
+
+
+def test_truncated_and_foreign_weights_are_refused(train, tmp_path):
+    from latent_lab.checkpoints.locate import PACKAGED
+
+    content = (PACKAGED / "sngan_mnist.safetensors").read_bytes()
+    (tmp_path / "half.safetensors").write_bytes(content[: len(content) // 2])
+    (tmp_path / "text.safetensors").write_text("no weights")
+    (tmp_path / "other.safetensors").write_bytes(content)
+    for name, message in (
+        ("half", "is not a complete safetensors file"),
+        ("text", "must be a safetensors file"),
+        ("other", "does not fit SNGAN"),
+    ):
+        with pytest.raises(SystemExit, match=message):
+            train(f"gan.weights={tmp_path}/{name}.safetensors")
+
+
+def test_a_folder_that_holds_a_run_is_not_overwritten(train):
+    run = train("hydra.run.dir=mine")
+    before = {file: file.read_bytes() for file in run.rglob("*") if file.is_file()}
+    with pytest.raises(SystemExit, match="already holds a run; continue it with run="):
+        train("hydra.run.dir=mine", "seed=1")
+    assert before == {file: file.read_bytes() for file in run.rglob("*") if file.is_file()}
+
+
+def test_continuing_takes_no_other_argument(train):
+    run = train("method=linear")
+    with pytest.raises(SystemExit, match=r"takes no other argument, got \['seed=3'\]"):
+        train(f"run={run}", "seed=3", tiny=False)
+
+
+def test_a_full_disk_is_one_line(train, monkeypatch):
+    import errno
+    import os
+
+    monkeypatch.setattr(os, "fsync", lambda stream: (_ for _ in ()).throw(OSError(errno.ENOSPC, "No space left on device")))
+    with pytest.raises(SystemExit, match="no space left for .*; free some"):
+        train()
+
+
+def test_wandb_logs_offline_without_a_login(train, monkeypatch, tmp_path):
+    for name in ("WANDB_MODE", "WANDB_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("NETRC", str(tmp_path / "none"))
+    run = train("logger=wandb")
+    assert list(run.glob("wandb/offline-run-*/*.wandb"))
+    assert (run / "report.html").exists()
