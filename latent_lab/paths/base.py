@@ -31,10 +31,11 @@ class Paths(nn.Module, ABC):
     def shift(self, latents: Tensor, k: Tensor, eps: Tensor, given: dict[str, Tensor] | None = None) -> Tensor:
         """Latents :math:`(N, D)` after edits of the signed amounts ``eps`` :math:`(N,)` along the paths ``k`` :math:`(N,)`.
 
-        An amount of 0 returns the latents.
+        An amount of 0 returns the latents. Half-precision latents come back in float32.
         """
         with torch.autocast(latents.device.type, enabled=False):
-            return self._shift(latents, k, eps)
+            latents = latents.to(torch.promote_types(latents.dtype, torch.float32))
+            return self._shift(latents, k, eps) if len(latents) else latents
 
     def move(self, latents: Tensor, k: Tensor, eps: Tensor, given: dict[str, Tensor] | None = None) -> tuple[Tensor, dict[str, Tensor]]:
         """:meth:`shift`, and the penalties that the same pass gives (means over the batch), by name."""

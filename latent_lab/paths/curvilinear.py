@@ -55,7 +55,8 @@ class CurvilinearPaths(Paths):
     def _shift(self, latents: Tensor, k: Tensor, eps: Tensor) -> Tensor:
         transform = self.flow()
         moved = transform.inv(self._stepped(transform(latents), k, eps))
-        return torch.where(eps[:, None] == 0, latents, moved)  # an amount of 0 must not pay the flow's rounding
+        # an amount of 0 must not pay the flow's rounding, yet has a derivative
+        return torch.where(eps[:, None] == 0, latents + (moved - moved.detach()), moved)
 
     def move(self, latents: Tensor, k: Tensor, eps: Tensor, given: dict[str, Tensor] | None = None) -> tuple[Tensor, dict[str, Tensor]]:
         r"""Moved latents and two penalties.
@@ -65,6 +66,7 @@ class CurvilinearPaths(Paths):
         prior to N(0, I), so that one unit of an amount is one standard deviation of its coordinate.
         """
         with torch.autocast(latents.device.type, enabled=False):
+            latents = latents.to(torch.promote_types(latents.dtype, torch.float32))
             transform = self.flow()
             coordinates, log_det = transform.call_and_ladj(latents)
             moved, inverse_log_det = transform.inv.call_and_ladj(self._stepped(coordinates, k, eps))

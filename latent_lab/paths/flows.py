@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+import zuko
 from torch import Tensor, nn
 from zuko.flows.coupling import GeneralCouplingTransform
 from zuko.transforms import AdditiveTransform, ComposedTransform, FreeFormJacobianTransform, MonotonicAffineTransform, RotationTransform
@@ -88,6 +89,7 @@ class FFJORDFlow(nn.Module):
     """
 
     divergences = ("hutchinson", "exact")
+    most_evaluations = 20_000  # of the velocity, by one use of the transform
 
     def __init__(
         self,
@@ -109,21 +111,29 @@ class FFJORDFlow(nn.Module):
         self.layers = nn.ModuleList(ConcatSquash(inner, outer) for inner, outer in zip(widths, widths[1:]))
         initialise(self.layers, rng)
         self.time, self.atol, self.rtol, self.exact = time, atol, rtol, divergence == "exact"
+        self.evaluations = 0
 
     def velocity(self, t: Tensor, x: Tensor) -> Tensor:
         """:math:`g(t, x)`, with the shape of x."""
         for layer in self.layers[:-1]:
             x = layer(t, x).tanh()
-        return self.layers[-1](t, x)
+        x = self.layers[-1](t, x)
+        # the solver shortens its step for ever when it meets nan, or a tolerance below the rounding
+        self.evaluations += 1
+        if self.evaluations > self.most_evaluations or not x.isfinite().all():
+            reason = f"{self.evaluations} evaluations at atol={self.atol}, rtol={self.rtol}" if x.isfinite().all() else "its velocity is not finite"
+            raise FloatingPointError(f"flow=ffjord cannot be solved: {reason}; try larger tolerances, a smaller flow.time or method.lr_paths")
+        return x
 
     def forward(self) -> FreeFormJacobianTransform:
+        self.evaluations = 0
         return FreeFormJacobianTransform(self.velocity, 0.0, self.time, tuple(self.parameters()), self.atol, self.rtol, self.exact)
 
 
 def initialise(modules: nn.Module, rng: torch.Generator | None) -> None:
-    r"""PyTorch's default of linear layers, :math:`U(-1/\sqrt{n}, 1/\sqrt{n})` with n inputs, but drawn from ``rng``."""
+    r"""The default of linear layers of torch and zuko, :math:`U(-1/\sqrt{n}, 1/\sqrt{n})` with n inputs, but drawn from ``rng``."""
     for module in modules.modules():
-        if isinstance(module, nn.Linear):
+        if isinstance(module, nn.Linear | zuko.nn.Linear):
             bound = module.in_features**-0.5
             for parameter in module.parameters():
                 nn.init.uniform_(parameter, -bound, bound, generator=rng)

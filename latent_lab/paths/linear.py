@@ -38,6 +38,8 @@ class LinearPaths(Paths):
             raise ValueError(
                 f"num_paths must be at most the latent's size {dim} when kind='orthogonal', got {num_paths}; use kind='projective' or 'free'"
             )
+        if num_paths > dim and init <= 0:
+            raise ValueError(f"init must be above 0 with more paths than the {dim} coordinates, whose directions would be 0, got {init}")
         self.config = {"dim": dim, "num_paths": num_paths, "kind": kind}
         self.kind = kind
         if kind == "orthogonal":

@@ -81,7 +81,8 @@ class RBFPaths(Paths):
         # only the direction counts: taking the largest exponent out cannot underflow, however far the supports are
         weights = self.alphas * torch.exp(exponents - exponents.detach().amax(-1, keepdim=True))
         gradient = torch.einsum("ns,nsd->nd", weights, supports) - weights.sum(-1, keepdim=True) * latents
-        return gradient * gradient.square().sum(-1, keepdim=True).clamp_min(torch.finfo(gradient.dtype).tiny).rsqrt()
+        # the largest weight is 1, so that a gradient this small is rounding: 0 must not become a random direction
+        return gradient * gradient.square().sum(-1, keepdim=True).clamp_min(1e-12).rsqrt()
 
     def _shift(self, latents: Tensor, k: Tensor, eps: Tensor) -> Tensor:
         supports, gammas = self.supports[k], self.log_gammas[k].exp()[:, None]

@@ -40,7 +40,7 @@ def build(kind: str, dtype: torch.dtype = torch.float64) -> Paths:
 
 
 def tolerance(kind: str) -> float:
-    return 1e-10 if kind in EXACT else 1e-6
+    return 1e-8 if kind in EXACT else 1e-6
 
 
 def edits(dtype: torch.dtype = torch.float64, num: int = N) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
