@@ -53,7 +53,7 @@ def build_trainer(config: DictConfig, run: Run) -> pl.Trainer:
     """Lightning's trainer with the run's loggers, its checkpoints and a live progress bar."""
     # what Lightning says of workers, evaluation mode and its own products concerns no user of this command
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
-    warnings.filterwarnings("ignore", module="pytorch_lightning")
+    warnings.filterwarnings("ignore", module="pytorch_lightning|lightning_fabric")
     folder = run.log_folder()
     loggers = [instantiate(part)(save_dir=str(run.folder if name == "wandb" else folder)) for name, part in (config.logger or {}).items()]
     callbacks = [RunCheckpoint(run, config.checkpoint_every), pl.callbacks.RichProgressBar(refresh_rate=10)]

@@ -141,6 +141,15 @@ def test_speed_along_a_path_is_its_derivative(kind, amount):
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_at_an_amount_of_zero_the_latents_derivative_is_the_identity(kind):
+    paths, (z, k, eps) = build(kind), edits()
+    weight = torch.randn_like(z)
+    z.requires_grad_()
+    (gradient,) = torch.autograd.grad((weight * paths.shift(z, k, 0 * eps)).sum(), z)
+    torch.testing.assert_close(gradient, weight, rtol=0, atol=10 * tolerance(kind))
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_autocast_does_not_reach_the_arithmetic(kind):
     paths, (z, k, eps) = build(kind, torch.float32), edits(torch.float32)
     outside = paths.shift(z, k, eps)

@@ -105,3 +105,14 @@ def test_continuous_flow_follows_its_velocity():
             h, t = 1 / steps, torch.tensor((i + 0.5) / steps).double()
             v = v + h * paths.flow.velocity(t, v + h / 2 * paths.flow.velocity(t - h / 2, v))
         torch.testing.assert_close(paths.coordinates(z), v, rtol=0, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "latent, tolerance, reason", [(math.nan, 1e-5, "its velocity is not finite"), (1.0, 1e-12, "evaluations at atol=1e-12")]
+)
+def test_a_flow_that_cannot_be_solved_says_so(latent, tolerance, reason, monkeypatch):
+    """The solver alone would shorten its step for ever."""
+    paths = CurvilinearPaths(D, K, "ffjord", depth=1, time=1.0, atol=tolerance, rtol=tolerance)
+    monkeypatch.setattr(paths.flow, "most_evaluations", 500)
+    with pytest.raises(FloatingPointError, match=f"flow=ffjord cannot be solved: .*{reason}"):
+        paths.coordinates(torch.full((2, D), latent))

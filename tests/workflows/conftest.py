@@ -12,7 +12,7 @@ TINY = ("debug=fast", "gan.weights=random", "gan.generator.widths=[8,8,8,8]", "g
 
 
 def newest_run(folder: Path) -> Path:
-    return max((file.parent for file in folder.glob("outputs/*/*/config.yaml")), key=lambda run: run.stat().st_ctime_ns)
+    return max((file.parent for file in folder.rglob("config.yaml")), key=lambda run: run.stat().st_ctime_ns)
 
 
 @pytest.fixture

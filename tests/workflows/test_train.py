@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+import re
 
 import pytest
 import torch
@@ -74,7 +75,7 @@ def test_a_strangers_run_is_not_executed(train):
 
 def test_other_weights_are_noticed(train):
     run = train("method=linear")
-    (run / "config.yaml").write_text((run / "config.yaml").read_text().replace("\nseed: 0", "\nseed: 1"))
+    (run / "config.yaml").write_text(re.sub("^seed: 0", "seed: 1", (run / "config.yaml").read_text(), flags=re.MULTILINE))
     with pytest.raises(ValueError, match="made on a generator with hash"):
         load_run(run)
 
@@ -119,7 +120,7 @@ def test_truncated_and_foreign_weights_are_refused(train, tmp_path):
         ("other", "does not fit SNGAN"),
     ):
         with pytest.raises(SystemExit, match=message):
-            train(f"gan.weights={tmp_path}/{name}.safetensors")
+            train(f"gan.weights={tmp_path}/{name}.safetensors", f"hydra.run.dir={name}")
 
 
 def test_a_folder_that_holds_a_run_is_not_overwritten(train):
