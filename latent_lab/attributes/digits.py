@@ -10,7 +10,7 @@ class DigitAttributes(nn.Module):
     r"""Ink, width, height, slant, stroke thickness and position of bright strokes on a dark ground, by moments of the image.
 
     Differentiable everywhere. With ink density :math:`p = (x + 1) / 2`, its centroid and its central second moments
-    :math:`\mu`: width and height are :math:`4\sqrt{\mu}`, the extent of a uniform bar; slant is the shear
+    :math:`\mu`: width and height are :math:`\sqrt{12 \mu}`, the extent of a uniform bar; slant is the shear
     :math:`-\mu_{xy} / \mu_{yy}`, positive to the right; thickness is :math:`2 \cdot` area / boundary length, where the
     boundary is the total variation: a stroke of length s and thickness t has area s t and boundary 2 s.
     """
@@ -22,8 +22,8 @@ class DigitAttributes(nn.Module):
         """Images :math:`(N, C, H, W)` in [-1, 1] to attributes :math:`(N, 7)`; x grows to the right, y downwards."""
         p = (images.float().mean(1) + 1).clamp(0, 2) / 2
         area = p.sum((1, 2)).clamp_min(1e-3)
-        columns = torch.arange(p.shape[2], dtype=p.dtype, device=p.device)
-        rows = torch.arange(p.shape[1], dtype=p.dtype, device=p.device)
+        columns = torch.arange(p.shape[2], dtype=p.dtype, device=p.device) - (p.shape[2] - 1) / 2
+        rows = torch.arange(p.shape[1], dtype=p.dtype, device=p.device) - (p.shape[1] - 1) / 2
         x = (p.sum(1) * columns).sum(1) / area
         y = (p.sum(2) * rows).sum(1) / area
         dx, dy = columns - x[:, None], rows - y[:, None]
@@ -35,12 +35,12 @@ class DigitAttributes(nn.Module):
         return torch.stack(
             [
                 p.mean((1, 2)),
-                4 * (xx + 1e-6).sqrt(),
-                4 * (yy + 1e-6).sqrt(),
+                (12 * xx + 1e-6).sqrt(),
+                (12 * yy + 1e-6).sqrt(),
                 -xy / (yy + 1e-3),
                 thickness,
-                x - (p.shape[2] - 1) / 2,
-                y - (p.shape[1] - 1) / 2,
+                x,
+                y,
             ],
             1,
         )

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import gzip
+import math
 import struct
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
+import latent_lab.cpu_torchvision  # noqa: F401  (before lightning)
+
 import pooch
 import torch
 import torch.nn.functional as F
@@ -21,12 +24,12 @@ def read_idx(file: str | Path, limit: int = 1 << 31) -> Tensor:
     try:
         with gzip.open(file) as stream:
             zero, kind, axes = struct.unpack(">HBB", stream.read(4))
-            shape = struct.unpack(f">{axes}i", stream.read(4 * axes))
-            size = int(np.prod(shape, dtype=np.int64))
+            shape = struct.unpack(f">{axes}I", stream.read(4 * axes))
+            size = math.prod(shape)
             if zero or kind != 8 or not 0 < size < limit:
                 raise ValueError(f"header says type {kind}, shape {shape}")
             content = stream.read(size + 1)
-    except (OSError, EOFError, struct.error, ValueError) as error:
+    except (OSError, EOFError, zlib.error, struct.error, ValueError) as error:
         raise ValueError(f"{file} is not a complete idx.gz file of bytes ({error}); delete it to fetch it again") from None
     if len(content) != size:
         raise ValueError(
@@ -96,11 +99,13 @@ class IdxImages(LightningDataModule):
 
     def train_split(self) -> tuple[Tensor, Tensor]:
         """Images and labels that training may see."""
-        return self.prepare_images(self.images[: -self.held_out]), self.labels[: -self.held_out]
+        num = len(self.images) - self.held_out
+        return self.prepare_images(self.images[:num]), self.labels[:num]
 
     def held_out_split(self) -> tuple[Tensor, Tensor]:
         """Images and labels that no training sees."""
-        return self.prepare_images(self.images[-self.held_out :]), self.labels[-self.held_out :]
+        num = len(self.images) - self.held_out
+        return self.prepare_images(self.images[num:]), self.labels[num:]
 
     def train_dataloader(self) -> DataLoader:
         rng = torch.Generator().manual_seed(self.seed)

@@ -50,6 +50,10 @@ class LatentSpace(nn.Module):
         self.layers: list[str] = generator.latent_layers(name)
         self.spherical: bool = name in generator.spherical
 
+    def train(self, mode: bool = True) -> LatentSpace:
+        """Stays in eval mode, whatever a training around it sets."""
+        return super().train(False)
+
     def sample(self, num: int, rng: torch.Generator) -> Codes:
         """Codes of ``num`` images of the prior. Drawn on the CPU, so that every device sees the same ones."""
         return self.generator.sample(self.name, num, rng, self.truncation)

@@ -82,4 +82,4 @@ class SideEffectError(Metric):
     def compute(self) -> Tensor:
         matrix, attributes, _ = self.matrix()
         mask = torch.ones_like(matrix, dtype=torch.bool).scatter_(1, attributes.to(matrix.device)[:, None], False)
-        return matrix[mask].mean()
+        return matrix[mask].nanmean()  # a path that was not taken has no change

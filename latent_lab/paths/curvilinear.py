@@ -56,7 +56,7 @@ class CurvilinearPaths(Paths):
         transform = self.flow()
         moved = transform.inv(self._stepped(transform(latents), k, eps))
         # an amount of 0 must not pay the flow's rounding, yet has a derivative
-        return torch.where(eps[:, None] == 0, latents + (moved - moved.detach()), moved)
+        return torch.where(eps[:, None] == 0, latents.detach() + (moved - moved.detach()), moved)
 
     def move(self, latents: Tensor, k: Tensor, eps: Tensor, given: dict[str, Tensor] | None = None) -> tuple[Tensor, dict[str, Tensor]]:
         r"""Moved latents and two penalties.

@@ -89,7 +89,7 @@ class FFJORDFlow(nn.Module):
     """
 
     divergences = ("hutchinson", "exact")
-    most_evaluations = 20_000  # of the velocity, by one use of the transform
+    most_evaluations = 20_000  # of the velocity, by one transform
 
     def __init__(
         self,
@@ -121,8 +121,14 @@ class FFJORDFlow(nn.Module):
         # the solver shortens its step for ever when it meets nan, or a tolerance below the rounding
         self.evaluations += 1
         if self.evaluations > self.most_evaluations or not x.isfinite().all():
-            reason = f"{self.evaluations} evaluations at atol={self.atol}, rtol={self.rtol}" if x.isfinite().all() else "its velocity is not finite"
-            raise FloatingPointError(f"flow=ffjord cannot be solved: {reason}; try larger tolerances, a smaller flow.time or method.lr_paths")
+            reason = (
+                f"{self.evaluations} evaluations at atol={self.atol}, rtol={self.rtol}"
+                if x.isfinite().all()
+                else "its velocity is not finite"
+            )
+            raise FloatingPointError(
+                f"flow=ffjord cannot be solved: {reason}; try larger tolerances, a smaller flow.time or method.lr_paths"
+            )
         return x
 
     def forward(self) -> FreeFormJacobianTransform:

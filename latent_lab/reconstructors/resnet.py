@@ -13,7 +13,7 @@ from torchvision.models import resnet18
 class ResNetReconstructor(nn.Module):
     r"""ResNet18 on a pair of images, from scratch, with one linear head for the path and one for the amount.
 
-    11,247,289 parameters for colour images and 120 paths: the published 11,760,289 less torchvision's unused classifier.
+    11,247,993 parameters for colour images and 120 paths; 11,760,993 with torchvision's unused classifier.
 
     References:
         | Unsupervised Discovery of Interpretable Directions in the GAN Latent Space (Voynov & Babenko, 2020), Section 3.3

@@ -13,7 +13,8 @@ from tests.workflows.conftest import TINY, finish, start
 pytestmark = [
     pytest.mark.slurm,
     pytest.mark.skipif(
-        shutil.which("sbatch") is None or subprocess.run(["sinfo"], capture_output=True, check=False).returncode != 0, reason="no Slurm answers here"
+        shutil.which("sbatch") is None or subprocess.run(["sinfo"], capture_output=True, check=False).returncode != 0,
+        reason="no Slurm answers here",
     ),
 ]
 CLUSTER = ("-m", "launcher=slurm", "hydra.launcher.cpus_per_task=1", "hydra.launcher.mem_gb=4")
@@ -32,7 +33,9 @@ def test_a_preempted_job_is_requeued_and_resumes(tmp_path):
     while not (states := list(tmp_path.glob("outputs/*/*/checkpoints/previous.ckpt"))) and time.time() < end:
         time.sleep(0.1)
     assert states, "the job did not start"
-    (job,) = subprocess.run(["squeue", "--noheader", "--format=%A", "--states=R"], capture_output=True, text=True, check=True).stdout.split()
+    (job,) = subprocess.run(
+        ["squeue", "--noheader", "--format=%A", "--states=R"], capture_output=True, text=True, check=True
+    ).stdout.split()
     subprocess.run(["scancel", "--signal=USR2", "--batch", job], check=True)
     finish(process, timeout=400)
     run = states[0].parent.parent

@@ -4,6 +4,7 @@ import csv
 import json
 import math
 import re
+import time
 
 import pytest
 import torch
@@ -153,3 +154,32 @@ def test_wandb_logs_offline_without_a_login(train, monkeypatch, tmp_path):
     run = train("logger=wandb")
     assert list(run.glob("wandb/offline-run-*/*.wandb"))
     assert (run / "report.html").exists()
+
+
+def test_a_login_without_a_network_is_offline_at_once(monkeypatch):
+    from latent_lab.workflows.loggers import wandb_offline
+
+    monkeypatch.delenv("WANDB_MODE", raising=False)
+    monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
+    monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")
+    start = time.time()
+    assert wandb_offline()
+    assert time.time() - start < 10
+    monkeypatch.setenv("WANDB_MODE", "online")
+    assert not wandb_offline()
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ("method=crooked", "Available options in 'method':\n\tcurvilinear\n\tlinear\n\twarped"),
+        ("gan=none", "Available options in 'gan':"),
+        ("method.speed=3", "Key 'speed' is not in struct"),
+        ("method.layers=[0,1]", "Key 'layers' is not in struct"),
+    ],
+)
+def test_unknown_choices_and_options_are_listed(train, capsys, argument, message):
+    with pytest.raises(SystemExit) as stop:
+        train(argument)
+    assert stop.value.code == 1
+    assert message in capsys.readouterr().err
