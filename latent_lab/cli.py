@@ -24,6 +24,8 @@ def one_line_errors(command: Callable) -> Callable:
     def guarded(config):
         try:
             return command(config)
+        except KeyboardInterrupt:
+            sys.exit("latent_lab: stopped; a run that had begun continues with run=<folder>")
         except Exception as error:
             if os.environ.get("HYDRA_FULL_ERROR") == "1":
                 raise

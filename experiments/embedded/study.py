@@ -11,7 +11,6 @@ import json
 import statistics
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -63,9 +62,7 @@ def train(study: str, row: str, arguments: tuple[str, ...], seed: int) -> Path:
         command = [sys.executable, "-m", "latent_lab.train", *arguments, f"seed={seed}", "logger=csv", f"hydra.run.dir={folder}"]
         if (folder / "config.yaml").exists():
             command = [sys.executable, "-m", "latent_lab.train", f"run={folder}"]
-        start = time.time()
         subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
-        (folder / "seconds.txt").write_text(f"{time.time() - start:.0f}")
     return folder
 
 
@@ -74,8 +71,7 @@ def measured(folder: Path) -> dict[str, float]:
     scores = json.loads((folder / "metrics.json").read_text())["scores"]
     with (folder / "metrics.csv").open() as stream:
         last = [row for row in csv.DictReader(stream) if row["val/accuracy"]][-1]
-    values = {name: float(last[key]) if kind == "curve" else scores[key]["mean"] for name, (kind, key, _) in COLUMNS.items()}
-    return values | {"seconds, all stages": float((folder / "seconds.txt").read_text())}
+    return {name: float(last[key]) if kind == "curve" else scores[key]["mean"] for name, (kind, key, _) in COLUMNS.items()}
 
 
 def cell(values: list[float], form: str) -> str:
@@ -89,14 +85,14 @@ def main() -> None:
     if study not in STUDIES:
         sys.exit(f"study must be one of {list(STUDIES)}, got {study!r}")
     seeds = [int(seed) for seed in dict(argument.split("=") for argument in sys.argv[2:]).get("seeds", "0").split(",")]
-    forms = {name: form for name, (_, _, form) in COLUMNS.items()} | {"seconds, all stages": "{:.0f}"}
+    forms = {name: form for name, (_, _, form) in COLUMNS.items()}
     results = {}
     for row, arguments in STUDIES[study].items():
         runs = [measured(train(study, row, arguments, seed)) for seed in seeds]
         results[row] = {name: cell([run[name] for run in runs], form) for name, form in forms.items()}
         print(row, results[row], flush=True)
-    lines = ["| | " + " | ".join(results) + " |", "|---" * (len(results) + 1) + "|"]
-    lines += [f"| {name} | " + " | ".join(values[name] for values in results.values()) + " |" for name in forms]
+    lines = ["| | " + " | ".join(forms) + " |", "|---" * (len(forms) + 1) + "|"]
+    lines += [f"| {row} | " + " | ".join(values.values()) + " |" for row, values in results.items()]
     arguments = [f"- {row}: `{' '.join(arguments) or '(no argument)'}`" for row, arguments in STUDIES[study].items()]
     target = ROOT / "outputs" / "study" / f"{study}.md"
     target.write_text("\n".join([*lines, "", f"Seeds {seeds}; mean (range) over seeds. Arguments of each column:", "", *arguments, ""]))

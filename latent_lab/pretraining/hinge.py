@@ -88,7 +88,7 @@ class HingePretraining(pl.LightningModule):
         optimiser.step()
 
     @torch.no_grad()
-    def finish(self, batches: int = 200, num: int = 128) -> Generator:
+    def finish(self, batches: int, num: int = 128) -> Generator:
         """The averaged generator, with the statistics of its batch normalisation measured anew on ``batches * num`` latents."""
         for module in self.average.modules():
             if isinstance(module, nn.BatchNorm2d):

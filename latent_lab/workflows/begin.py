@@ -6,6 +6,7 @@ import logging
 import os
 import shlex
 import sys
+import time
 import warnings
 from pathlib import Path
 
@@ -13,11 +14,29 @@ import latent_lab.cpu_torchvision  # noqa: F401  (before lightning)
 
 import pytorch_lightning as pl
 from hydra.core.hydra_config import HydraConfig
-from hydra.utils import instantiate
+from hydra.utils import get_object, instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from latent_lab.runs import Run
 from latent_lab.workflows.safety import RunCheckpoint
+
+OWN = ("latent_lab", "pytorch_lightning")
+
+
+def trusted(config: dict) -> DictConfig:
+    """A configuration read from a folder, which may be a stranger's: what it builds must come from latent_lab or Lightning."""
+    parts: list = [config]
+    while parts:
+        part = parts.pop()
+        parts += part.values() if isinstance(part, dict) else part if isinstance(part, list) else []
+        target = part.get("_target_") if isinstance(part, dict) else None
+        if target is None:
+            continue
+        # the name first, so that nothing else is imported; then where the object is from, for modules hold others' functions
+        own = str(target).split(".")[0] in OWN and get_object(target).__module__.split(".")[0] in OWN
+        if not own:
+            raise ValueError(f"config.yaml of a run may name only classes of {' and '.join(OWN)}, got {target!r}")
+    return OmegaConf.create(config)
 
 
 def open_run(config: DictConfig, module: str) -> tuple[Run, DictConfig]:
@@ -28,12 +47,15 @@ def open_run(config: DictConfig, module: str) -> tuple[Run, DictConfig]:
         run = Run.open(config.run)
         if overrides:
             raise ValueError(f"run=<folder> continues with the run's own configuration and takes no other argument, got {overrides}")
-        return run, OmegaConf.create(run.config())
-    # a job that Slurm put back into the queue, and the other ranks of one run, find the folder that they began
-    begun = int(os.environ.get("SLURM_RESTART_COUNT", 0)) > 0 or int(os.environ.get("LOCAL_RANK", 0)) > 0
-    if begun and (folder / "config.yaml").exists():
+        return run, trusted(run.config())
+    # the other ranks of one run, and a job that Slurm put back into the queue, find the folder that was begun
+    rank = max(int(os.environ.get(name, 0)) for name in ("LOCAL_RANK", "RANK", "SLURM_PROCID"))
+    patience = time.monotonic() + 60
+    while rank > 0 and not (folder / "config.yaml").exists() and time.monotonic() < patience:
+        time.sleep(0.1)
+    if (rank > 0 or int(os.environ.get("SLURM_RESTART_COUNT", 0)) > 0) and (folder / "config.yaml").exists():
         run = Run.open(folder)
-        return run, OmegaConf.create(run.config())
+        return run, trusted(run.config())
     text = OmegaConf.to_yaml(config, resolve=True)
     run = Run.create(folder, text)
     run.write("command.txt", shlex.join([Path(sys.executable).name, "-m", module, *overrides]) + "\n")

@@ -41,7 +41,7 @@ def pretrain(config: DictConfig) -> None:
     trainer.fit(module, data.train_dataloader(), ckpt_path=resume_from(run), weights_only=True)
     if not trainer.is_global_zero:
         return
-    finished = module.cpu().finish()
+    finished = module.cpu().finish(config.statistics_batches)
     space = finished.space()
     scores: dict[str, object] = {}
     if config.judge.epochs:

@@ -33,10 +33,13 @@ class RunCheckpoint(pl.Callback):
             raise ValueError(f"checkpoint_every must be at least 1, got {every}")
         self.run, self.every, self.signal = run, every, 0
         self.replaced: dict[int, object] = {}
+        # whoever put a handler of its own there (submitit, which requeues) keeps it; Lightning's comes later and gives way
+        usual = (signal.SIG_DFL, signal.default_int_handler)
+        self.mine = [number for number in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(number) in usual]
 
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for number in self.mine:
                 self.replaced[number] = signal.signal(number, self.note)
 
     def note(self, number: int, frame: object) -> None:

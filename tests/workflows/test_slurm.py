@@ -36,7 +36,7 @@ def test_a_preempted_job_is_requeued_and_resumes(tmp_path):
     (job,) = subprocess.run(
         ["squeue", "--noheader", "--format=%A", "--states=R"], capture_output=True, text=True, check=True
     ).stdout.split()
-    subprocess.run(["scancel", "--signal=USR2", "--batch", job], check=True)
+    subprocess.run(["scancel", "--signal=USR2", job], check=True)
     finish(process, timeout=400)
     run = states[0].parent.parent
     logs = "".join(file.read_text() for file in tmp_path.glob("outputs/.submitit/**/*_log.out"))
