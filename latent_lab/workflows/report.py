@@ -83,6 +83,6 @@ def log_to_wandb(logger: pl.loggers.WandbLogger, run: Run, evaluation: Evaluatio
     logger.log_table(
         "scores", columns=["score", "mean", "low", "high", "latents", "unit", "better"], data=[list(score) for score in evaluation.scores]
     )
-    files = sorted((run.folder / "pictures").glob("*.png"))
-    logger.log_image("pictures", [str(file) for file in files], caption=[file.stem for file in files])
+    for file in sorted((run.folder / "pictures").glob("*.png")):
+        logger.log_image(f"pictures/{file.stem}", [str(file)])
     logger.experiment.finish()
