@@ -56,7 +56,7 @@ class Stopwatch(pl.Callback):
                 module.space.generator(latents)
             latents.requires_grad_()
             images = module.space.generator(latents)
-        torch.autograd.grad(images.sum(), latents)
+        torch.autograd.grad(images, latents, torch.ones_like(images))
         self.floors.append(self.now(module) - start)
         self.start = self.now(module)
 
