@@ -21,6 +21,7 @@ def train(tmp_path, monkeypatch):
     from latent_lab import train as command
 
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("hydra._internal.utils.is_under_debugger", lambda: False)  # it takes coverage for one and shows tracebacks
 
     def run(*arguments: str, tiny: bool = True) -> Path:
         monkeypatch.setattr(sys, "argv", ["latent_lab.train", *(TINY if tiny else ()), *arguments])
