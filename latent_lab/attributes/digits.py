@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+
+from latent_lab.attributes.base import Attributes
 
 
-class DigitAttributes(nn.Module):
+class DigitAttributes(Attributes):
     r"""Ink, width, height, slant, stroke thickness and position of bright strokes on a dark ground, by moments of the image.
 
     Differentiable everywhere. With ink density :math:`p = (x + 1) / 2`, its centroid and its central second moments
@@ -17,6 +19,7 @@ class DigitAttributes(nn.Module):
 
     names = ("ink", "width", "height", "slant", "thickness", "x", "y")
     units = ("share of the image", "pixels", "pixels", "tangent", "pixels", "pixels", "pixels")
+    ranges = ((0.0, 1.0), (0.0, 55.5), (0.0, 55.5), (-5.0, 5.0), (0.0, 32.0), (-15.5, 15.5), (-15.5, 15.5))  # at 32x32
 
     def forward(self, images: Tensor) -> Tensor:
         """Images :math:`(N, C, H, W)` in [-1, 1] to attributes :math:`(N, 7)`; x grows to the right, y downwards."""

@@ -8,19 +8,22 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from latent_lab.attributes.base import Attributes
 from latent_lab.data.moves import Moves
-from latent_lab.gans.space import LatentSpace
+from latent_lab.gans.space import Codes, LatentSpace
 
 if TYPE_CHECKING:
     from latent_lab.paths.base import Paths
 
 
 class View(NamedTuple):
-    """What a sequence of edits led to: latents :math:`(N, D)`, images :math:`(N, C, H, W)`, attributes :math:`(N, A)` or None."""
+    """What a sequence of edits led to: latents :math:`(N, D)`, images :math:`(N, C, H, W)`, attributes :math:`(N, A)` or None,
+    and the identity's embedding :math:`(N, E)` or None."""
 
     latents: Tensor
     images: Tensor
-    attributes: Tensor | None
+    attributes: Tensor | None = None
+    identity: Tensor | None = None
 
 
 class Pair(NamedTuple):
@@ -53,23 +56,24 @@ def after_sequence(paths: Paths, moves: Moves, pair: Pair, sequence: str) -> Ten
 
 
 @torch.no_grad()
+def view(space: LatentSpace, codes: Codes, attributes: Attributes | None = None, identity: nn.Module | None = None) -> View:
+    """The codes decoded once, with all that is measured on their images."""
+    images = space.decode(codes).float()
+    return View(
+        codes.latents,
+        images,
+        attributes.measure(space, codes, images) if attributes is not None else None,
+        identity.measure(space, codes, images) if identity is not None else None,
+    )
+
+
+@torch.no_grad()
 def view_sequences(
-    space: LatentSpace,
-    paths: Paths,
-    moves: Moves,
-    pair: Pair,
-    sequences: Iterable[str],
-    attributes: nn.Module | None = None,
-    latents_only: bool = False,
+    space: LatentSpace, paths: Paths, moves: Moves, pair: Pair, sequences: Iterable[str], attributes: Attributes | None = None
 ) -> dict[str, View]:
     """Each distinct sequence, decoded once in one batch; the empty one is the original."""
     names = sorted(set(sequences) | {""}, key=len)
-    latents = [after_sequence(paths, moves, pair, name) for name in names]
-    if latents_only:
-        return {name: View(z, z.new_zeros(len(z), 0), None) for name, z in zip(names, latents)}
-    images = [space.decode(moves.codes.moved(z)).float() for z in latents]
-    scores = [attributes(x) for x in images] if attributes is not None else [None] * len(names)
-    return {name: View(*view) for name, view in zip(names, zip(latents, images, scores))}
+    return {name: view(space, moves.codes.moved(after_sequence(paths, moves, pair, name)), attributes) for name in names}
 
 
 @torch.no_grad()

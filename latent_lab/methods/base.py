@@ -11,9 +11,9 @@ import latent_lab.cpu_torchvision  # noqa: F401  (before lightning)
 
 import pytorch_lightning as pl
 import torch
-from torch import nn
 from torchmetrics import Metric
 
+from latent_lab.attributes.base import Attributes
 from latent_lab.gans.space import LatentSpace
 from latent_lab.paths.base import Paths
 
@@ -35,7 +35,7 @@ class Context:
     seed: int
     rng: torch.Generator
     metrics: Callable[[int], Mapping[str, Metric]]
-    attributes: nn.Module | None = None
+    attributes: Attributes | None = None
     checkpoint: Path | None = None
 
 

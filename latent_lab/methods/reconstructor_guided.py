@@ -27,7 +27,7 @@ class ReconstructorGuided(Method):
         objective: Weights of the loss, see :class:`Objective`.
         amounts: Smallest and largest magnitude of a training amount.
         batch_size: Edits a step and rank, at least 2.
-        lr_paths, lr_reconstructor, lr_decay, validation_batches: See :class:`ReconstructorTraining`.
+        lr_paths, lr_reconstructor, lr_decay, orthogonality_paths, orthogonality_step, pool, validation_batches: See :class:`ReconstructorTraining`.
     """
 
     def __init__(
@@ -41,6 +41,9 @@ class ReconstructorGuided(Method):
         lr_paths: float,
         lr_reconstructor: float,
         lr_decay: float = 0.0,
+        orthogonality_paths: int = 2,
+        orthogonality_step: float = 0.15,
+        pool: int = 1024,
         validation_batches: int = 4,
     ) -> None:
         if len(amounts) != 2 or not 0 < amounts[0] <= amounts[1]:
@@ -49,6 +52,10 @@ class ReconstructorGuided(Method):
             raise ValueError(f"method.batch_size must be at least 2, which batch normalisation needs, got {batch_size}")
         if not 0 <= lr_decay <= 1:
             raise ValueError(f"method.lr_decay must be between 0 and 1, got {lr_decay}")
+        if orthogonality_paths < 2 or orthogonality_step <= 0:
+            raise ValueError(
+                f"method.orthogonality_paths must be at least 2 and orthogonality_step above 0, got {orthogonality_paths} and {orthogonality_step}"
+            )
         self.paths, self.reconstructor, self.num_paths, self.objective = paths, reconstructor, num_paths, objective
         self.options = dict(
             amounts=tuple(amounts),
@@ -56,6 +63,9 @@ class ReconstructorGuided(Method):
             lr_paths=lr_paths,
             lr_reconstructor=lr_reconstructor,
             lr_decay=lr_decay,
+            orthogonality_paths=orthogonality_paths,
+            orthogonality_step=orthogonality_step,
+            pool=pool,
             validation_batches=validation_batches,
         )
 

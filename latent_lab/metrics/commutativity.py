@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import latent_lab.cpu_torchvision  # noqa: F401  (before torchmetrics)
 
 import torch
@@ -35,19 +37,20 @@ class CommutativityError(Metric):
     Arguments:
         level: ``latents``, ``images`` or ``attributes``.
         form: ``swap`` or ``return``.
+        difference: Of two tensors of attributes, the second minus the first (the short way round for angles).
     """
 
     higher_is_better = False
     full_state_update = False
     levels, forms = ("latents", "images", "attributes"), ("swap", "return")
 
-    def __init__(self, level: str = "latents", form: str = "swap", **kwargs) -> None:
+    def __init__(self, level: str = "latents", form: str = "swap", difference: Callable[[Tensor, Tensor], Tensor] | None = None, **kwargs) -> None:
         super().__init__(**kwargs)
         if level not in self.levels:
             raise ValueError(f"level must be one of {self.levels}, got {level!r}")
         if form not in self.forms:
             raise ValueError(f"form must be one of {self.forms}, got {form!r}")
-        self.level = level
+        self.level, self.difference = level, difference
         self.sequences = ("kl", "lk") if form == "swap" else ("kl", "klKL")
         self.against_original = form == "return"
         self.add_state("errors", [], dist_reduce_fx="cat")
@@ -55,16 +58,16 @@ class CommutativityError(Metric):
     def update(self, views, pair) -> None:
         """Takes the views of ``sequences`` and of the original (the empty sequence)."""
         original, edited, other = (getattr(views[name], self.level) for name in ("", *self.sequences))
-        relative_to = original if self.level == "latents" else None
-        if self.against_original:
-            # |returned - original| relative to |edited - original|
-            error = commutativity_error(original, other, edited if relative_to is not None else None)
+        # the two results that should agree, and what the length of the double edit is measured from
+        one, two, start = (original, other, edited) if self.against_original else (edited, other, original)
+        if self.level == "attributes":
+            error = (two - one if self.difference is None else self.difference(one, two)).abs()
         else:
-            error = commutativity_error(edited, other, relative_to)
+            error = commutativity_error(one, two, start if self.level == "latents" else None)
         self.errors.append(error.detach())
 
     def values(self) -> Tensor:
-        """The error of each sample, with shape :math:`(N,)`."""
+        """The error of each sample, with shape :math:`(N,)`; of each attribute, :math:`(N, A)`, at that level."""
         return dim_zero_cat(self.errors)
 
     def compute(self) -> Tensor:

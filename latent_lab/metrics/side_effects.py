@@ -5,10 +5,11 @@ from __future__ import annotations
 import latent_lab.cpu_torchvision  # noqa: F401  (before torchmetrics)
 
 import torch
-from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
+
+from latent_lab.metrics.path_choice import assign
 
 
 def change_per_path(k: Tensor, changes: Tensor, num_paths: int) -> Tensor:
@@ -17,16 +18,9 @@ def change_per_path(k: Tensor, changes: Tensor, num_paths: int) -> Tensor:
     return sums / torch.bincount(k, minlength=num_paths).to(changes)[:, None]
 
 
-def assign_paths(change: Tensor) -> tuple[Tensor, Tensor]:
-    """A path for each attribute, none used twice, that maximises the purity of the changes :math:`(K, A)`.
-
-    Purity is the share of a path's change that falls on its attribute. With fewer paths than attributes the attributes left
-    out get none. Returns the attributes and their paths, with the same length.
-    """
-    purity = torch.nan_to_num(change / change.sum(1, keepdim=True))
-    paths, attributes = linear_sum_assignment(-purity.cpu().numpy())
-    order = attributes.argsort()
-    return torch.as_tensor(attributes[order]), torch.as_tensor(paths[order])
+def purity(change: Tensor) -> Tensor:
+    """Share of each path's change :math:`(K, A)` that falls on each attribute; 0 for a path that changes nothing."""
+    return torch.nan_to_num(change / change.sum(1, keepdim=True))
 
 
 def side_effect_error(change: Tensor, attributes: Tensor, paths: Tensor) -> Tensor:
@@ -76,10 +70,49 @@ class SideEffectError(Metric):
     def matrix(self) -> tuple[Tensor, Tensor, Tensor]:
         """The matrix, its target attributes and their paths."""
         change = self.change()
-        attributes, paths = assign_paths(change)
+        attributes, paths = assign(purity(change))
         return side_effect_error(change, attributes, paths), attributes, paths
 
     def compute(self) -> Tensor:
         matrix, attributes, _ = self.matrix()
         mask = torch.ones_like(matrix, dtype=torch.bool).scatter_(1, attributes.to(matrix.device)[:, None], False)
         return matrix[mask].nanmean()  # a path that was not taken has no change
+
+
+class EqualChangeSideEffects(Metric):
+    r"""The side-effect matrix of chosen paths, each edited until its own attribute has changed as much as the others' have.
+
+    .. math:: 100\, \frac{\sum_i |\Delta A_l(z_i)|}{\sum_i |\Delta A_k(z_i)|}
+
+    Arguments:
+        targets: The attribute of each chosen path, with shape :math:`(P,)`.
+        num_attributes: Number A of attributes.
+    """
+
+    higher_is_better = False
+    full_state_update = False
+
+    def __init__(self, targets: Tensor, num_attributes: int, **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.register_buffer("targets", targets)
+        self.num_attributes = num_attributes
+        self.add_state("changes", [], dist_reduce_fx="cat")
+
+    def update(self, changes: Tensor) -> None:
+        """Takes absolute changes in standard deviations, with shape :math:`(N, P, A)`; nan where a change was not reached."""
+        self.changes.append(changes.abs())
+
+    def matrix(self, index: Tensor | None = None) -> Tensor:
+        """In percent, with shape :math:`(P, A)`; ``index`` chooses latents. A row that was not reached is nan."""
+        changes = dim_zero_cat(self.changes)
+        mean = (changes if index is None else changes[index]).mean(0)
+        return side_effect_error(mean, self.targets, torch.arange(len(self.targets)))
+
+    def off_diagonal(self, matrix: Tensor) -> Tensor:
+        """The matrix's entries that are side effects, of the rows that were reached."""
+        others = torch.ones_like(matrix, dtype=torch.bool).scatter_(1, self.targets.to(matrix.device)[:, None], False)
+        return matrix[others & matrix.isfinite()]
+
+    def compute(self) -> Tensor:
+        """Mean off-diagonal entry."""
+        return self.off_diagonal(self.matrix()).mean()

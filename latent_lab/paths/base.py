@@ -41,6 +41,13 @@ class Paths(nn.Module, ABC):
         """:meth:`shift`, and the penalties that the same pass gives (means over the batch), by name."""
         return self.shift(latents, k, eps, given), {}
 
+    def fan(self, latents: Tensor, eps: float) -> Tensor:
+        """Latents after an edit of amount ``eps`` along every path, with shape :math:`(N, K, D)`."""
+        num = len(latents)
+        k = torch.arange(self.num_paths, device=latents.device).repeat(num)
+        amounts = torch.full((len(k),), eps, dtype=latents.dtype, device=latents.device)
+        return self.shift(latents.repeat_interleave(self.num_paths, 0), k, amounts).unflatten(0, (num, self.num_paths))
+
     def anchor(self, space: LatentSpace, codes: Codes) -> Paths:
         """These paths bound to codes; global paths are the same everywhere."""
         return self

@@ -58,6 +58,14 @@ class CurvilinearPaths(Paths):
         # an amount of 0 must not pay the flow's rounding, yet has a derivative
         return torch.where(eps[:, None] == 0, latents.detach() + (moved - moved.detach()), moved)
 
+    def fan(self, latents: Tensor, eps: float) -> Tensor:
+        """Latents after an edit of amount ``eps`` along every path, with shape :math:`(N, K, D)`; f is evaluated once a latent."""
+        with torch.autocast(latents.device.type, enabled=False):
+            latents = latents.to(torch.promote_types(latents.dtype, torch.float32))
+            transform = self.flow()
+            steps = eps * torch.eye(self.num_paths, self.dim, dtype=latents.dtype, device=latents.device)
+            return transform.inv((transform(latents)[:, None] + steps).flatten(0, 1)).unflatten(0, (-1, self.num_paths))
+
     def move(self, latents: Tensor, k: Tensor, eps: Tensor, given: dict[str, Tensor] | None = None) -> tuple[Tensor, dict[str, Tensor]]:
         r"""Moved latents and two penalties.
 

@@ -22,8 +22,9 @@ def curve_figure(table: Curves, columns: int = 4) -> Figure:
         stage, _, metric = name.rpartition("/")
         panels.setdefault(metric, {})[stage] = points
     rows = -(-len(panels) // columns)
-    figure = Figure(figsize=(3.1 * columns, 2.0 * rows), layout="constrained")
+    figure = Figure(figsize=(3.1 * columns, 2.0 * rows))
     axes = figure.subplots(rows, columns, squeeze=False)
+    figure.subplots_adjust(0.5 / 12, 0.45 / (2 * rows), 0.99, 1 - 0.25 / (2 * rows), 0.25, 0.45)  # by hand: a layout engine takes seconds
     for axis, (metric, stages) in zip(axes.flat, sorted(panels.items())):
         for stage, points in sorted(stages.items()):
             steps, values = np.array(points, dtype=float).T
@@ -48,6 +49,24 @@ def curve_figure(table: Curves, columns: int = 4) -> Figure:
     return figure
 
 
+def line_figure(lines: Curves, x_title: str, y_title: str) -> Figure:
+    """Lines with a legend beside them.
+
+    Arguments:
+        lines: Points (x, y) of each line.
+        x_title, y_title: What the axes show, with units.
+    """
+    figure = Figure(figsize=(7, 3.2), layout="constrained")
+    axes = figure.add_subplot()
+    for name, points in lines.items():
+        axes.plot(*zip(*points), marker="o", markersize=3, label=name)
+    axes.set_xlabel(x_title, fontsize=9)
+    axes.set_ylabel(y_title, fontsize=9)
+    axes.grid(alpha=0.3)
+    figure.legend(loc="outside right center", fontsize=8, frameon=False)
+    return figure
+
+
 def matrix_figure(
     matrix: np.ndarray, row_names: Sequence[str], column_names: Sequence[str], unit: str, row_title: str = "", column_title: str = ""
 ) -> Figure:
@@ -59,17 +78,19 @@ def matrix_figure(
         unit: Unit of the values, beside the colour bar.
         row_title, column_title: What rows and columns are.
     """
-    figure = Figure(figsize=(0.75 * len(column_names) + 2.2, 0.42 * len(row_names) + 1.3), layout="constrained")
+    figure = Figure(figsize=(min(0.75 * len(column_names), 9) + 2.2, min(0.42 * len(row_names), 7) + 1.6), layout="constrained")
     axes = figure.add_subplot()
     values = np.asarray(matrix, dtype=float)
+    known = values[np.isfinite(values)]
     image = axes.imshow(values, cmap="viridis", aspect="auto")
-    axes.set_xticks(range(len(column_names)), column_names, fontsize=8)
-    axes.set_yticks(range(len(row_names)), row_names, fontsize=8)
+    some = slice(None, None, -(-max(values.shape) // 32))  # labels that would overlap are left out
+    axes.set_xticks(range(len(column_names))[some], column_names[some], fontsize=8, rotation=90 if len(max(column_names, key=len)) > 6 else 0)
+    axes.set_yticks(range(len(row_names))[some], row_names[some], fontsize=8)
     axes.set_xlabel(column_title, fontsize=9)
     axes.set_ylabel(row_title, fontsize=9)
     figure.colorbar(image, ax=axes, label=unit)
     if len(row_names) <= 12:
-        threshold = (values.min() + values.max()) / 2
+        threshold = (known.min() + known.max()) / 2 if known.size else 0.0
         for (i, j), value in np.ndenumerate(values):
-            axes.text(j, i, f"{value:.3g}", ha="center", va="center", fontsize=7, color="white" if value <= threshold else "black")
+            axes.text(j, i, f"{value:.3g}" if np.isfinite(value) else "not reached", ha="center", va="center", fontsize=7, color="white" if value <= threshold else "black")
     return figure

@@ -56,7 +56,13 @@ def score_table(scores: Sequence[Row]) -> str:
 
 
 def report_html(
-    title: str, command: str, scores: Sequence[Row], pictures: Mapping[str, bytes], captions: Mapping[str, str], facts: Mapping[str, str]
+    title: str,
+    command: str,
+    scores: Sequence[Row],
+    pictures: Mapping[str, bytes],
+    captions: Mapping[str, str],
+    facts: Mapping[str, str],
+    notes: Sequence[str] = (),
 ) -> str:
     """The page.
 
@@ -67,6 +73,7 @@ def report_html(
         pictures: PNG files by name, in order.
         captions: A sentence for each picture.
         facts: Versions, threads, device, commit.
+        notes: What a reader of the scores must know.
     """
     figures = [
         f'<figure><img alt="{escape(captions[name])}" src="data:image/png;base64,{base64.b64encode(content).decode()}">'
@@ -74,9 +81,10 @@ def report_html(
         for name, content in pictures.items()
     ]
     rows = "".join(f"<tr><td>{escape(key)}</td><td>{escape(value)}</td></tr>" for key, value in facts.items())
+    remarks = f"<ul>{''.join(f'<li>{escape(note)}</li>' for note in notes)}</ul>" if notes else ""
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{escape(title)}</title>'
         f"<style>{STYLE}</style></head><body><h1>{escape(title)}</h1>"
         f"<h2>Reproduce</h2><pre>{escape(command)}</pre><h2>Paths</h2>{''.join(figures[:2])}"
-        f"<h2>Scores</h2>{score_table(scores)}{''.join(figures[2:])}<h2>Made with</h2><table>{rows}</table></body></html>\n"
+        f"<h2>Scores</h2>{score_table(scores)}{remarks}{''.join(figures[2:])}<h2>Made with</h2><table>{rows}</table></body></html>\n"
     )

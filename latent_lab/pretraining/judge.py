@@ -6,25 +6,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from latent_lab.attributes.classifier import Classifier
 from latent_lab.gans.space import LatentSpace
 
 
-class Classifier(nn.Sequential):
-    """A small convolutional classifier of images :math:`(N, C, 32, 32)`; 99 % on MNIST's digits."""
-
-    def __init__(self, image_channels: int, classes: int) -> None:
-        def stage(inner: int, outer: int) -> list[nn.Module]:
-            return [nn.Conv2d(inner, outer, 3, stride=2, padding=1), nn.BatchNorm2d(outer), nn.ReLU()]
-
-        super().__init__(*stage(image_channels, 32), *stage(32, 64), *stage(64, 128), nn.Flatten(), nn.Dropout(0.3), nn.LazyLinear(classes))
-
-
-def train_classifier(images: Tensor, labels: Tensor, epochs: int, seed: int, batch_size: int = 128) -> nn.Module:
+def train_classifier(images: Tensor, labels: Tensor, epochs: int, seed: int, batch_size: int = 128) -> Classifier:
     """A classifier trained on images shifted by up to 2 pixels each way."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         model = Classifier(images.shape[1], int(labels.max()) + 1)
-        model(images[:2])
         steps = epochs * (len(images) // batch_size)
         optimiser = torch.optim.AdamW(model.parameters(), 2e-3, weight_decay=1e-2)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 4e-3, total_steps=max(steps, 2))

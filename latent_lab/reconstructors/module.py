@@ -14,29 +14,38 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from torchmetrics import MeanMetric, Metric
 
+from latent_lab.attributes.base import Attributes
 from latent_lab.data.edits import amounts_for_length, pair_with_others, view_sequences
-from latent_lab.data.moves import TRAINING, VALIDATION, Moves, draw_moves, stream
-from latent_lab.gans.space import LatentSpace
+from latent_lab.data.moves import POOL, TRAINING, VALIDATION, Moves, draw_moves, stream
+from latent_lab.gans.jacobian import pullback_metric
+from latent_lab.gans.space import Codes, LatentSpace
 from latent_lab.paths.base import Paths
 
 
 @dataclass(frozen=True)
 class Objective:
-    r"""Weights of the loss; the cross-entropy of the path has weight 1.
+    r"""Weights of the loss.
 
     Arguments:
+        cross_entropy: Cross-entropy of the path.
         amount: Mean absolute error of the amount.
         log_det: Squared log-determinant of a flow (Deep Curvilinear Editing's alpha).
         likelihood: Negative log-likelihood of the prior under a flow, per coordinate.
         length: Unit speed, :math:`\mathbb{E}[(\|z' - z\| / |\varepsilon| - 1)^2]`.
-        orthogonality: Squared cosine between the changes that two paths make to the same image; costs one more decode.
+        orthogonality: Squared cosine between the changes that small moves along different paths make to the same image,
+            which asks the columns of the image's Jacobian to be orthogonal (Wei et al., 2021, https://arxiv.org/abs/2108.09135;
+            Gresele et al., 2021, https://arxiv.org/abs/2106.05200).
+        contrast: The same aim without a decode a step: the log-determinant of the normalised Gram matrix of all paths' image
+            changes (independent mechanism analysis, Gresele et al., 2021, Eq. 8), by the image's metric at latents of a pool.
     """
 
+    cross_entropy: float = 1.0
     amount: float = 0.25
     log_det: float = 0.0
     likelihood: float = 0.0
     length: float = 0.0
     orthogonality: float = 0.0
+    contrast: float = 0.0
 
     def __post_init__(self) -> None:
         for name, weight in asdict(self).items():
@@ -68,6 +77,9 @@ class ReconstructorTraining(pl.LightningModule):
         seed: Seed of the moves.
         metrics: Measured at validation, by name; each has ``sequences`` and takes ``(views, pair)``.
         attributes: Measures the images of the validation; may be None.
+        orthogonality_paths: Paths from each latent that are compared; the decodes stay two batches, the latents become fewer.
+        orthogonality_step: Amount of the small moves.
+        pool: Latents at which ``objective.contrast`` has the image's metric, measured once before the first step.
         validation_batches: Batches of ``batch_size`` edits a validation and rank.
     """
 
@@ -87,13 +99,20 @@ class ReconstructorTraining(pl.LightningModule):
         lr_decay: float,
         seed: int,
         metrics: Mapping[str, Metric],
-        attributes: nn.Module | None,
+        attributes: Attributes | None,
+        orthogonality_paths: int,
+        orthogonality_step: float,
+        pool: int,
         validation_batches: int,
     ) -> None:
         super().__init__()
+        if paths.num_paths < 2 and (objective.orthogonality or objective.contrast):
+            raise ValueError("objective.orthogonality and objective.contrast must be 0 with one path, which nothing is orthogonal to")
         self.space, self.paths, self.reconstructor, self.objective, self.attributes = space, paths, reconstructor, objective, attributes
         self.amounts, self.batch_size, self.seed, self.validation_batches = amounts, batch_size, seed, validation_batches
         self.lr_paths, self.lr_reconstructor, self.lr_decay = lr_paths, lr_reconstructor, lr_decay
+        self.orthogonality_paths, self.orthogonality_step = min(orthogonality_paths, paths.num_paths), orthogonality_step
+        self.pool = pool
         self.metrics = nn.ModuleDict(metrics)
         self.means = nn.ModuleDict({name: MeanMetric() for name in ("accuracy", "amount_error", "accuracy_at_length")})
 
@@ -108,6 +127,11 @@ class ReconstructorTraining(pl.LightningModule):
         steps = self.trainer.max_steps
         schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: min(1.0, (steps - step) / (self.lr_decay * steps)))
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def on_fit_start(self) -> None:
+        if self.objective.contrast:
+            codes = self.space.sample(self.pool, stream(self.seed, self.global_rank, 0, POOL))
+            self.pool_latents, self.pool_metric = codes.latents, pullback_metric(self.space, codes)
 
     # The data of a step is its number: moves are drawn where they are needed, on the device.
     def train_dataloader(self) -> DataLoader:
@@ -137,8 +161,10 @@ class ReconstructorTraining(pl.LightningModule):
             "length": (speed - 1).square().mean(),
         }
         if self.objective.orthogonality:
-            terms["orthogonality"] = self.orthogonality(moves, before, after, rng)
-        loss = terms["cross_entropy"]
+            terms["orthogonality"] = self.orthogonality(moves.codes, before, rng)
+        if self.objective.contrast:
+            terms["contrast"] = self.contrast(rng)
+        loss = torch.zeros((), device=self.device)
         for name, weight in asdict(self.objective).items():
             if weight:
                 if name not in terms:
@@ -153,11 +179,31 @@ class ReconstructorTraining(pl.LightningModule):
         self.log_dict({f"train/{name}": value.detach() for name, value in ({"radius_ratio": radius.mean()} | terms).items()})
         return loss
 
-    def orthogonality(self, moves: Moves, before: Tensor, after: Tensor, rng: torch.Generator) -> Tensor:
-        """Mean squared cosine between the image changes of each move and of another path from the same codes."""
-        pair = pair_with_others(moves, self.paths.num_paths, rng)
-        other = self.space.decode(moves.codes.moved(self.paths.shift(moves.codes.latents, pair.l, pair.eps_l, moves.codes.given)))
-        return F.cosine_similarity((after - before).flatten(1).float(), (other - before).flatten(1).float()).square().mean()
+    def orthogonality(self, codes: Codes, before: Tensor, rng: torch.Generator) -> Tensor:
+        """Mean squared cosine between the image changes of small moves along different paths from the same codes."""
+        num, paths = max(1, 2 * len(before) // self.orthogonality_paths), self.orthogonality_paths
+        codes, before = codes.select(slice(0, num)), before[:num]
+        num = len(before)
+        k = torch.rand(num, self.paths.num_paths, generator=rng).argsort(1)[:, :paths].flatten().to(before.device)
+        sign = 2.0 * torch.randint(2, (num,), generator=rng).repeat_interleave(paths) - 1
+        repeated = codes.select(torch.arange(num, device=before.device).repeat_interleave(paths))
+        moved = self.paths.shift(repeated.latents, k, self.orthogonality_step * sign.to(before.device), repeated.given)
+        change = (self.space.decode(repeated.moved(moved)).float().unflatten(0, (num, paths)) - before.float()[:, None]).flatten(2)
+        direction = F.normalize(change, dim=2)
+        cosines = direction @ direction.mT
+        return (cosines.square().sum((1, 2)) - paths).mean() / (paths * (paths - 1))
+
+    def contrast(self, rng: torch.Generator) -> Tensor:
+        r"""Mean of :math:`-\tfrac{1}{K} \log\det` of the matrix of cosines between the image changes of all K paths; 0 when orthogonal."""
+        index = torch.randint(self.pool, (self.batch_size,), generator=rng).to(self.device)
+        latents, metric = self.pool_latents[index], self.pool_metric[index]
+        step = self.orthogonality_step * (2.0 * torch.randint(2, (1,), generator=rng).item() - 1)
+        directions = (self.paths.fan(latents, step) - latents[:, None]) / step  # (N, K, D)
+        gram = directions @ metric @ directions.mT
+        length = gram.diagonal(dim1=1, dim2=2).clamp_min(1e-12).sqrt()
+        cosines = gram / (length[:, :, None] * length[:, None])
+        # paths that coincide would have a determinant of 0
+        return -torch.linalg.slogdet(cosines + 1e-4 * torch.eye(self.paths.num_paths, device=self.device))[1].mean() / self.paths.num_paths
 
     def require_finite(self, tensors: Mapping[str, Tensor]) -> None:
         """Stops the run at the first tensor, in the order of the computation, that holds nan or infinity."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
+from hydra.utils import instantiate
+from omegaconf import DictConfig
 
+from latent_lab.attributes.base import Attributes, Selection
 from latent_lab.checkpoints import native
 from latent_lab.checkpoints.locate import locate
 from latent_lab.gans.base import Generator
@@ -30,6 +33,14 @@ def build_generator(gan: Mapping, make: Callable[[], Generator], seed: int = 0) 
             raise ValueError(f"gan.weights must be a safetensors file of latent_lab, got {file}")
         native.load_into(generator, native.read(file)[0], file)
     return generator.eval().requires_grad_(False)
+
+
+def build_attributes(dataset: DictConfig, names: Sequence[str] | None) -> Attributes | None:
+    """The predictor of a ``dataset`` configuration, narrowed to ``names`` if there are any; None if it has none."""
+    if not dataset.get("attributes"):
+        return None
+    attributes = instantiate(dataset.attributes)
+    return attributes if names is None else Selection(attributes, list(names))
 
 
 def space_from_plain(gan: Mapping, seed: int) -> LatentSpace:

@@ -8,7 +8,8 @@ import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
-from latent_lab.data.moves import stream
+from latent_lab.attributes.base import Attributes
+from latent_lab.data.moves import INITIAL, stream
 from latent_lab.gans.space import LatentSpace
 from latent_lab.methods.base import Context
 from latent_lab.metrics.commutativity import CommutativityError
@@ -16,11 +17,9 @@ from latent_lab.metrics.edit_length import EditLength
 from latent_lab.metrics.side_effects import SideEffectError
 from latent_lab.runs import weight_hash
 from latent_lab.workflows.begin import build_trainer, open_run, resume_from
-from latent_lab.workflows.build import build_generator
+from latent_lab.workflows.build import build_attributes, build_generator
 from latent_lab.workflows.evaluate import evaluate
-from latent_lab.workflows.report import write_report
-
-INITIAL = 3  # purpose of the stream of initial values
+from latent_lab.workflows.report import write_evaluation, write_report
 
 
 def build_space(config: DictConfig) -> LatentSpace:
@@ -32,7 +31,7 @@ def build_space(config: DictConfig) -> LatentSpace:
     return space
 
 
-def build_metrics(space: LatentSpace, attributes: torch.nn.Module | None, seed: int, num_paths: int) -> dict:
+def build_metrics(space: LatentSpace, attributes: Attributes | None, seed: int, num_paths: int) -> dict:
     """What every training measures while it runs."""
     metrics = {
         "commutativity_latents": CommutativityError("latents"),
@@ -47,7 +46,7 @@ def build_metrics(space: LatentSpace, attributes: torch.nn.Module | None, seed: 
 def discover(config: DictConfig) -> None:
     """Fits the method (unless the run has its paths already), evaluates it and writes the report."""
     run, config = open_run(config, "latent_lab.train")
-    attributes = instantiate(config.dataset.attributes) if config.dataset.get("attributes") else None
+    attributes = build_attributes(config.dataset, config.evaluation.attributes)
     space = build_space(config)
     trainer = build_trainer(config, run)
     if not run.has_paths():
@@ -70,6 +69,7 @@ def discover(config: DictConfig) -> None:
         return
     space.cpu()
     paths, _ = run.load_paths()
-    evaluation = evaluate(space, paths, attributes, seed=config.seed, **config.evaluation)
-    report = write_report(run, evaluation, trainer.loggers)
-    print(f"latent_lab: report {report}")
+    identity = instantiate(config.dataset.identity) if config.dataset.get("identity") else None
+    evaluation = evaluate(run, space, paths, attributes, identity, config.evaluation)
+    write_evaluation(run, evaluation)
+    print(f"latent_lab: report {write_report(run, evaluation, trainer.loggers)}")

@@ -1,0 +1,94 @@
+"""A small classifier of images: its probabilities are attributes, its embedding an identity."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from latent_lab.attributes.base import Attributes
+from latent_lab.checkpoints import native
+from latent_lab.gans.space import Codes, LatentSpace
+
+WEIGHTS = Path(__file__).parent / "weights"
+
+
+class Classifier(nn.Module):
+    """Three strided convolutions, an embedding and a linear head, for images of 32x32 pixels.
+
+    Arguments:
+        image_channels: Channels C of an image.
+        classes: Number of classes.
+        widths: Channels of the convolutions.
+        embedding: Size E of the embedding.
+    """
+
+    def __init__(self, image_channels: int = 1, classes: int = 10, widths: Sequence[int] = (24, 48, 64), embedding: int = 64) -> None:
+        super().__init__()
+        self.config = {"image_channels": image_channels, "classes": classes, "widths": list(widths), "embedding": embedding}
+        stages = []
+        for inner, outer in zip((image_channels, *widths), widths):
+            stages += [nn.Conv2d(inner, outer, 3, stride=2, padding=1), nn.BatchNorm2d(outer), nn.ReLU()]
+        self.body = nn.Sequential(*stages, nn.Flatten(), nn.Linear(16 * widths[-1], embedding), nn.ReLU())
+        self.head = nn.Sequential(nn.Dropout(0.3), nn.Linear(embedding, classes))
+
+    def embed(self, images: Tensor) -> Tensor:
+        """The embedding, with shape :math:`(N, E)`."""
+        return self.body(images.float())
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits with shape :math:`(N, classes)`."""
+        return self.head(self.embed(images))
+
+
+def load_classifier(weights: str) -> Classifier:
+    """A frozen classifier, from a file or from those that the package ships, by name."""
+    file = Path(weights) if Path(weights).is_file() else WEIGHTS / f"{weights}.safetensors"
+    if not file.is_file():
+        shipped = sorted(file.stem for file in WEIGHTS.glob("*.safetensors"))
+        raise FileNotFoundError(f"weights must be a file or one of {shipped}, got {weights!r}")
+    tensors, metadata = native.read(file)
+    classifier = Classifier(**metadata["config"])
+    native.load_into(classifier, tensors, file)
+    return classifier.eval().requires_grad_(False)
+
+
+class ClassProbabilities(Attributes):
+    """The probability of each class.
+
+    Arguments:
+        weights: A file, or the name of a shipped classifier.
+        names: The classes' names, in the classifier's order.
+    """
+
+    def __init__(self, weights: str, names: Sequence[str]) -> None:
+        super().__init__()
+        self.classifier = load_classifier(weights)
+        self.names = tuple(names)
+        self.units, self.ranges = ("probability",) * len(names), ((0.0, 1.0),) * len(names)
+        if len(names) != self.classifier.config["classes"]:
+            raise ValueError(f"names must be {self.classifier.config['classes']}, one a class, got {list(names)}")
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.classifier(images).softmax(1)
+
+
+class ClassifierIdentity(nn.Module):
+    """What makes an image recognisable: the embedding of a classifier.
+
+    Arguments:
+        weights: A file, or the name of a shipped classifier.
+    """
+
+    def __init__(self, weights: str) -> None:
+        super().__init__()
+        self.classifier = load_classifier(weights)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Embeddings with shape :math:`(N, E)`."""
+        return self.classifier.embed(images)
+
+    def measure(self, space: LatentSpace, codes: Codes, images: Tensor) -> Tensor:
+        return self(images)

@@ -1,0 +1,57 @@
+"""Attributes that need no measuring: the true factors of a generator that knows them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from latent_lab.attributes.base import Attributes
+from latent_lab.gans.shapes import Shapes
+from latent_lab.gans.space import Codes, LatentSpace
+
+
+def true_factors(space: LatentSpace, codes: Codes) -> Tensor:
+    """The factors of the codes, with shape :math:`(N, A)`, where the generator knows them."""
+    if not isinstance(space.generator, Shapes):
+        raise ValueError(f"dataset=shapes knows the factors of gan=shapes only, got a {type(space.generator).__name__}")
+    return space.generator.factors(codes.latents)
+
+
+class TrueFactors(Attributes):
+    """The factors that an image was drawn from, in units of their standard deviation over the prior."""
+
+    names = Shapes.factor_names
+    units = ("standard deviations",) * len(names)
+    ranges = ((-math.inf, math.inf),) * len(names)
+
+    def forward(self, images: Tensor) -> Tensor:
+        raise ValueError("true factors are read from codes, not from images; measure them with the space that decodes them")
+
+    def measure(self, space: LatentSpace, codes: Codes, images: Tensor) -> Tensor:
+        return true_factors(space, codes)
+
+
+class FactorIdentity(nn.Module):
+    r"""What stays when a shape is moved, turned or lit differently: some of its factors.
+
+    Each factor u becomes a point on a circle, :math:`(\cos(\pi u / 4), \sin(\pi u / 4))`, so that the cosine of two
+    embeddings is the mean of :math:`\cos(\pi \Delta u / 4)`.
+
+    Arguments:
+        names: The factors that make the identity.
+    """
+
+    def __init__(self, names: Sequence[str] = ("hue", "aspect")) -> None:
+        super().__init__()
+        unknown = [name for name in names if name not in Shapes.factor_names]
+        if unknown or not names:
+            raise ValueError(f"identity.names must be among {list(Shapes.factor_names)}, got {list(names)}")
+        self.index = [Shapes.factor_names.index(name) for name in names]
+
+    def measure(self, space: LatentSpace, codes: Codes, images: Tensor) -> Tensor:
+        """Embeddings with shape :math:`(N, 2 F)`."""
+        angle = math.pi / 4 * true_factors(space, codes)[:, self.index]
+        return torch.cat([angle.cos(), angle.sin()], 1)

@@ -1,0 +1,62 @@
+"""Paths as vector fields: how much they bend, and whether their flows commute, without an image."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import Tensor
+from torch.func import jvp
+
+from latent_lab.paths.base import Paths
+
+
+def field(paths: Paths, latents: Tensor, k: Tensor, step: float = 1e-3) -> Tensor:
+    r"""The field :math:`X_k(z) = \partial \phi_k^\varepsilon(z) / \partial \varepsilon` at 0, with shape :math:`(N, D)`."""
+    zeros = latents.new_zeros(len(latents))
+    try:
+        return jvp(lambda eps: paths.shift(latents, k, eps), (zeros,), (torch.ones_like(zeros),))[1]
+    except (RuntimeError, NotImplementedError):  # an adaptive solver has no forward mode
+        return (paths.shift(latents, k, zeros + step) - paths.shift(latents, k, zeros - step)) / (2 * step)
+
+
+def lie_bracket(paths: Paths, latents: Tensor, k: Tensor, l: Tensor, step: float = 1e-3) -> Tensor:
+    r"""The bracket :math:`[X_k, X_l] = DX_l\, X_k - DX_k\, X_l`, with shape :math:`(N, D)`; 0 exactly where the edits commute.
+
+    By Jacobian-vector products, in float64; by central differences where the paths have no forward mode.
+    """
+    paths, latents = copy.deepcopy(paths).double(), latents.double()
+    try:
+        one, other = field(paths, latents, k), field(paths, latents, l)
+        along = [
+            jvp(lambda z, c=c: jvp(lambda eps: paths.shift(z, c, eps), (z.new_zeros(len(z)),), (z.new_ones(len(z)),))[1], (latents,), (x,))[1]
+            for c, x in ((l, one), (k, other))
+        ]
+    except (RuntimeError, NotImplementedError):
+        along = [
+            (field(paths, latents + step * x, c) - field(paths, latents - step * x, c)) / (2 * step) for c, x in ((l, one), (k, other))
+        ]
+    return along[0] - along[1]
+
+
+def bracket_error(paths: Paths, latents: Tensor, k: Tensor, l: Tensor) -> Tensor:
+    r"""The bracket's length over the fields', :math:`\|[X_k, X_l]\| / (\|X_k\| \|X_l\|)`, per unit of length, with shape :math:`(N,)`."""
+    bracket = torch.linalg.vector_norm(lie_bracket(paths, latents, k, l), dim=1)
+    lengths = [torch.linalg.vector_norm(field(paths, latents, c), dim=1) for c in (k, l)]
+    return bracket.to(latents.dtype) / (lengths[0] * lengths[1]).clamp_min(1e-12)
+
+
+def direction_spread(directions: Tensor) -> Tensor:
+    """One minus the mean cosine between a path's directions at different latents: :math:`(N, K, D)` to :math:`(K,)`; 0 for straight paths."""
+    unit = torch.nn.functional.normalize(directions.double(), dim=2)
+    num = len(unit)
+    mean_cosine = (unit.sum(0).square().sum(1) - num) / (num * (num - 1))
+    return (1 - mean_cosine).clamp_min(0)
+
+
+def bend(points: Tensor) -> Tensor:
+    """One minus chord over arc of sampled paths: :math:`(N, S, D)` to :math:`(N,)`; 0 for straight paths, 1 for closed ones."""
+    points = points.double()
+    arc = torch.linalg.vector_norm(points.diff(dim=1), dim=2).sum(1)
+    chord = torch.linalg.vector_norm(points[:, -1] - points[:, 0], dim=1)
+    return (1 - chord / arc.clamp_min(1e-12)).clamp_min(0)

@@ -1,0 +1,283 @@
+"""From observations to scores with intervals, matrices and pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from latent_lab.attributes.base import Attributes
+from latent_lab.data.edits import Pair, after_sequence
+from latent_lab.data.moves import EVALUATION, Moves, stream
+from latent_lab.gans.space import LatentSpace
+from latent_lab.metrics.commutativity import commutativity_error
+from latent_lab.metrics.edit_length import EditLength
+from latent_lab.metrics.fields import bend, bracket_error, direction_spread
+from latent_lab.metrics.side_effects import EqualChangeSideEffects
+from latent_lab.paths.base import Paths
+from latent_lab.pictures.report import Row
+from latent_lab.workflows.protocol import RANKING, SHARES, Plan, Protocol, space_device, spread, view_in_batches
+
+RESAMPLING = 3  # stream of the bootstrap
+UNITS = {
+    "commutativity/swap/latents": "of the edit",
+    "commutativity/return/latents": "of the edit",
+    "commutativity/swap/images": "grey level, -1 to 1",
+    "commutativity/return/images": "grey level, -1 to 1",
+    "commutativity/swap/attributes": "% of a standard deviation",
+    "commutativity/return/attributes": "% of a standard deviation",
+    "commutativity/swap/perceptual": "perceptual distance",
+    "commutativity/return/perceptual": "perceptual distance",
+    "round_trip/latents": "of the edit",
+}
+
+
+@dataclass
+class Evaluation:
+    """What an evaluation found.
+
+    Arguments:
+        scores: Means over latents with their intervals.
+        matrices: Tables of numbers by name, each with its row and column names and unit.
+        curves: Identity error over the change of the path's own attribute, a line for each chosen path.
+        strips: Images of the chosen paths over shares of their amount, with shape :math:`(P, S, C, H, W)`.
+        sequences: Images of sequential edits, with shape :math:`(Q, 5, C, H, W)`, and what each row shows.
+    """
+
+    protocol: Protocol
+    plan: Plan
+    attributes: list[str]
+    scores: list[Row]
+    matrices: dict[str, Matrix]
+    curves: dict[str, list[tuple[float, float]]]
+    strip_shares: list[float]
+    strips: Tensor
+    pairs: list[str]
+    sequences: Tensor
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Matrix:
+    """A named table: values :math:`(R, C)`, names of rows and columns, what they are, and the unit."""
+
+    values: Tensor
+    rows: list[str]
+    columns: list[str]
+    unit: str
+    row_title: str
+    column_title: str
+
+
+class Bootstrap:
+    """95 % percentile intervals over latents, the same resamples for every score of an evaluation."""
+
+    def __init__(self, num: int, resamples: int, rng: torch.Generator) -> None:
+        self.index = torch.randint(num, (resamples, num), generator=rng)
+
+    def interval(self, statistics: Tensor) -> tuple[float, float]:
+        low, high = statistics.double().quantile(torch.tensor([0.025, 0.975], dtype=torch.float64)).tolist()
+        return low, high
+
+    def row(self, name: str, values: Tensor, unit: str, better: str) -> Row:
+        """The mean of per-latent values :math:`(N, \\dots)`; entries that are nan do not count."""
+        per_latent = values.double().flatten(1).nanmean(1) if values.ndim > 1 else values.double()
+        means = per_latent[self.index].nanmean(1)
+        return Row(name, per_latent.nanmean().item(), *self.interval(means), len(values), unit, better)
+
+
+@torch.no_grad()
+def summarise(
+    space: LatentSpace, paths: Paths, attributes: Attributes | None, plan: Plan, protocol: Protocol, found: Mapping[str, Tensor]
+) -> Evaluation:
+    """Scores, matrices and pictures from the observations of all latents, a row a latent."""
+    num = len(found["pair"])
+    boot = Bootstrap(num, protocol.resamples, stream(protocol.seed, RESAMPLING, 0, EVALUATION))
+    labels = [f"{pick.path} {pick.attribute}" for pick in plan.chosen]
+    scores, notes = [], list(plan.notes)
+    for name, unit in UNITS.items():
+        if name in found:
+            scores.append(boot.row(name, own_attributes(found, name, plan) if name.endswith("attributes") else found[name], unit, "lower"))
+    shell = EditLength(space, stream(protocol.seed, RANKING, 1, EVALUATION))
+    outside = ((found["radius"] < shell.inner) | (found["radius"] > shell.outer)).double()
+    scores += [
+        boot.row("length/realised", found["length/realised"], "latent units", ""),
+        boot.row("length/per_amount", found["length/per_amount"], "latent units", ""),
+        boot.row("prior/radius_ratio", found["prior/radius_ratio"], "", ""),
+        boot.row("prior/outside_99_shell", outside, "share", "lower"),
+    ]
+    scores += field_scores(space, paths, plan, protocol, boot)
+    matrices = {"commutativity": order_matrix(space, paths, plan, protocol)}
+    curves: dict[str, list[tuple[float, float]]] = {}
+    if attributes is not None:
+        names = list(attributes.names)
+        matrices |= pair_matrices(found, plan, labels)
+        matrices["ranking"] = Matrix(
+            torch.cat([plan.ranking[name][plan.paths] for name in plan.ranking], 1),
+            labels,
+            [f"{score} {name}" for score in plan.ranking for name in names],
+            "",
+            "path",
+            "score",
+        )
+        for column, change in enumerate(protocol.changes):
+            effect_rows, matrix = effects(found["change"][:, :, column], plan, names, float(change), boot)
+            scores += effect_rows
+            matrices[f"side_effects/{float(change):+g}"] = Matrix(matrix, labels, names, "%", "target", "changed")
+            if found["identity"][:, :, column].isfinite().any():
+                scores.append(boot.row(f"identity/{float(change):+g}", found["identity"][:, :, column], "1 - cosine", "lower"))
+        if found["identity"].isfinite().any():
+            mean = found["identity"].nanmean(0)
+            curves = {
+                label: sorted([(0.0, 0.0), *[(float(c), v) for c, v in zip(protocol.changes, line.tolist()) if v == v]])
+                for label, line in zip(labels, mean)
+            }
+    unmeasured = [score.name for score in scores if score.mean != score.mean]
+    if unmeasured:
+        notes.append(f"not measured, for nothing was reached: {', '.join(unmeasured)}")
+    shares = torch.linspace(-1, 1, protocol.strip_steps).tolist()
+    pairs, sequences = sequence_images(space, paths, plan, protocol, labels)
+    return Evaluation(
+        protocol=protocol,
+        plan=plan,
+        attributes=list(attributes.names) if attributes is not None else [],
+        scores=scores,
+        matrices=matrices,
+        curves=curves,
+        strip_shares=shares,
+        strips=strip_images(space, paths, plan, protocol, shares),
+        pairs=pairs,
+        sequences=sequences,
+        notes=notes,
+    )
+
+
+def own_attributes(found: Mapping[str, Tensor], name: str, plan: Plan) -> Tensor:
+    """An attribute-level error narrowed to the two attributes of each pair, as the paper's table: :math:`(N, m, A)` to :math:`(N, m, 2)`."""
+    return found[name].gather(2, plan.targets[found["pair"]])
+
+
+def pair_matrices(found: Mapping[str, Tensor], plan: Plan, labels: list[str]) -> dict[str, Matrix]:
+    """Mean attribute-level error of each ordered pair: in row k, column l, that of path k's attribute when k comes first, then l."""
+    size = len(labels)
+    cell = (found["pair"][..., 0] * size + found["pair"][..., 1]).flatten()
+    matrices = {}
+    for form in ("swap", "return"):
+        error = own_attributes(found, f"commutativity/{form}/attributes", plan)[..., 0].flatten().double()
+        count = torch.bincount(cell, minlength=size * size)
+        mean = torch.zeros(size * size, dtype=torch.float64).index_add_(0, cell, error) / count
+        matrices[f"commutativity/{form}/attributes"] = Matrix(
+            mean.unflatten(0, (size, size)), labels, labels, "% of a standard deviation", "attribute, first edit", "second edit"
+        )
+    return matrices
+
+
+def effects(changes: Tensor, plan: Plan, names: list[str], change: float, boot: Bootstrap) -> tuple[list[Row], Tensor]:
+    """Side effects :math:`(N, P, A)` at one change of the paths' own attributes: mean and worst entry, purity, and the matrix."""
+    metric = EqualChangeSideEffects(plan.targets, len(names))
+    metric.update(changes)
+    matrix = metric.matrix()
+    reached = matrix.isfinite().all(1)
+    nan = float("nan")
+    if not reached.any() or len(names) < 2:
+        return [Row(f"side_effects/{change:+g}/mean", nan, nan, nan, len(changes), "%", "lower")], matrix
+    resampled = [metric.off_diagonal(metric.matrix(index)) for index in boot.index]
+    share = 100 / matrix[reached].sum(1)
+    rows = [
+        Row(
+            f"side_effects/{change:+g}/mean",
+            metric.compute().item(),
+            *boot.interval(torch.stack([values.mean() for values in resampled])),
+            len(changes),
+            "%",
+            "lower",
+        ),
+        Row(
+            f"side_effects/{change:+g}/worst",
+            metric.off_diagonal(matrix).max().item(),
+            *boot.interval(torch.stack([values.max() for values in resampled])),
+            len(changes),
+            "%",
+            "lower",
+        ),
+        Row(f"side_effects/{change:+g}/purity", share.mean().item(), nan, nan, len(changes), "share", "higher"),
+        Row(f"side_effects/{change:+g}/reached", reached.double().mean().item(), nan, nan, len(changes), "share of paths", "higher"),
+    ]
+    return rows, matrix
+
+
+def field_scores(space: LatentSpace, paths: Paths, plan: Plan, protocol: Protocol, boot: Bootstrap) -> list[Row]:
+    """Lie brackets of all pairs of chosen paths, and how much the paths bend: latents only."""
+    device, nan = space_device(space), float("nan")
+    codes = space.sample(protocol.ranking_latents, stream(protocol.seed, RANKING, 0, EVALUATION))
+    chosen = plan.paths.to(device)
+    first, second = torch.triu_indices(len(chosen), len(chosen), 1, device=device)
+    num = len(codes.latents)
+    rows = []
+    if len(first):
+        z = spread(codes, len(first)).latents
+        error = bracket_error(paths, z, chosen[first].repeat(num), chosen[second].repeat(num)).double().mean().item()
+        rows.append(Row("bracket", error, nan, nan, num, "per unit of length", "lower"))
+    unit = plan.amounts.mean().item() / protocol.length  # about one unit of length
+    directions = paths.fan(codes.latents, 0.1 * unit) - codes.latents[:, None]
+    spread_of = direction_spread(directions)[plan.paths].mean().item() if num > 1 else nan
+    shares = torch.tensor([0.0, *SHARES], device=device).sort().values
+    many = spread(codes, len(chosen) * len(shares))
+    k = chosen.repeat_interleave(len(shares)).repeat(num)
+    eps = (plan.amounts.to(device)[chosen][:, None] * shares).flatten().repeat(num)
+    points = paths.shift(many.latents, k, eps, many.given).unflatten(0, (num * len(chosen), len(shares)))
+    return [
+        *rows,
+        Row("curvature/spread", spread_of, nan, nan, num, "1 - cosine", ""),
+        Row("curvature/bend", bend(points).mean().item(), nan, nan, num, "1 - chord / arc", ""),
+    ]
+
+
+def order_matrix(space: LatentSpace, paths: Paths, plan: Plan, protocol: Protocol) -> Matrix:
+    """Relative error, in latents, of exchanging two edits of equal length, for all K x K pairs."""
+    device = space_device(space)
+    codes = space.sample(protocol.matrix_latents, stream(protocol.seed, RANKING, 0, EVALUATION))
+    num, size = len(codes.latents), paths.num_paths
+    amounts = plan.amounts.to(device)
+    total = torch.zeros(size, size, dtype=torch.float64)
+    rows = spread(codes, size)
+    other = torch.arange(size, device=device).repeat(num)
+    for k in range(size):
+        one = torch.full_like(other, k)
+        moves, pair = Moves(rows, one, amounts[one]), Pair(one, other, amounts[one], amounts[other])
+        error = commutativity_error(after_sequence(paths, moves, pair, "kl"), after_sequence(paths, moves, pair, "lk"), rows.latents)
+        total[k] = error.unflatten(0, (num, size)).mean(0).cpu()
+    names = [str(k) for k in range(size)]
+    return Matrix(total, names, names, "of the edit", "first path", "second path")
+
+
+def strip_images(space: LatentSpace, paths: Paths, plan: Plan, protocol: Protocol, shares: list[float]) -> Tensor:
+    """Images of each chosen path over shares of its amount, from one latent for all, with shape :math:`(P, S, C, H, W)`."""
+    device = space_device(space)
+    codes = space.sample(protocol.ranking_latents, stream(protocol.seed, RANKING, 0, EVALUATION)).select(slice(0, 1))
+    one = spread(codes, len(plan.chosen) * len(shares))
+    k = plan.paths.to(device).repeat_interleave(len(shares))
+    eps = torch.tensor([share * pick.amount * pick.sign for pick in plan.chosen for share in shares], device=device)
+    images = view_in_batches(space, one.moved(paths.shift(one.latents, k, eps, one.given)), None, None, protocol.batch_size).images
+    return images.unflatten(0, (len(plan.chosen), len(shares))).cpu()
+
+
+def sequence_images(space: LatentSpace, paths: Paths, plan: Plan, protocol: Protocol, labels: list[str]) -> tuple[list[str], Tensor]:
+    """The paper's figure: original, edit 1, 1 then 2, 2 then 1, undone in the same order; a row for each of up to four pairs of paths."""
+    device = space_device(space)
+    rows = max(1, min(len(labels) // 2, 4))
+    first = torch.arange(rows)
+    second = (first + rows) % len(labels)
+    codes = space.sample(rows, stream(protocol.seed, RANKING, 2, EVALUATION))
+    one, other = plan.paths[first].to(device), plan.paths[second].to(device)
+    amounts = plan.amounts.to(device)
+    pair = Pair(one, other, amounts[one], amounts[other])
+    moves = Moves(codes, one, pair.eps_k)
+    images = [
+        view_in_batches(space, codes.moved(after_sequence(paths, moves, pair, name)), None, None, protocol.batch_size).images
+        for name in ("", "k", "kl", "lk", "klKL")
+    ]
+    titles = [f"1: path {labels[i]}\n2: path {labels[j]}" for i, j in zip(first.tolist(), second.tolist())]
+    return titles, torch.stack(images, 1).cpu()
