@@ -67,6 +67,11 @@ class IdxImages(LightningDataModule):
         self.folder, self.url, self.files = Path(folder), url, files
         self.resolution, self.batch_size, self.held_out, self.seed = resolution, batch_size, held_out, seed
 
+    @property
+    def is_here(self) -> bool:
+        """Whether all files are in the folder, so that nothing must be fetched."""
+        return all((self.folder / file["name"]).exists() for file in self.files.values())
+
     def prepare_data(self) -> None:
         for file in self.files.values():
             if (self.folder / file["name"]).exists():

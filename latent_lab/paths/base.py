@@ -48,6 +48,10 @@ class Paths(nn.Module, ABC):
         amounts = torch.full((len(k),), eps, dtype=latents.dtype, device=latents.device)
         return self.shift(latents.repeat_interleave(self.num_paths, 0), k, amounts).unflatten(0, (num, self.num_paths))
 
+    def coordinates(self, latents: Tensor) -> Tensor | None:
+        """Coordinates :math:`(N, K)` of which path k changes the k-th alone; None where paths are not the axes of any."""
+        return None
+
     def anchor(self, space: LatentSpace, codes: Codes) -> Paths:
         """These paths bound to codes; global paths are the same everywhere."""
         return self

@@ -42,8 +42,8 @@ class CurvilinearPaths(Paths):
         self.flow = self.flows[flow](dim, rng=rng, **options)
 
     def coordinates(self, latents: Tensor) -> Tensor:
-        """:math:`f(z)`, with shape :math:`(N, D)`."""
-        return self.flow()(latents)
+        """:math:`f(z)`, the first K of D, with shape :math:`(N, K)`."""
+        return self.flow()(latents)[:, : self.num_paths]
 
     def latents(self, coordinates: Tensor) -> Tensor:
         """:math:`f^{-1}(v)`, with shape :math:`(N, D)`."""

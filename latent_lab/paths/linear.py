@@ -55,5 +55,9 @@ class LinearPaths(Paths):
             return self.weight / torch.linalg.vector_norm(self.weight, dim=0)
         return self.weight
 
+    def coordinates(self, latents: Tensor) -> Tensor:
+        """:math:`A^+ z`, with shape :math:`(N, K)`."""
+        return latents @ torch.linalg.pinv(self.matrix()).mT
+
     def _shift(self, latents: Tensor, k: Tensor, eps: Tensor) -> Tensor:
         return latents + eps[:, None] * self.matrix().mT[k]

@@ -70,6 +70,6 @@ def discover(config: DictConfig) -> None:
     space.cpu()
     paths, _ = run.load_paths()
     identity = instantiate(config.dataset.identity) if config.dataset.get("identity") else None
-    evaluation = evaluate(run, space, paths, attributes, identity, config.evaluation)
+    evaluation = evaluate(run, space, paths, attributes, identity, config.dataset, config.evaluation)
     write_evaluation(run, evaluation)
     print(f"latent_lab: report {write_report(run, evaluation, trainer.loggers)}")

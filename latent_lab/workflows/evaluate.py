@@ -25,13 +25,20 @@ from latent_lab.paths.base import Paths
 from latent_lab.runs import Run, weight_hash
 from latent_lab.workflows.begin import trusted
 from latent_lab.workflows.build import build_attributes, space_from_plain
+from latent_lab.workflows.extras import add_extras
 from latent_lab.workflows.protocol import Protocol, make_plan, observe
 from latent_lab.workflows.report import write_evaluation, write_report
 from latent_lab.workflows.score import Evaluation, summarise
 
 
 def evaluate(
-    run: Run, space: LatentSpace, paths: Paths, attributes: Attributes | None, identity: nn.Module | None, evaluation: DictConfig
+    run: Run,
+    space: LatentSpace,
+    paths: Paths,
+    attributes: Attributes | None,
+    identity: nn.Module | None,
+    dataset: DictConfig,
+    evaluation: DictConfig,
 ) -> Evaluation:
     """Scores paths with the protocol of an ``evaluation`` configuration.
 
@@ -39,7 +46,7 @@ def evaluate(
     """
     options = OmegaConf.to_container(evaluation, resolve=True)
     perceptual = instantiate(evaluation.perceptual) if options.pop("perceptual") else None
-    names = options.pop("attributes")
+    names, extras = options.pop("attributes"), options.pop("extras")
     protocol = Protocol(**options)
     plan = make_plan(space, paths, attributes, protocol)
     key = hashlib.sha256(json.dumps([asdict(protocol), names, weight_hash(paths)], sort_keys=True).encode()).hexdigest()[:12]
@@ -58,6 +65,7 @@ def evaluate(
     result = summarise(space, paths, attributes, plan, protocol, found)
     if perceptual is None:
         result.notes.append("perceptual distances were not measured: evaluation.perceptual names no network")
+    add_extras(result, space, paths, attributes, identity, dataset, evaluation.extras if extras else None)
     shutil.rmtree(folder)
     return result
 
@@ -91,7 +99,7 @@ def evaluate_runs(config: DictConfig) -> None:
             if part is not None:
                 part.to(device)
         print(f"latent_lab: run {run.folder}", flush=True)
-        evaluation = evaluate(run, space, paths, attributes, identity, options.evaluation)
+        evaluation = evaluate(run, space, paths, attributes, identity, made.dataset, options.evaluation)
         write_evaluation(run, evaluation)
-        loggers = [instantiate(part)(save_dir=str(run.folder)) for name, part in (config.logger or {}).items() if name == "wandb"]
+        loggers = [instantiate(part)(save_dir=str(run.folder)) for name, part in (config.get("logger") or {}).items() if name == "wandb"]
         print(f"latent_lab: report {write_report(run, evaluation, loggers)}", flush=True)

@@ -1,0 +1,74 @@
+"""How well coordinates recover factors that are known."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from latent_lab.metrics.path_choice import assign
+
+
+def squared_correlations(codes: Tensor, factors: Tensor) -> Tensor:
+    """Squared Pearson correlation of each coordinate :math:`(N, K)` with each factor :math:`(N, A)`, with shape :math:`(K, A)`."""
+    centred = [values.double() - values.double().mean(0) for values in (codes, factors)]
+    unit = [values / torch.linalg.vector_norm(values, dim=0).clamp_min(1e-12) for values in centred]
+    return (unit[0].mT @ unit[1]).square()
+
+
+def matched_r2(codes: Tensor, factors: Tensor) -> float:
+    """Mean squared correlation of each factor with a coordinate of its own."""
+    table = squared_correlations(codes, factors)
+    attributes, paths = assign(table)
+    return table[paths, attributes].mean().item()
+
+
+def dci(codes: Tensor, factors: Tensor) -> dict[str, float]:
+    r"""Disentanglement, completeness and informativeness, with importances from linear regression of factors on coordinates.
+
+    References:
+        | A Framework for the Quantitative Evaluation of Disentangled Representations (Eastwood & Williams, 2018), Section 2
+        | https://openreview.net/forum?id=By-7dz-AZ
+
+    Returns:
+        ``disentanglement`` and ``completeness``, one minus a weighted mean normalised entropy of the importances' rows and
+        columns, and ``informativeness``, the mean :math:`R^2` of the regression.
+    """
+    x, y = [(values.double() - values.double().mean(0)) / values.double().std(0).clamp_min(1e-12) for values in (codes, factors)]
+    weights = torch.linalg.lstsq(x, y).solution
+    informative = 1 - (y - x @ weights).square().sum(0) / y.square().sum(0)
+    importance = weights.abs()
+
+    def concentration(table: Tensor) -> float:
+        share = table / table.sum(1, keepdim=True).clamp_min(1e-12)
+        entropy = -torch.special.xlogy(share, share).sum(1) / torch.tensor(float(max(table.shape[1], 2))).log()
+        return ((1 - entropy) * table.sum(1)).sum().item() / table.sum().clamp_min(1e-12).item()
+
+    return {
+        "disentanglement": concentration(importance),
+        "completeness": concentration(importance.mT),
+        "informativeness": informative.mean().item(),
+    }
+
+
+def mutual_information_gap(codes: Tensor, factors: Tensor, bins: int = 20) -> float:
+    r"""Mean over factors of the gap between the two most informative coordinates, over the factor's entropy.
+
+    Both are cut into ``bins`` equally filled parts.
+
+    References:
+        | Isolating Sources of Disentanglement in Variational Autoencoders (Chen et al., 2018), Eq. 6
+        | https://arxiv.org/abs/1802.04942
+    """
+    num = len(codes)
+    cut = [values.argsort(0).argsort(0) * bins // num for values in (codes, factors)]
+    information = torch.zeros(codes.shape[1], factors.shape[1], dtype=torch.float64)
+    for k in range(codes.shape[1]):
+        for a in range(factors.shape[1]):
+            joint = torch.bincount(cut[0][:, k] * bins + cut[1][:, a], minlength=bins * bins).double().view(bins, bins) / num
+            independent = joint.sum(1, keepdim=True) * joint.sum(0, keepdim=True)
+            information[k, a] = torch.special.xlogy(joint, joint / independent.clamp_min(1e-300)).sum()
+    entropy = torch.tensor(float(bins), dtype=torch.float64).log()
+    if codes.shape[1] < 2:
+        return (information[0] / entropy).mean().item()
+    best = information.topk(2, 0).values
+    return ((best[0] - best[1]) / entropy).mean().item()
