@@ -1,0 +1,22 @@
+"""The row that every table needs: directions that nothing was learned for."""
+
+from __future__ import annotations
+
+from latent_lab.gans.space import LatentSpace
+from latent_lab.methods.base import Context, Method
+from latent_lab.paths.base import Paths
+from latent_lab.paths.linear import LinearPaths
+
+
+class RandomBasis(Method):
+    """A random orthogonal basis: what a method must beat, and the floor of every error of order.
+
+    Arguments:
+        num_paths: Number K of paths, at most the latent's size.
+    """
+
+    def __init__(self, num_paths: int) -> None:
+        self.num_paths = num_paths
+
+    def fit(self, space: LatentSpace, context: Context) -> Paths:
+        return LinearPaths(space.shape[-1], self.num_paths, "orthogonal", 10.0, context.rng).requires_grad_(False)
