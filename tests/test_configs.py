@@ -58,6 +58,13 @@ def test_pretrain_composes(group, choice):
     OmegaConf.to_container(composed("pretrain", f"{group}={choice}"), resolve=True)
 
 
+@pytest.mark.parametrize("choice", choices("evaluation"))
+def test_evaluate_composes(choice):
+    config = OmegaConf.create(OmegaConf.to_container(composed("evaluate", f"evaluation={choice}")))
+    config = OmegaConf.merge(config, {"gan": {"edits": {"length": 1.0}}, "dataset": {"targets": None}})
+    assert OmegaConf.to_container(config, resolve=True)["evaluation"]["name"] == choice
+
+
 @pytest.mark.parametrize("gan", choices("gan"))
 @pytest.mark.parametrize("method", choices("method"))
 def test_every_generator_takes_every_method(gan, method):

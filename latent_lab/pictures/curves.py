@@ -67,6 +67,28 @@ def line_figure(lines: Curves, x_title: str, y_title: str) -> Figure:
     return figure
 
 
+def band_figure(lines: Mapping[str, Sequence[tuple[float, float, float]]], x_title: str, y_title: str) -> Figure | None:
+    """Lines with bands of plus and minus ``half`` (nan: no band); None if there is no line.
+
+    Arguments:
+        lines: Points (x, mean, half) of each line.
+        x_title, y_title: What the axes show, with units.
+    """
+    if not lines:
+        return None
+    figure = Figure(figsize=(7, 3.2), layout="constrained")
+    axes = figure.add_subplot()
+    for name, points in lines.items():
+        x, mean, half = np.array(points, dtype=float).T
+        (line,) = axes.plot(x, mean, marker="o", markersize=3, label=name)
+        axes.fill_between(x, mean - half, mean + half, alpha=0.2, color=line.get_color(), linewidth=0)
+    axes.set_xlabel(x_title, fontsize=9)
+    axes.set_ylabel(y_title, fontsize=9)
+    axes.grid(alpha=0.3)
+    figure.legend(loc="outside right center", fontsize=8, frameon=False)
+    return figure
+
+
 def matrix_figure(
     matrix: np.ndarray, row_names: Sequence[str], column_names: Sequence[str], unit: str, row_title: str = "", column_title: str = ""
 ) -> Figure:

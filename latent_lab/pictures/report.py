@@ -75,16 +75,33 @@ def report_html(
         facts: Versions, threads, device, commit.
         notes: What a reader of the scores must know.
     """
-    figures = [
-        f'<figure><img alt="{escape(captions[name])}" src="data:image/png;base64,{base64.b64encode(content).decode()}">'
-        f"<figcaption>{escape(captions[name])}</figcaption></figure>"
-        for name, content in pictures.items()
-    ]
+    figures = [image_html(content, captions[name]) for name, content in pictures.items()]
     rows = "".join(f"<tr><td>{escape(key)}</td><td>{escape(value)}</td></tr>" for key, value in facts.items())
     remarks = f"<ul>{''.join(f'<li>{escape(note)}</li>' for note in notes)}</ul>" if notes else ""
+    return document(
+        title,
+        f"<h2>Reproduce</h2><pre>{escape(command)}</pre><h2>Paths</h2>{''.join(figures[:2])}"
+        f"<h2>Scores</h2>{score_table(scores)}{remarks}{''.join(figures[2:])}<h2>Made with</h2><table>{rows}</table>",
+    )
+
+
+def page_html(title: str, parts: Sequence[tuple[str, str | bytes]]) -> str:
+    """A page of captioned parts, each HTML or a PNG file's content."""
+    bodies = [
+        image_html(content, caption) if isinstance(content, bytes) else f"<h2>{escape(caption)}</h2>{content}" for caption, content in parts
+    ]
+    return document(title, "".join(bodies))
+
+
+def image_html(content: bytes, caption: str) -> str:
+    """A PNG file as a figure that holds it."""
+    source = f"data:image/png;base64,{base64.b64encode(content).decode()}"
+    return f'<figure><img alt="{escape(caption)}" src="{source}"><figcaption>{escape(caption)}</figcaption></figure>'
+
+
+def document(title: str, body: str) -> str:
+    """A self-contained HTML page."""
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{escape(title)}</title>'
-        f"<style>{STYLE}</style></head><body><h1>{escape(title)}</h1>"
-        f"<h2>Reproduce</h2><pre>{escape(command)}</pre><h2>Paths</h2>{''.join(figures[:2])}"
-        f"<h2>Scores</h2>{score_table(scores)}{remarks}{''.join(figures[2:])}<h2>Made with</h2><table>{rows}</table></body></html>\n"
+        f"<style>{STYLE}</style></head><body><h1>{escape(title)}</h1>{body}</body></html>\n"
     )

@@ -56,6 +56,8 @@ def open_run(config: DictConfig, module: str) -> tuple[Run, DictConfig]:
     if (rank > 0 or int(os.environ.get("SLURM_RESTART_COUNT", 0)) > 0) and (folder / "config.yaml").exists():
         run = Run.open(folder)
         return run, trusted(run.config())
+    if "label" in config and config.label is None:
+        config.label = HydraConfig.get().runtime.choices["method"]
     text = OmegaConf.to_yaml(config, resolve=True)
     run = Run.create(folder, text)
     run.write("command.txt", shlex.join([Path(sys.executable).name, "-m", module, *overrides]) + "\n")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import latent_lab.cpu_torchvision  # noqa: F401  (before lightning)
 
+import pytorch_lightning as pl
 import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig
@@ -15,7 +18,7 @@ from latent_lab.methods.base import Context
 from latent_lab.metrics.commutativity import CommutativityError
 from latent_lab.metrics.edit_length import EditLength
 from latent_lab.metrics.side_effects import SideEffectError
-from latent_lab.runs import weight_hash
+from latent_lab.runs import Run, weight_hash
 from latent_lab.workflows.begin import build_trainer, open_run, resume_from
 from latent_lab.workflows.build import build_attributes, build_generator
 from latent_lab.workflows.evaluate import evaluate
@@ -67,9 +70,13 @@ def discover(config: DictConfig) -> None:
             )
     if not trainer.is_global_zero:
         return
-    space.cpu()
+    score(config, run, space.cpu(), attributes, trainer.loggers)
+
+
+def score(config: DictConfig, run: Run, space: LatentSpace, attributes: Attributes | None, loggers: Sequence[pl.loggers.Logger]) -> None:
+    """Evaluates the run's paths and shows them."""
     paths, _ = run.load_paths()
     identity = instantiate(config.dataset.identity) if config.dataset.get("identity") else None
     evaluation = evaluate(run, space, paths, attributes, identity, config.dataset, config.evaluation)
     write_evaluation(run, evaluation)
-    print(f"latent_lab: report {write_report(run, evaluation, trainer.loggers)}")
+    print(f"latent_lab: report {write_report(run, evaluation, loggers)}")

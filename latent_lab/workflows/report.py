@@ -125,7 +125,9 @@ def write_report(run: Run, evaluation: Evaluation, loggers: Sequence[pl.loggers.
 
 
 def log_to_wandb(logger: pl.loggers.WandbLogger, run: Run, evaluation: Evaluation) -> None:
-    """The score table and the pictures as panels."""
+    """The scores as summary keys ``<evaluation>/<score>`` and as a table, and the pictures as panels."""
+    name = evaluation.protocol.name
+    logger.experiment.summary.update({f"{name}/{score.name}": score.mean for score in evaluation.scores if math.isfinite(score.mean)})
     logger.log_table(
         "scores", columns=["score", "mean", "low", "high", "latents", "unit", "better"], data=[list(score) for score in evaluation.scores]
     )

@@ -10,6 +10,14 @@ from hydra.core.global_hydra import GlobalHydra
 
 TINY = ("debug=fast", "gan.weights=random", "gan.generator.widths=[8,8,8,8]", "gan.generator.latent_dim=16", "logger=csv")
 
+DEBUG_SCORES = tuple(
+    f"evaluation.{option}"
+    for option in (
+        *("num_paths=2", "prior_latents=16", "ranking_latents=2", "matrix_latents=2", "resamples=20", "batch_size=16", "strip_steps=3"),
+        *("num_latents=8", "extras.held_out.steps=4", "extras.held_out.num=16", "extras.naturalness.steps=2", "extras.quality.num=16"),
+    )
+)
+
 
 def newest_run(folder: Path) -> Path:
     return max((file.parent for file in folder.rglob("config.yaml")), key=lambda run: run.stat().st_ctime_ns)
@@ -30,6 +38,14 @@ def train(tmp_path, monkeypatch):
         return newest_run(tmp_path)
 
     return run
+
+
+@pytest.fixture
+def no_scores(monkeypatch):
+    """For tests of the fit alone: the paths are written, nothing is scored or drawn."""
+    from latent_lab.workflows import discover
+
+    monkeypatch.setattr(discover, "score", lambda *arguments: None)
 
 
 def start(folder: Path, *arguments: str, module: str = "latent_lab.train", **variables: str) -> subprocess.Popen:

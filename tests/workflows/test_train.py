@@ -23,6 +23,7 @@ def test_a_run_leaves_everything(train, capsys):
         "config.yaml",
         "paths.safetensors",
         "metrics.json",
+        "names.json",
         "metrics.csv",
         "environment.json",
         "report.html",
@@ -30,11 +31,14 @@ def test_a_run_leaves_everything(train, capsys):
         "checkpoints",
     } <= names
     metrics = json.loads((run / "metrics.json").read_text())
-    for name, score in metrics["scores"].items():
-        assert score["low"] is None or score["low"] <= score["mean"] <= score["high"], name
-        assert math.isfinite(score["mean"]), name
-    assert metrics["scores"]["commutativity/swap/latents"]["mean"] < 1e-4
-    assert len(metrics["chosen_paths"]) == 2
+    fast = metrics["fast"]
+    for name, score in fast["scores"].items():
+        assert score["low"] is None or score["low"] <= score["high"], name
+        assert score["mean"] is None or math.isfinite(score["mean"]), name
+    assert fast["scores"]["commutativity/swap/latents"]["mean"] < 1e-4
+    assert len(fast["chosen_paths"]) == 2
+    names = json.loads((run / "names.json").read_text())
+    assert {pick["attribute"] for pick in fast["chosen_paths"]} == names.keys()
     rows = list(csv.DictReader((run / "metrics.csv").open()))
     assert {"step", "train/loss", "train/edit_length", "val/accuracy_at_length", "val/outside_prior", "val/side_effects"} <= rows[0].keys()
     page = (run / "report.html").read_text()
@@ -48,17 +52,17 @@ def test_a_run_leaves_everything(train, capsys):
     [("method=linear",), ("method=warped",), ("flow=coupling",), ("flow=ffjord", "method.objective.log_det=1")],
     ids=["linear", "warped", "coupling", "ffjord"],
 )
-def test_the_same_seed_gives_the_same_bits(train, arguments):
+def test_the_same_seed_gives_the_same_bits(train, no_scores, arguments):
     one, other = (load_file(train(*arguments, "seed=5", f"hydra.run.dir={name}") / "paths.safetensors") for name in ("one", "other"))
     assert all(torch.equal(one[name], other[name]) for name in one)
 
 
-def test_another_seed_gives_other_paths(train):
+def test_another_seed_gives_other_paths(train, no_scores):
     one, other = (load_file(train("method=linear", f"seed={seed}") / "paths.safetensors") for seed in (0, 1))
     assert not torch.equal(one["weight"], other["weight"])
 
 
-def test_load_run_gives_back_space_and_paths(train):
+def test_load_run_gives_back_space_and_paths(train, no_scores):
     run = train("method=linear")
     space, paths, metadata = load_run(run)
     codes = space.sample(3, torch.Generator().manual_seed(0))
@@ -67,7 +71,7 @@ def test_load_run_gives_back_space_and_paths(train):
     assert metadata["gan"] == "sngan_mnist" and metadata["space"] == "z"
 
 
-def test_a_strangers_run_is_not_executed(train):
+def test_a_strangers_run_is_not_executed(train, no_scores):
     run = Run(train("method=linear"))
     text = (run.folder / "config.yaml").read_text()
     (run.folder / "config.yaml").write_text(text.replace("latent_lab.gans.sngan.SNGAN\n", "os.system\n"))
@@ -76,14 +80,14 @@ def test_a_strangers_run_is_not_executed(train):
 
 
 @pytest.mark.parametrize("target", ["os.system", "latent_lab.runs.subprocess.run", "nowhere.such"])
-def test_a_strangers_run_is_not_continued_either(train, target):
+def test_a_strangers_run_is_not_continued_either(train, no_scores, target):
     run = train("method=linear", "hydra.run.dir=mine")
     (run / "config.yaml").write_text((run / "config.yaml").read_text().replace("latent_lab.attributes.digits.DigitAttributes", target))
     with pytest.raises(SystemExit, match=f"may name only classes of latent_lab and pytorch_lightning, got '{target}'"):
         train("run=mine", tiny=False)
 
 
-def test_other_weights_are_noticed(train):
+def test_other_weights_are_noticed(train, no_scores):
     run = train("method=linear")
     (run / "config.yaml").write_text(re.sub("^seed: 0", "seed: 1", (run / "config.yaml").read_text(), flags=re.MULTILINE))
     with pytest.raises(ValueError, match="made on a generator with hash"):
@@ -141,7 +145,7 @@ def test_a_folder_that_holds_a_run_is_not_overwritten(train):
     assert before == {file: file.read_bytes() for file in run.rglob("*") if file.is_file()}
 
 
-def test_continuing_takes_no_other_argument(train):
+def test_continuing_takes_no_other_argument(train, no_scores):
     run = train("method=linear")
     with pytest.raises(SystemExit, match=r"takes no other argument, got \['seed=3'\]"):
         train(f"run={run}", "seed=3", tiny=False)
@@ -181,7 +185,7 @@ def test_a_login_without_a_network_is_offline_at_once(monkeypatch):
 @pytest.mark.parametrize(
     ("argument", "message"),
     [
-        ("method=crooked", "Available options in 'method':\n\tcurvilinear\n\tlinear\n\twarped"),
+        ("method=crooked", "Available options in 'method':\n\tcurvilinear\n\tlinear\n\trandom\n\twarped"),
         ("gan=none", "Available options in 'gan':"),
         ("method.speed=3", "Key 'speed' is not in struct"),
         ("method.layers=[0,1]", "Key 'layers' is not in struct"),

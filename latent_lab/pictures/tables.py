@@ -1,0 +1,81 @@
+"""One table in four languages: Markdown, CSV, LaTeX, HTML."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from html import escape
+from typing import NamedTuple
+
+
+class Cell(NamedTuple):
+    """A mean and half the width of its 95 % interval (nan where there is none); ``best``: better than every other row, surely."""
+
+    mean: float
+    half: float
+    best: bool
+
+    def text(self) -> str:
+        if self.mean != self.mean:
+            return ""
+        return f"{self.mean:.3g}" if self.half != self.half else f"{self.mean:.3g} ± {self.half:.2g}"
+
+
+class Table(NamedTuple):
+    """Named rows and columns of cells.
+
+    Arguments:
+        columns: Name, unit and which way is better of each column.
+        rows: Name and number of runs of each row.
+        cells: A list of cells for each row.
+    """
+
+    columns: Sequence[tuple[str, str, str]]
+    rows: Sequence[tuple[str, int]]
+    cells: Sequence[Sequence[Cell]]
+
+    def titles(self) -> list[str]:
+        arrows = {"lower": " ↓", "higher": " ↑"}
+        return [f"{name}{arrows.get(better, '')}" + (f" [{unit}]" if unit else "") for name, unit, better in self.columns]
+
+
+def markdown(table: Table) -> str:
+    lines = ["| method | runs | " + " | ".join(table.titles()) + " |", "|---" * (len(table.columns) + 2) + "|"]
+    for (name, runs), cells in zip(table.rows, table.cells):
+        texts = [f"**{cell.text()}**" if cell.best else cell.text() for cell in cells]
+        lines.append(f"| {name} | {runs} | " + " | ".join(texts) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def comma_separated(table: Table) -> str:
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(["method", "runs", "score", "unit", "better", "mean", "half_interval", "surely_best"])
+    for (name, runs), cells in zip(table.rows, table.cells):
+        for (score, unit, better), cell in zip(table.columns, cells):
+            writer.writerow([name, runs, score, unit, better, repr(cell.mean), repr(cell.half), int(cell.best)])
+    return stream.getvalue()
+
+
+def latex(table: Table) -> str:
+    def safe(text: str) -> str:
+        for letter in "\\&%$#_{}":
+            text = text.replace(letter, r"\textbackslash{}" if letter == "\\" else f"\\{letter}")
+        return text.replace("↓", r"$\downarrow$").replace("↑", r"$\uparrow$").replace("±", r"$\pm$")
+
+    lines = [r"\begin{tabular}{l" + "r" * (len(table.columns) + 1) + "}", r"\hline"]
+    lines.append(" & ".join(["method", "runs", *[safe(title) for title in table.titles()]]) + r" \\ \hline")
+    for (name, runs), cells in zip(table.rows, table.cells):
+        texts = [rf"\textbf{{{safe(cell.text())}}}" if cell.best else safe(cell.text()) for cell in cells]
+        lines.append(" & ".join([safe(name), str(runs), *texts]) + r" \\")
+    return "\n".join([*lines, r"\hline", r"\end{tabular}"]) + "\n"
+
+
+def html(table: Table) -> str:
+    head = "".join(f"<th>{escape(title)}</th>" for title in ("method", "runs", *table.titles()))
+    body = ""
+    for (name, runs), cells in zip(table.rows, table.cells):
+        texts = [f"<b>{cell.text()}</b>" if cell.best else cell.text() for cell in cells]
+        body += f"<tr><td>{escape(name)}</td><td>{runs}</td>" + "".join(f'<td class="number">{text}</td>' for text in texts) + "</tr>"
+    return f"<table><tr>{head}</tr>{body}</table>"

@@ -1,0 +1,149 @@
+"""The yardstick from a run's folder alone: what it adds, that it continues, and what it says when something is wrong."""
+
+import json
+import shutil
+import sys
+
+import pytest
+import torch
+from hydra.core.global_hydra import GlobalHydra
+
+from latent_lab.workflows import evaluate as workflow
+from tests.workflows.conftest import DEBUG_SCORES
+
+
+@pytest.fixture
+def command(tmp_path, monkeypatch):
+    """``command("evaluate", "run=...")`` runs a command on finished runs in ``tmp_path``."""
+    from importlib import import_module
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("hydra._internal.utils.is_under_debugger", lambda: False)
+
+    def run(name: str, *arguments: str) -> None:
+        monkeypatch.setattr(sys, "argv", [f"latent_lab.{name}", *arguments])
+        GlobalHydra.instance().clear()
+        import_module(f"latent_lab.{name}").main()
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """Two seeds of two methods on gan=shapes, fitted once."""
+    from latent_lab import train
+
+    folder = tmp_path_factory.mktemp("runs")
+    arguments = sys.argv
+    for method in ("linear", "random"):
+        for seed in (0, 1):
+            target = folder / f"{method}-{seed}"
+            sys.argv = ["latent_lab.train", "debug=fast", "gan=shapes", "logger=csv", f"method={method}", f"seed={seed}", f"hydra.run.dir={target}"]
+            GlobalHydra.instance().clear()
+            train.main()
+    sys.argv = arguments
+    return folder
+
+
+@pytest.fixture
+def runs(finished, tmp_path):
+    shutil.copytree(finished, tmp_path / "runs")
+    return tmp_path / "runs"
+
+
+def scores(run, name: str) -> dict:
+    return json.loads((run / "metrics.json").read_text())[name]["scores"]
+
+
+def test_it_needs_the_folder_alone_and_overwrites_nothing(command, runs):
+    run = runs / "linear-0"
+    before, kept = (run / "paths.safetensors").read_bytes(), scores(run, "fast")
+    command("evaluate", f"run={run}", *DEBUG_SCORES, "evaluation.num_latents=10", "logger=[]")
+    full = scores(run, "full")
+    assert scores(run, "fast") == kept and (run / "paths.safetensors").read_bytes() == before
+    assert full["commutativity/return/latents"]["num"] == 10
+    for name in ("rca/held_out", "bracket", "recovery/purity", "side_effects/+0.5/mean", "identity/+0.5", "round_trip/latents"):
+        assert name in full
+    assert full["commutativity/swap/latents"]["mean"] < 1e-6
+    assert full["bracket"]["mean"] == 0
+    assert not (run / "evaluation").exists() or not list((run / "evaluation").iterdir())
+    notes = json.loads((run / "metrics.json").read_text())["full"]["notes"]
+    assert any("needs real images" in note for note in notes)
+
+
+def test_an_interrupted_evaluation_continues_to_the_same_numbers(command, runs, monkeypatch):
+    arguments = (*DEBUG_SCORES, "evaluation.extras=null", "evaluation.num_latents=12", "evaluation.batch_size=4", "logger=[]")
+    shutil.copytree(runs / "linear-1", runs / "copy")
+    command("evaluate", f"run={runs}/linear-1", *arguments)
+    reference = scores(runs / "linear-1", "full")
+
+    seen: list[int] = []
+    original = workflow.observe
+
+    def interrupted(*everything):
+        seen.append(everything[-2])
+        if len(seen) == 4:
+            raise OSError("the machine went away")
+        return original(*everything)
+
+    monkeypatch.setattr(workflow, "observe", interrupted)
+    with pytest.raises(SystemExit, match="the machine went away"):
+        command("evaluate", f"run={runs}/copy", *arguments)
+    assert "full" not in json.loads((runs / "copy" / "metrics.json").read_text())
+    assert len(list((runs / "copy" / "evaluation").rglob("*.safetensors"))) == 3
+    command("evaluate", f"run={runs}/copy", *arguments)
+    assert len(seen) == len(set(seen)) + 1  # only the latents that were lost are observed again
+    continued = scores(runs / "copy", "full")
+    assert continued.keys() == reference.keys()
+    for name, score in reference.items():  # linear algebra may round otherwise where its input lies otherwise in memory
+        assert continued[name]["mean"] == (None if score["mean"] is None else pytest.approx(score["mean"], rel=1e-9, abs=1e-12)), name
+
+
+def test_a_pattern_takes_every_run(command, runs, capsys):
+    command("evaluate", f"run='{runs}/random-*'", *DEBUG_SCORES, "evaluation.extras=null", "logger=[]")
+    assert all("full" in json.loads((runs / f"random-{seed}" / "metrics.json").read_text()) for seed in (0, 1))
+    assert capsys.readouterr().out.count("latent_lab: report") == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "run must be a run's folder, a list of folders or a pattern, got nothing"),
+        (("run=nowhere",), "run must be a run's folder"),
+        (("run=runs/linear-0", "evaluation.attributes=[x,smile]"), r"attributes must be different names among \['x', 'y', 'hue'.*got \['x', 'smile'\]"),
+        (("run=runs/linear-0", "evaluation.choose_by=luck"), "evaluation.choose_by must be one of"),
+        (("run=runs/linear-0", "evaluation.changes=[0.5,0]"), "changes not 0"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(command, runs, arguments, message):
+    with pytest.raises(SystemExit, match=message) as stop:
+        command("evaluate", *arguments, "logger=[]")
+    assert "\n" not in str(stop.value.code)
+
+
+def test_another_generator_and_missing_paths_are_refused(command, runs):
+    config = runs / "linear-0" / "config.yaml"
+    config.write_text(config.read_text().replace("ratio: 1.3", "ratio: 1.5"))
+    with pytest.raises(SystemExit, match="was made on a generator with hash"):
+        command("evaluate", f"run={runs}/linear-0", "logger=[]")
+    (runs / "linear-1" / "paths.safetensors").unlink()
+    with pytest.raises(SystemExit, match="has no paths yet; continue it with run="):
+        command("evaluate", f"run={runs}/linear-1", "logger=[]")
+
+
+def test_the_comparison_says_what_the_runs_say(command, runs):
+    command("compare", f"runs='{runs}/*'", "protocol=fast", "target=table")
+    table = (runs.parent / "table" / "shapes.md").read_text()
+    assert table.count("\n") == 4 and "| linear | 2 |" in table and "| random | 2 |" in table
+    lines = (runs.parent / "table" / "shapes.csv").read_text().splitlines()
+    name = "recovery/purity"
+    (line,) = [line for line in lines if line.startswith(f"linear,2,{name},")]
+    values = torch.tensor([scores(runs / f"linear-{seed}", "fast")[name]["mean"] for seed in (0, 1)], dtype=torch.float64)
+    assert float(line.split(",")[5]) == pytest.approx(values.mean().item())
+    assert float(line.split(",")[6]) == pytest.approx(12.7062 * values.std().item() / 2**0.5, rel=1e-4)  # Student's t, 1 degree of freedom
+    page = (runs.parent / "table" / "compare.html").read_text()
+    assert page.count("data:image/png;base64,") >= 4 and "src=\"http" not in page
+    with pytest.raises(SystemExit, match="target must be a new or empty folder"):
+        command("compare", f"runs='{runs}/*'", "protocol=fast", "target=table")
+    with pytest.raises(SystemExit, match="runs must have been evaluated with evaluation=full"):
+        command("compare", f"runs='{runs}/*'", "target=other")
