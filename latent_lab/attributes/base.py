@@ -83,6 +83,8 @@ class Selection(Attributes):
         unknown = [name for name in names if name not in attributes.names]
         if unknown or not names or len(set(names)) < len(names):
             raise ValueError(f"attributes must be different names among {list(attributes.names)}, got {list(names)}")
+        if isinstance(attributes, Together):  # a part that nobody asks for is not computed
+            attributes = Together([part for part in attributes.parts if set(part.names) & set(names)])
         self.attributes, self.index = attributes, [attributes.names.index(name) for name in names]
         self.names, self.units, self.ranges = (tuple(getattr(attributes, field)[i] for i in self.index) for field in ("names", "units", "ranges"))
 

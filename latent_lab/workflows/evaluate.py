@@ -13,6 +13,7 @@ from pathlib import Path
 import latent_lab.cpu_torchvision  # noqa: F401  (before torchmetrics)
 
 import torch
+from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from rich.progress import track
@@ -26,7 +27,7 @@ from latent_lab.runs import Run, weight_hash
 from latent_lab.workflows.begin import trusted
 from latent_lab.workflows.build import build_attributes, space_from_plain
 from latent_lab.workflows.extras import add_extras
-from latent_lab.workflows.protocol import Protocol, make_plan, observe
+from latent_lab.workflows.protocol import Protocol, make_plan, observe, space_device
 from latent_lab.workflows.report import write_evaluation, write_report
 from latent_lab.workflows.score import Evaluation, summarise
 
@@ -45,7 +46,14 @@ def evaluate(
     What was observed is kept in the run's folder until the scores are there, so that an interrupted evaluation continues.
     """
     options = OmegaConf.to_container(evaluation, resolve=True)
-    perceptual = instantiate(evaluation.perceptual) if options.pop("perceptual") else None
+    perceptual, absent = None, "evaluation.perceptual names no network"
+    if options.pop("perceptual"):
+        try:
+            perceptual = instantiate(evaluation.perceptual).to(space_device(space))
+        except InstantiationException as error:
+            if not isinstance(error.__cause__, FileNotFoundError):
+                raise
+            absent = str(error.__cause__)
     names, extras = options.pop("attributes"), options.pop("extras")
     protocol = Protocol(**options)
     plan = make_plan(space, paths, attributes, protocol)
@@ -64,7 +72,7 @@ def evaluate(
     found: dict[str, Tensor] = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
     result = summarise(space, paths, attributes, plan, protocol, found)
     if perceptual is None:
-        result.notes.append("perceptual distances were not measured: evaluation.perceptual names no network")
+        result.notes.append(f"perceptual distances were not measured: {absent}")
     add_extras(result, space, paths, attributes, identity, dataset, evaluation.extras if extras else None)
     shutil.rmtree(folder)
     return result
