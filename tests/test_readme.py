@@ -53,13 +53,15 @@ def test_commands(line, monkeypatch, tmp_path, digits, capfd):
         assert stop.value.code in (0, None)
         assert "method: curvilinear, linear, random, warped" in capfd.readouterr().out
         return
-    if arguments == ["run=<folder>"]:
-        run_main(monkeypatch, module, ["debug=fast", "logger=csv"])
-        arguments = [f"run={newest_run(tmp_path)}"]
+    if "run=<folder>" in arguments or module.endswith("compare"):
+        run_main(monkeypatch, "latent_lab.train", ["debug=fast", "logger=csv"])
+        run = newest_run(tmp_path)
+        extra = {"latent_lab.evaluate": ["debug=fast", "logger=[]"]}.get(module, [])
+        arguments = [f"run={run}" if argument == "run=<folder>" else argument for argument in arguments] + extra
     else:
         arguments = [*arguments, "debug=fast", "logger=csv"]
     run_main(monkeypatch, module, arguments)
-    produced = "generator.safetensors" if module.endswith("pretrain") else "report.html"
+    produced = {"latent_lab.pretrain": "generator.safetensors", "latent_lab.compare": "compare.html"}.get(module, "report.html")
     jobs = 6 if "-m" in arguments else 1
     assert len(list(tmp_path.glob(f"outputs/**/{produced}"))) == jobs
 
@@ -85,7 +87,7 @@ def test_links():
 
 
 def test_its_choices_are_all_there():
-    for group in ("gan", "method", "flow", "reconstructor", "dataset", "trainer", "logger", "launcher"):
+    for group in ("gan", "method", "flow", "reconstructor", "dataset", "evaluation", "trainer", "logger", "launcher"):
         (row,) = re.findall(rf"^\| `{group}` \|(.*)$", README, re.MULTILINE)
         for file in (Path(CONF) / group).glob("*.yaml"):
             assert f"`{file.stem}`" in row, f"{group}={file.stem}"

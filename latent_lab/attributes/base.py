@@ -86,7 +86,9 @@ class Selection(Attributes):
         if isinstance(attributes, Together):  # a part that nobody asks for is not computed
             attributes = Together([part for part in attributes.parts if set(part.names) & set(names)])
         self.attributes, self.index = attributes, [attributes.names.index(name) for name in names]
-        self.names, self.units, self.ranges = (tuple(getattr(attributes, field)[i] for i in self.index) for field in ("names", "units", "ranges"))
+        self.names, self.units, self.ranges = (
+            tuple(getattr(attributes, field)[i] for i in self.index) for field in ("names", "units", "ranges")
+        )
 
     @property
     def periods(self) -> tuple[float, ...]:

@@ -44,7 +44,9 @@ class CommutativityError(Metric):
     full_state_update = False
     levels, forms = ("latents", "images", "attributes"), ("swap", "return")
 
-    def __init__(self, level: str = "latents", form: str = "swap", difference: Callable[[Tensor, Tensor], Tensor] | None = None, **kwargs) -> None:
+    def __init__(
+        self, level: str = "latents", form: str = "swap", difference: Callable[[Tensor, Tensor], Tensor] | None = None, **kwargs
+    ) -> None:
         super().__init__(**kwargs)
         if level not in self.levels:
             raise ValueError(f"level must be one of {self.levels}, got {level!r}")

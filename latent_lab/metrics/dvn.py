@@ -21,7 +21,13 @@ class Binary(nn.Sequential):
             return [nn.Conv2d(inner, outer, 3, stride=2, padding=1), nn.BatchNorm2d(outer), nn.ReLU()]
 
         super().__init__(
-            *stage(image_channels, 16), *stage(16, 32), *stage(32, 64), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 1), nn.Flatten(0)
+            *stage(image_channels, 16),
+            *stage(16, 32),
+            *stage(32, 64),
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
+            nn.Linear(64, 1),
+            nn.Flatten(0),
         )
 
 

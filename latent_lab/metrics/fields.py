@@ -29,7 +29,9 @@ def lie_bracket(paths: Paths, latents: Tensor, k: Tensor, l: Tensor, step: float
     try:
         one, other = field(paths, latents, k), field(paths, latents, l)
         along = [
-            jvp(lambda z, c=c: jvp(lambda eps: paths.shift(z, c, eps), (z.new_zeros(len(z)),), (z.new_ones(len(z)),))[1], (latents,), (x,))[1]
+            jvp(lambda z, c=c: jvp(lambda eps: paths.shift(z, c, eps), (z.new_zeros(len(z)),), (z.new_ones(len(z)),))[1], (latents,), (x,))[
+                1
+            ]
             for c, x in ((l, one), (k, other))
         ]
     except (RuntimeError, NotImplementedError):

@@ -16,7 +16,14 @@ FRESH = 4  # stream of this score
 
 
 def held_out_accuracy(
-    space: LatentSpace, paths: Paths, reconstructor: Callable[..., nn.Module], amounts: Tensor, steps: int, batch_size: int, num: int, seed: int
+    space: LatentSpace,
+    paths: Paths,
+    reconstructor: Callable[..., nn.Module],
+    amounts: Tensor,
+    steps: int,
+    batch_size: int,
+    num: int,
+    seed: int,
 ) -> Tensor:
     r"""Whether a fresh reconstructor names the path of each of ``num`` edits that it has not seen, with shape :math:`(num,)`.
 

@@ -106,7 +106,9 @@ def matrix_figure(
     known = values[np.isfinite(values)]
     image = axes.imshow(values, cmap="viridis", aspect="auto")
     some = slice(None, None, -(-max(values.shape) // 32))  # labels that would overlap are left out
-    axes.set_xticks(range(len(column_names))[some], column_names[some], fontsize=8, rotation=90 if len(max(column_names, key=len)) > 6 else 0)
+    axes.set_xticks(
+        range(len(column_names))[some], column_names[some], fontsize=8, rotation=90 if len(max(column_names, key=len)) > 6 else 0
+    )
     axes.set_yticks(range(len(row_names))[some], row_names[some], fontsize=8)
     axes.set_xlabel(column_title, fontsize=9)
     axes.set_ylabel(row_title, fontsize=9)
@@ -114,5 +116,13 @@ def matrix_figure(
     if len(row_names) <= 12:
         threshold = (known.min() + known.max()) / 2 if known.size else 0.0
         for (i, j), value in np.ndenumerate(values):
-            axes.text(j, i, f"{value:.3g}" if np.isfinite(value) else "not reached", ha="center", va="center", fontsize=7, color="white" if value <= threshold else "black")
+            axes.text(
+                j,
+                i,
+                f"{value:.3g}" if np.isfinite(value) else "not reached",
+                ha="center",
+                va="center",
+                fontsize=7,
+                color="white" if value <= threshold else "black",
+            )
     return figure

@@ -79,6 +79,8 @@ def build_trainer(config: DictConfig, run: Run) -> pl.Trainer:
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", module="pytorch_lightning|lightning_fabric")
     folder = run.log_folder()
-    loggers = [instantiate(part)(save_dir=str(run.folder if name == "wandb" else folder)) for name, part in (config.get("logger") or {}).items()]
+    loggers = [
+        instantiate(part)(save_dir=str(run.folder if name == "wandb" else folder)) for name, part in (config.get("logger") or {}).items()
+    ]
     callbacks = [RunCheckpoint(run, config.checkpoint_every), pl.callbacks.RichProgressBar(refresh_rate=10)]
     return instantiate(config.trainer, logger=loggers or False, callbacks=callbacks, default_root_dir=str(run.folder))

@@ -107,7 +107,12 @@ def compare(config: DictConfig) -> None:
         parts.append((f"{gan}: scores, mean and 95 % interval over runs; bold where surely better than every other row", html(table)))
         figure = band_figure(identity_bands(rows), "change of the path's attribute [standard deviations]", "identity error, 1 - cosine")
         if figure is not None:
-            parts.append((f"{gan}: identity error over the change of the path's own attribute, mean over paths, band over runs", png_bytes(figure, 110)))
+            parts.append(
+                (
+                    f"{gan}: identity error over the change of the path's own attribute, mean over paths, band over runs",
+                    png_bytes(figure, 110),
+                )
+            )
         for name, caption in (
             ("strips", "the chosen paths from the same latent"),
             ("sequences", "sequential edits"),

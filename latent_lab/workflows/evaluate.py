@@ -99,7 +99,9 @@ def evaluate_runs(config: DictConfig) -> None:
         space = space_from_plain(OmegaConf.to_container(made.gan), made.seed)
         found = weight_hash(space.generator)
         if found != metadata["generator"]:
-            raise ValueError(f"{run.folder} was made on a generator with hash {metadata['generator'][:12]}, but gan.weights has {found[:12]}")
+            raise ValueError(
+                f"{run.folder} was made on a generator with hash {metadata['generator'][:12]}, but gan.weights has {found[:12]}"
+            )
         options = OmegaConf.merge({"gan": made.gan, "dataset": made.dataset}, {"evaluation": config.evaluation})
         attributes = build_attributes(made.dataset, options.evaluation.attributes)
         identity = instantiate(made.dataset.identity) if made.dataset.get("identity") else None

@@ -13,10 +13,10 @@ from latent_lab.data.moves import EVALUATION, stream
 from latent_lab.gans.space import LatentSpace
 from latent_lab.metrics.dvn import variation_naturalness
 from latent_lab.metrics.held_out import held_out_accuracy
+from latent_lab.metrics.path_choice import assign
 from latent_lab.metrics.quality import path_quality
 from latent_lab.metrics.recovery import dci, matched_r2, mutual_information_gap
 from latent_lab.metrics.side_effects import purity
-from latent_lab.metrics.path_choice import assign
 from latent_lab.paths.base import Paths
 from latent_lab.pictures.report import Row
 from latent_lab.workflows.protocol import PRIOR, Plan, Protocol, space_device, spread
@@ -51,10 +51,14 @@ def add_extras(
     if options.naturalness:
         add_naturalness(result, space, paths, plan, protocol, dataset, options.naturalness)
     if options.quality and isinstance(identity, nn.Module) and type(identity).forward is not nn.Module.forward:
-        curve = path_quality(space, paths, identity, amounts, list(options.quality.shares), options.quality.num, protocol.batch_size, protocol.seed)
+        curve = path_quality(
+            space, paths, identity, amounts, list(options.quality.shares), options.quality.num, protocol.batch_size, protocol.seed
+        )
         for share, mean, deviation in curve:
             name = f"quality/kid_{type(identity).__name__}/{share:g}"
-            result.scores.append(Row(name, mean, mean - 1.96 * deviation, mean + 1.96 * deviation, options.quality.num, "squared distance", "lower"))
+            result.scores.append(
+                Row(name, mean, mean - 1.96 * deviation, mean + 1.96 * deviation, options.quality.num, "squared distance", "lower")
+            )
     elif options.quality:
         result.notes.append("quality was not measured: this dataset has no feature network of images")
 

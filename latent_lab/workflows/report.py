@@ -41,7 +41,9 @@ def write_evaluation(run: Run, evaluation: Evaluation) -> None:
     result = {
         "protocol": asdict(protocol) | {"changes": list(protocol.changes)},
         "scores": {
-            score.name: {key: plain(value) if isinstance(value, float) else value for key, value in score._asdict().items() if key != "name"}
+            score.name: {
+                key: plain(value) if isinstance(value, float) else value for key, value in score._asdict().items() if key != "name"
+            }
             for score in evaluation.scores
         },
         "chosen_paths": [

@@ -6,9 +6,12 @@ import pytest
 import torch
 from scipy.stats import chisquare
 
+from latent_lab.attributes.classifier import ClassifierIdentity
 from latent_lab.attributes.digits import DigitAttributes
-from latent_lab.data.edits import Pair, after_sequence, amounts_for_length, pair_with_others, view_sequences
+from latent_lab.attributes.factors import FactorIdentity, TrueFactors
+from latent_lab.data.edits import Pair, after_sequence, amounts_for_length, pair_with_others, view, view_sequences
 from latent_lab.data.moves import Moves, draw_moves
+from latent_lab.gans.shapes import Shapes
 from latent_lab.gans.space import Codes
 from latent_lab.paths.curvilinear import CurvilinearPaths
 from latent_lab.paths.linear import LinearPaths
@@ -79,18 +82,37 @@ def test_views_hold_latents_images_and_attributes(space, moves, pair, linear):
     views = view_sequences(space, linear, moves, pair, ["kl", "k", "kl"], DigitAttributes())
     assert set(views) == {"", "k", "kl"}
     assert torch.equal(views[""].latents, moves.codes.latents)
-    for sequence, view in views.items():
+    for sequence, seen in views.items():
         latents = after_sequence(linear, moves, pair, sequence)
-        assert torch.equal(view.latents, latents)
-        assert torch.equal(view.images, space.decode(moves.codes.moved(latents)))
-        assert torch.equal(view.attributes, DigitAttributes()(view.images))
-        assert not view.images.requires_grad
+        assert torch.equal(seen.latents, latents)
+        assert torch.equal(seen.images, space.decode(moves.codes.moved(latents)))
+        assert torch.equal(seen.attributes, DigitAttributes()(seen.images))
+        assert not seen.images.requires_grad
 
 
-def test_views_of_latents_decode_nothing(space, moves, pair, linear, monkeypatch):
-    monkeypatch.setattr(space, "decode", None)
-    views = view_sequences(space, linear, moves, pair, ["kl"], latents_only=True)
-    assert views["kl"].latents.shape == (N, 16) and views["kl"].images.numel() == 0 and views["kl"].attributes is None
+def test_a_view_holds_what_is_asked_for(space, moves):
+    plain = view(space, moves.codes)
+    assert plain.attributes is None and plain.identity is None
+    whole = view(space, moves.codes, DigitAttributes(), ClassifierIdentity("mnist_classifier"))
+    assert torch.equal(whole.latents, moves.codes.latents) and torch.equal(whole.images, plain.images)
+    assert torch.equal(whole.attributes, DigitAttributes()(plain.images))
+    assert torch.equal(whole.identity, ClassifierIdentity("mnist_classifier")(plain.images))
+
+
+def test_a_view_decodes_once_and_its_measures_may_read_the_codes(monkeypatch, rng):
+    space, decoded = Shapes(resolution=8).space(), []
+    codes, decode = space.sample(N, rng), space.decode
+    monkeypatch.setattr(space, "decode", lambda codes: decoded.append(codes) or decode(codes))
+    found = view(space, codes, TrueFactors(), FactorIdentity())
+    assert len(decoded) == 1 and not found.images.requires_grad
+    assert torch.equal(found.attributes, space.generator.factors(codes.latents)) and found.identity.shape == (N, 4)
+
+
+def test_each_sequence_is_decoded_once(space, moves, pair, linear, monkeypatch):
+    decoded, decode = [], space.decode
+    monkeypatch.setattr(space, "decode", lambda codes: decoded.append(len(codes.latents)) or decode(codes))
+    view_sequences(space, linear, moves, pair, ["kl", "k", "kl", ""])
+    assert decoded == [N] * 3
 
 
 @pytest.mark.parametrize("name", ["space", "sphere"])

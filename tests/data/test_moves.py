@@ -8,7 +8,7 @@ import pytest
 import torch
 from scipy.stats import chisquare, kstest, pearsonr
 
-from latent_lab.data.moves import TRAINING, VALIDATION, draw_moves, stream
+from latent_lab.data.moves import EVALUATION, INITIAL, POOL, TRAINING, VALIDATION, draw_moves, stream
 
 NUM, SMALLEST, LARGEST = 20_000, 0.5, 3.0
 
@@ -28,7 +28,7 @@ def test_a_stream_is_a_function_of_its_arguments():
 
 
 def test_streams_differ_by_seed_rank_step_and_purpose():
-    arguments = list(itertools.product(range(4), range(4), range(6), (TRAINING, VALIDATION)))
+    arguments = list(itertools.product(range(4), range(4), range(6), (TRAINING, VALIDATION, EVALUATION, INITIAL, POOL)))
     assert len({draw(*a) for a in arguments}) == len(arguments)
     assert draw(0, 1, 0) != draw(1, 0, 0)
 

@@ -36,18 +36,50 @@ def test_edits_that_do_nothing_have_no_error():
     [
         ("latents", "swap", SWAP, [0.2, 0.5]),
         ("images", "swap", SWAP, [0.5, 0.5]),
-        ("attributes", "swap", SWAP, [0.5, 0.5]),
+        ("attributes", "swap", SWAP, [[0, 1], [0, 1]]),
         ("latents", "return", RETURN, [0.1, 0.5]),
         ("images", "return", RETURN, [0.35, 0.5]),
-        ("attributes", "return", RETURN, [0.35, 0.5]),
+        ("attributes", "return", RETURN, [[0.3, 0.4], [0, 1]]),
     ],
 )
 def test_each_level_and_form_by_hand(level, form, views, expected):
     metric = CommutativityError(level, form)
     assert set(metric.sequences) | {""} == set(views)
     metric.update(views, pair=None)
-    torch.testing.assert_close(metric.values(), torch.tensor(expected))
-    torch.testing.assert_close(metric.compute(), torch.tensor(expected).mean())
+    expected = torch.tensor(expected, dtype=torch.float32)
+    torch.testing.assert_close(metric.values(), expected)
+    torch.testing.assert_close(metric.compute(), expected.mean())
+
+
+def short_way(before: torch.Tensor, after: torch.Tensor) -> torch.Tensor:
+    """The first number is an angle in degrees."""
+    difference = after - before
+    difference[:, 0] = (difference[:, 0] + 180) % 360 - 180
+    return difference
+
+
+@pytest.mark.parametrize("form, one, two", [("swap", "kl", "lk"), ("return", "", "klKL")])
+@pytest.mark.parametrize("difference, expected", [(short_way, [[2, 5], [90, 0]]), (None, [[358, 5], [270, 0]])])
+def test_the_difference_of_attributes_may_be_an_angles(form, one, two, difference, expected):
+    metric = CommutativityError("attributes", form, difference)
+    views = {name: view((7, 7), (7, 7)) for name in ("", "kl", "klKL")}
+    metric.update(views | {one: view((-179, 1), (-90, 3)), two: view((179, -4), (180, 3))}, pair=None)
+    assert metric.values().tolist() == expected
+
+
+def test_the_difference_is_the_second_result_minus_the_first():
+    seen = []
+    for form, expected in (("swap", ["kl", "lk"]), ("return", ["", "klKL"])):
+        views = {name: view((i, i)) for i, name in enumerate(("", "kl", "lk", "klKL"))}
+        CommutativityError("attributes", form, lambda *pair: seen.append(pair) or pair[0]).update(views, pair=None)
+        assert [tensor is views[name].attributes for tensor, name in zip(seen.pop(), expected)] == [True, True]
+
+
+@pytest.mark.parametrize("level", ["latents", "images"])
+def test_only_attributes_take_a_difference_of_their_own(level):
+    metric = CommutativityError(level, "swap", difference=lambda one, two: 1 / 0)
+    metric.update(SWAP, pair=None)
+    assert metric.values().shape == (2,)
 
 
 @pytest.mark.parametrize("level", CommutativityError.levels)

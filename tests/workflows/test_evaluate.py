@@ -38,7 +38,15 @@ def finished(tmp_path_factory):
     for method in ("linear", "random"):
         for seed in (0, 1):
             target = folder / f"{method}-{seed}"
-            sys.argv = ["latent_lab.train", "debug=fast", "gan=shapes", "logger=csv", f"method={method}", f"seed={seed}", f"hydra.run.dir={target}"]
+            sys.argv = [
+                "latent_lab.train",
+                "debug=fast",
+                "gan=shapes",
+                "logger=csv",
+                f"method={method}",
+                f"seed={seed}",
+                f"hydra.run.dir={target}",
+            ]
             GlobalHydra.instance().clear()
             train.main()
     sys.argv = arguments
@@ -110,7 +118,10 @@ def test_a_pattern_takes_every_run(command, runs, capsys):
     [
         ((), "run must be a run's folder, a list of folders or a pattern, got nothing"),
         (("run=nowhere",), "run must be a run's folder"),
-        (("run=runs/linear-0", "evaluation.attributes=[x,smile]"), r"attributes must be different names among \['x', 'y', 'hue'.*got \['x', 'smile'\]"),
+        (
+            ("run=runs/linear-0", "evaluation.attributes=[x,smile]"),
+            r"attributes must be different names among \['x', 'y', 'hue'.*got \['x', 'smile'\]",
+        ),
         (("run=runs/linear-0", "evaluation.choose_by=luck"), "evaluation.choose_by must be one of"),
         (("run=runs/linear-0", "evaluation.changes=[0.5,0]"), "changes not 0"),
     ],
@@ -142,7 +153,7 @@ def test_the_comparison_says_what_the_runs_say(command, runs):
     assert float(line.split(",")[5]) == pytest.approx(values.mean().item())
     assert float(line.split(",")[6]) == pytest.approx(12.7062 * values.std().item() / 2**0.5, rel=1e-4)  # Student's t, 1 degree of freedom
     page = (runs.parent / "table" / "compare.html").read_text()
-    assert page.count("data:image/png;base64,") >= 4 and "src=\"http" not in page
+    assert page.count("data:image/png;base64,") >= 4 and 'src="http' not in page
     with pytest.raises(SystemExit, match="target must be a new or empty folder"):
         command("compare", f"runs='{runs}/*'", "protocol=fast", "target=table")
     with pytest.raises(SystemExit, match="runs must have been evaluated with evaluation=full"):

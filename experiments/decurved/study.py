@@ -1,0 +1,125 @@
+"""The study of Deep Curvilinear Editing: methods x seeds on one generator, fitted, evaluated in full, collected.
+
+    python experiments/decurved/study.py gan=sngan_mnist [seeds=0,1,2] [jobs=2] [launcher=slurm] [any argument of latent_lab.train]
+
+Fits what is missing under outputs/decurved/<gan>, evaluates what has no `full` scores, and compares. The tables and the
+figure of the paper are then one command each, beside this file: commutativity_table.py, side_effect_table.py,
+identity_table.py, sequential_figure.py, with the same gan=.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from scipy.stats import t as student
+
+ROOT = Path(__file__).resolve().parents[2]
+METHODS = {
+    "random": ("method=random",),
+    "linear": ("method=linear",),
+    "warped": ("method=warped",),
+    "curvilinear": ("method=curvilinear",),
+    "curvilinear, length only": ("method=curvilinear", "method.objective={contrast:0,likelihood:0,length:1}"),
+}
+
+
+def options() -> tuple[dict[str, str], list[str]]:
+    """The study's own options, and what it hands on to the training."""
+    own = {"gan": "sngan_mnist", "seeds": "0,1,2", "jobs": "2", "launcher": "local"}
+    rest = []
+    for argument in sys.argv[1:]:
+        key, _, value = argument.partition("=")
+        if key in own:
+            own[key] = value
+        else:
+            rest.append(argument)
+    return own, rest
+
+
+def folder_of(gan: str, label: str, seed: int) -> Path:
+    return ROOT / "outputs" / "decurved" / gan / f"{label.replace(', ', '-').replace(' ', '-')}-s{seed}"
+
+
+def run(module: str, *arguments: str) -> None:
+    """A command of latent_lab on one thread, with its output in outputs/decurved/log.txt."""
+    log = ROOT / "outputs" / "decurved" / "log.txt"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("a") as stream:
+        command = [sys.executable, "-m", f"latent_lab.{module}", *arguments]
+        environment = {"OMP_NUM_THREADS": "1"} | os.environ
+        subprocess.run(command, cwd=ROOT, stdout=stream, stderr=stream, check=True, env=environment)
+
+
+def fit_and_score(gan: str, label: str, seed: int, launcher: str, rest: list[str]) -> Path:
+    """One run, made if it is not there, with its full evaluation."""
+    folder = folder_of(gan, label, seed)
+    if not (folder / "paths.safetensors").exists():
+        if (folder / "config.yaml").exists():
+            run("train", f"run={folder}")
+        elif launcher == "local":
+            run("train", f"gan={gan}", *METHODS[label], f"label='{label}'", f"seed={seed}", "logger=csv", f"hydra.run.dir={folder}", *rest)
+        else:  # a sweep of one job, so that the cluster's launcher takes it and requeues it
+            where = (f"hydra.sweep.dir={folder.parent}", f"hydra.sweep.subdir={folder.name}", f"launcher={launcher}")
+            run("train", "-m", f"gan={gan}", *METHODS[label], f"label='{label}'", f"seed={seed}", "logger=csv", *where, *rest)
+    if "full" not in json.loads((folder / "metrics.json").read_text()):
+        run("evaluate", f"run={folder}", "logger=[]")
+    print(folder.name, flush=True)
+    return folder
+
+
+def results(gan: str) -> dict[str, list[dict]]:
+    """The full evaluations that are there, by method, with seed and folder."""
+    found: dict[str, list[dict]] = {}
+    for label in METHODS:
+        for seed in range(100):
+            file = folder_of(gan, label, seed) / "metrics.json"
+            result = json.loads(file.read_text()).get("full") if file.exists() else None
+            if result:
+                found.setdefault(label, []).append(result | {"seed": seed, "folder": file.parent})
+    if not found:
+        sys.exit(f"no evaluated runs under outputs/decurved/{gan}: make them with python experiments/decurved/study.py gan={gan}")
+    return found
+
+
+def mean_and_half(values: list[float | None]) -> str:
+    """Mean over seeds and half its 95 % interval."""
+    known = [value for value in values if value is not None]
+    if not known:
+        return "not reached"
+    text = f"{statistics.fmean(known):.3g}"
+    if len(known) < 2:
+        return text
+    return f"{text} ± {student.ppf(0.975, len(known) - 1) * statistics.stdev(known) / len(known) ** 0.5:.2g}"
+
+
+def score(result: dict, name: str) -> float | None:
+    return result["scores"].get(name, {}).get("mean")
+
+
+def write(gan: str, name: str, lines: list[str]) -> None:
+    """Prints the table and keeps it in docs/results/decurved/."""
+    target = ROOT / "docs" / "results" / "decurved"
+    target.mkdir(parents=True, exist_ok=True)
+    (target / f"{gan}_{name}.md").write_text("\n".join(lines) + "\n")
+    print("\n".join(lines))
+
+
+def main() -> None:
+    own, rest = options()
+    jobs = [(label, int(seed)) for seed in own["seeds"].split(",") for label in METHODS]
+    with ThreadPoolExecutor(int(own["jobs"])) as pool:
+        list(pool.map(lambda job: fit_and_score(own["gan"], *job, own["launcher"], rest), jobs))
+    target = ROOT / "outputs" / "decurved" / f"compare-{own['gan']}"
+    if not target.exists():
+        run("compare", f"runs={ROOT}/outputs/decurved/{own['gan']}/*", f"target={target}")
+    print((target / f"{own['gan']}.md").read_text())
+
+
+if __name__ == "__main__":
+    main()
