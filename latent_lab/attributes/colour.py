@@ -14,15 +14,15 @@ class ColourAttributes(Attributes):
     r"""Brightness, contrast, hue, saturation, sharpness, and the subject's size and position against the background.
 
     With colours in [0, 1]: luma is 0.299 R + 0.587 G + 0.114 B; brightness and contrast are its mean and standard deviation,
-    sharpness is the mean length of its gradient over its contrast. Hue and saturation are angle and length of the mean
+    sharpness is the root mean square of its gradient over its contrast (a blur lowers it; a chessboard of pixels has √8). Hue and saturation are angle and length of the mean
     chroma :math:`(R - \tfrac{G + B}{2}, \tfrac{\sqrt 3}{2} (G - B))`. The background is the mean colour of the image's border;
     a pixel belongs to the subject by :math:`d^2 / (d^2 + 0.15^2)`, d its distance from that colour; size is the mean of
-    this, position its centroid. Differentiable everywhere but at a grey image's hue.
+    this, position its centroid. Differentiable everywhere.
     """
 
     names = ("brightness", "contrast", "hue", "saturation", "sharpness", "size", "x", "y")
     units = ("share", "share", "degrees", "share", "per pixel", "share of the image", "share of the side", "share of the side")
-    ranges = ((0.0, 1.0), (0.0, 0.5), (-180.0, 180.0), (0.0, 1.0), (0.0, 2.0), (0.0, 1.0), (-0.5, 0.5), (-0.5, 0.5))
+    ranges = ((0.0, 1.0), (0.0, 0.5), (-180.0, 180.0), (0.0, 1.0), (0.0, 2.83), (0.0, 1.0), (-0.5, 0.5), (-0.5, 0.5))
     periods = (0.0, 0.0, 360.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -34,7 +34,8 @@ class ColourAttributes(Attributes):
         luma = 0.299 * red + 0.587 * green + 0.114 * blue
         contrast = (luma.var((1, 2), correction=0) + 1e-8).sqrt()
         alpha, beta = (red - (green + blue) / 2).mean((1, 2)), (math.sqrt(3) / 2 * (green - blue)).mean((1, 2))
-        gradient = torch.sqrt(luma.diff(dim=2)[:, :-1].square() + luma.diff(dim=1)[:, :, :-1].square() + 1e-12)
+        grey = 1e-6  # keeps the gradients of a grey image's hue and saturation finite
+        gradient = (luma.diff(dim=2)[:, :-1].square() + luma.diff(dim=1)[:, :, :-1].square()).mean((1, 2))
 
         border = torch.cat([colours[:, :, 0], colours[:, :, -1], colours[:, :, 1:-1, 0], colours[:, :, 1:-1, -1]], 2).mean(2)
         squared = (colours - border[:, :, None, None]).square().sum(1)
@@ -46,9 +47,9 @@ class ColourAttributes(Attributes):
             [
                 luma.mean((1, 2)),
                 contrast,
-                torch.rad2deg(torch.atan2(beta, alpha)),
-                torch.hypot(alpha, beta),
-                gradient.mean((1, 2)) / contrast.clamp_min(1e-2),
+                torch.rad2deg(torch.atan2(beta, alpha + grey)),
+                (alpha.square() + beta.square() + grey**2).sqrt(),
+                (gradient + 1e-12).sqrt() / contrast.clamp_min(1e-2),
                 subject.mean((1, 2)),
                 (subject.sum(1) * columns).sum(1) / area,
                 (subject.sum(2) * rows).sum(1) / area,

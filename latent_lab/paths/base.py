@@ -45,7 +45,7 @@ class Paths(nn.Module, ABC):
         """Latents after an edit of amount ``eps`` along every path, with shape :math:`(N, K, D)`."""
         num = len(latents)
         k = torch.arange(self.num_paths, device=latents.device).repeat(num)
-        amounts = torch.full((len(k),), eps, dtype=latents.dtype, device=latents.device)
+        amounts = torch.full((len(k),), eps, dtype=torch.promote_types(latents.dtype, torch.float32), device=latents.device)
         return self.shift(latents.repeat_interleave(self.num_paths, 0), k, amounts).unflatten(0, (num, self.num_paths))
 
     def coordinates(self, latents: Tensor) -> Tensor | None:

@@ -8,6 +8,12 @@ from collections.abc import Sequence
 from html import escape
 from typing import NamedTuple
 
+LATEX = str.maketrans(
+    {letter: f"\\{letter}" for letter in "&%$#_{}"}
+    | {"\\": r"\textbackslash{}", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}"}
+    | {"↓": r"$\downarrow$", "↑": r"$\uparrow$", "±": r"$\pm$"}
+)
+
 
 class Cell(NamedTuple):
     """A mean and half the width of its 95 % interval (nan where there is none); ``best``: better than every other row, surely."""
@@ -41,10 +47,13 @@ class Table(NamedTuple):
 
 
 def markdown(table: Table) -> str:
-    lines = ["| method | runs | " + " | ".join(table.titles()) + " |", "|---" * (len(table.columns) + 2) + "|"]
+    def safe(text: str) -> str:
+        return text.replace("|", r"\|")
+
+    lines = ["| method | runs | " + " | ".join(map(safe, table.titles())) + " |", "|---" * (len(table.columns) + 2) + "|"]
     for (name, runs), cells in zip(table.rows, table.cells):
         texts = [f"**{cell.text()}**" if cell.best else cell.text() for cell in cells]
-        lines.append(f"| {name} | {runs} | " + " | ".join(texts) + " |")
+        lines.append(f"| {safe(name)} | {runs} | " + " | ".join(texts) + " |")
     return "\n".join(lines) + "\n"
 
 
@@ -59,16 +68,11 @@ def comma_separated(table: Table) -> str:
 
 
 def latex(table: Table) -> str:
-    def safe(text: str) -> str:
-        for letter in "\\&%$#_{}":
-            text = text.replace(letter, r"\textbackslash{}" if letter == "\\" else f"\\{letter}")
-        return text.replace("↓", r"$\downarrow$").replace("↑", r"$\uparrow$").replace("±", r"$\pm$")
-
     lines = [r"\begin{tabular}{l" + "r" * (len(table.columns) + 1) + "}", r"\hline"]
-    lines.append(" & ".join(["method", "runs", *[safe(title) for title in table.titles()]]) + r" \\ \hline")
+    lines.append(" & ".join(["method", "runs", *[title.translate(LATEX) for title in table.titles()]]) + r" \\ \hline")
     for (name, runs), cells in zip(table.rows, table.cells):
-        texts = [rf"\textbf{{{safe(cell.text())}}}" if cell.best else safe(cell.text()) for cell in cells]
-        lines.append(" & ".join([safe(name), str(runs), *texts]) + r" \\")
+        texts = [rf"\textbf{{{cell.text().translate(LATEX)}}}" if cell.best else cell.text().translate(LATEX) for cell in cells]
+        lines.append(" & ".join([name.translate(LATEX), str(runs), *texts]) + r" \\")
     return "\n".join([*lines, r"\hline", r"\end{tabular}"]) + "\n"
 
 

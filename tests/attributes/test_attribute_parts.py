@@ -89,6 +89,13 @@ def test_a_selection_has_the_order_of_its_names(images):
     assert selection.change(torch.tensor([[0.0, -179]]), torch.tensor([[400.0, 179]])).tolist() == [[400, -2]]
 
 
+def test_a_part_that_nobody_asks_for_is_not_computed(images, monkeypatch):
+    asked, other = Pixels("a", "b", "c"), Pixels("d", "e", "f")
+    monkeypatch.setattr(other, "forward", None)
+    selection = Selection(Together([other, asked]), ["b", "a"])
+    assert torch.equal(selection(images), images.flatten(1)[:, [1, 0]]) and selection.periods == (360.0, 0.0)
+
+
 def test_a_selection_measures_with_the_codes(rng):
     space = Shapes().space()
     codes = space.sample(3, rng)

@@ -68,7 +68,7 @@ def test_the_bracket_of_paths_that_commute_is_0(kind, tolerance):
 
 @pytest.mark.parametrize("kind", ["rbf-euler", "rbf-rk4"])
 def test_the_bracket_is_the_commutator_of_two_small_edits(kind):
-    r""":math:`\phi_l^\varepsilon \phi_k^\varepsilon z - \phi_k^\varepsilon \phi_l^\varepsilon z = \varepsilon^2 [X_k, X_l] + O(\varepsilon^3)`."""
+    """Their difference in the two orders, over the square of the amount."""
     paths, (z, k, l) = build(kind), inputs()
 
     def commutator(size: float) -> torch.Tensor:
