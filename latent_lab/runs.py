@@ -97,6 +97,10 @@ class Run:
         """The resolved configuration, as plain values."""
         return yaml.safe_load((self.folder / "config.yaml").read_text())
 
+    def label(self) -> str:
+        """The row of a comparison that the run belongs to."""
+        return self.config().get("label") or self.folder.parent.name
+
     def read_json(self, name: str) -> dict:
         file = self.folder / name
         return json.loads(file.read_text()) if file.exists() else {}

@@ -67,6 +67,23 @@ def view(space: LatentSpace, codes: Codes, attributes: Attributes | None = None,
     )
 
 
+def view_in_batches(
+    space: LatentSpace,
+    codes: Codes,
+    attributes: Attributes | None,
+    identity: nn.Module | None,
+    batch_size: int,
+    keep_images: bool = True,
+) -> View:
+    """:func:`view`, a batch at a time; without ``keep_images`` the images are dropped as soon as they are measured."""
+    starts = range(0, len(codes.latents), batch_size)
+    parts = []
+    for i in starts:
+        part = view(space, codes.select(slice(i, i + batch_size)), attributes, identity)
+        parts.append(part if keep_images else part._replace(images=None))
+    return View(*[None if values[0] is None else torch.cat(values) for values in zip(*parts)])
+
+
 @torch.no_grad()
 def view_sequences(
     space: LatentSpace, paths: Paths, moves: Moves, pair: Pair, sequences: Iterable[str], attributes: Attributes | None = None

@@ -31,6 +31,10 @@ class Codes(NamedTuple):
         """The codes of some of the images."""
         return Codes(self.latents[index], {name: value[index] for name, value in self.given.items()})
 
+    def repeat(self, times: int) -> Codes:
+        """Every code ``times`` times in a row."""
+        return self.select(torch.arange(len(self.latents), device=self.latents.device).repeat_interleave(times))
+
 
 class LatentSpace(nn.Module):
     """One latent space of a frozen generator.
@@ -49,6 +53,11 @@ class LatentSpace(nn.Module):
         self.shape: tuple[int, ...] = generator.latent_shape(name)
         self.layers: list[str] = generator.latent_layers(name)
         self.spherical: bool = name in generator.spherical
+
+    @property
+    def device(self) -> torch.device:
+        """Where the generator's tensors are."""
+        return next((tensor.device for tensor in self.state_dict().values()), torch.device("cpu"))
 
     def train(self, mode: bool = True) -> LatentSpace:
         """Stays in eval mode, whatever a training around it sets."""

@@ -106,6 +106,8 @@ class ReconstructorTraining(pl.LightningModule):
         validation_batches: int,
     ) -> None:
         super().__init__()
+        if objective.contrast and pool < 1:
+            raise ValueError(f"pool must be at least 1 latent for objective.contrast, got {pool}")
         if paths.num_paths < 2 and (objective.orthogonality or objective.contrast):
             raise ValueError("objective.orthogonality and objective.contrast must be 0 with one path, which nothing is orthogonal to")
         self.space, self.paths, self.reconstructor, self.objective, self.attributes = space, paths, reconstructor, objective, attributes
@@ -186,7 +188,7 @@ class ReconstructorTraining(pl.LightningModule):
         num = len(before)
         k = torch.rand(num, self.paths.num_paths, generator=rng).argsort(1)[:, :paths].flatten().to(before.device)
         sign = 2.0 * torch.randint(2, (num,), generator=rng).repeat_interleave(paths) - 1
-        repeated = codes.select(torch.arange(num, device=before.device).repeat_interleave(paths))
+        repeated = codes.repeat(paths)
         moved = self.paths.shift(repeated.latents, k, self.orthogonality_step * sign.to(before.device), repeated.given)
         change = (self.space.decode(repeated.moved(moved)).float().unflatten(0, (num, paths)) - before.float()[:, None]).flatten(2)
         direction = F.normalize(change, dim=2)

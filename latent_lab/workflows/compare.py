@@ -72,6 +72,13 @@ def make_table(rows: dict[str, list[Scored]], scores: Sequence[str]) -> Table:
     return Table(columns, [(label, len(runs)) for label, runs in rows.items()], cells)
 
 
+def floors(rows: dict[str, list[Scored]]) -> str:
+    """What no method can be below, in one sentence."""
+    entries = {name: entry for runs in rows.values() for name, entry in runs[0].result["scores"].items() if name.startswith("floor/")}
+    rounding = ", ".join(f"{entry['mean']:.2g} {entry['unit']} in {name.split('/')[-1]}" for name, entry in entries.items())
+    return f"Floors: an edit of amount 0 scores 0 on every error; two straight edits, exchanged, differ by rounding: {rounding}."
+
+
 def compare(config: DictConfig) -> None:
     """Writes ``<target>/<gan>.{md,csv,tex}`` for each generator and one ``compare.html``."""
     scored, skipped = [], []
@@ -80,7 +87,7 @@ def compare(config: DictConfig) -> None:
         if result is None:
             skipped.append(str(run.folder))
             continue
-        scored.append(Scored(run, made["gan"]["name"], made.get("label") or run.folder.parent.name, made["seed"], result))
+        scored.append(Scored(run, made["gan"]["name"], run.label(), made["seed"], result))
     if not scored:
         raise ValueError(
             f"runs must have been evaluated with evaluation={config.protocol}; make it with "
@@ -100,11 +107,12 @@ def compare(config: DictConfig) -> None:
         every = list(dict.fromkeys(name for runs in rows.values() for one in runs for name in one.result["scores"]))
         shown = [name for pattern in config.columns for name in every if fnmatch.fnmatch(name, pattern)]
         table = make_table(rows, list(dict.fromkeys(shown)))
-        write_atomically(target / f"{gan}.md", markdown(table))
+        write_atomically(target / f"{gan}.md", f"{markdown(table)}\n{floors(rows)}\n")
         write_atomically(target / f"{gan}.csv", comma_separated(make_table(rows, every)))
         write_atomically(target / f"{gan}.tex", latex(table))
         print(markdown(table))
-        parts.append((f"{gan}: scores, mean and 95 % interval over runs; bold where surely better than every other row", html(table)))
+        caption = "scores, mean and 95 % interval over runs; bold where surely better than every other row"
+        parts.append((f"{gan}: {caption}. {floors(rows)}", html(table)))
         figure = band_figure(identity_bands(rows), "change of the path's attribute [standard deviations]", "identity error, 1 - cosine")
         if figure is not None:
             parts.append(

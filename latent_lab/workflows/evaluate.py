@@ -27,7 +27,9 @@ from latent_lab.runs import Run, weight_hash
 from latent_lab.workflows.begin import trusted
 from latent_lab.workflows.build import build_attributes, space_from_plain
 from latent_lab.workflows.extras import add_extras
-from latent_lab.workflows.protocol import Protocol, make_plan, observe, space_device
+from latent_lab.workflows.observe import observe
+from latent_lab.workflows.plan import make_plan
+from latent_lab.workflows.protocol import Protocol
 from latent_lab.workflows.report import write_evaluation, write_report
 from latent_lab.workflows.score import Evaluation, summarise
 
@@ -49,7 +51,7 @@ def evaluate(
     perceptual, absent = None, "evaluation.perceptual names no network"
     if options.pop("perceptual"):
         try:
-            perceptual = instantiate(evaluation.perceptual).to(space_device(space))
+            perceptual = instantiate(evaluation.perceptual).to(space.device)
         except InstantiationException as error:
             if not isinstance(error.__cause__, FileNotFoundError):
                 raise
@@ -111,5 +113,9 @@ def evaluate_runs(config: DictConfig) -> None:
         print(f"latent_lab: run {run.folder}", flush=True)
         evaluation = evaluate(run, space, paths, attributes, identity, made.dataset, options.evaluation)
         write_evaluation(run, evaluation)
-        loggers = [instantiate(part)(save_dir=str(run.folder)) for name, part in (config.get("logger") or {}).items() if name == "wandb"]
+        loggers = [
+            instantiate(part)(save_dir=str(run.folder), group=run.label(), job_type="evaluate")
+            for name, part in (config.get("logger") or {}).items()
+            if name == "wandb"
+        ]
         print(f"latent_lab: report {write_report(run, evaluation, loggers)}", flush=True)

@@ -19,7 +19,8 @@ from latent_lab.metrics.recovery import dci, matched_r2, mutual_information_gap
 from latent_lab.metrics.side_effects import purity
 from latent_lab.paths.base import Paths
 from latent_lab.pictures.report import Row
-from latent_lab.workflows.protocol import PRIOR, Plan, Protocol, space_device, spread
+from latent_lab.workflows.plan import Plan
+from latent_lab.workflows.protocol import PRIOR, Protocol
 from latent_lab.workflows.score import Bootstrap, Evaluation
 
 NAN = float("nan")
@@ -40,7 +41,7 @@ def add_extras(
         add_recovery(result, space, paths, plan, protocol)
     if not options:
         return
-    amounts = plan.amounts.to(space_device(space))
+    amounts = plan.amounts.to(space.device)
     if options.held_out:
         held = options.held_out
         hits = held_out_accuracy(
@@ -73,7 +74,7 @@ def add_naturalness(
         result.notes.append(f"naturalness (DVN) was not measured: it needs real images, and {where}")
         return
     data.setup()
-    real = data.held_out_split()[0].to(space_device(space))
+    real = data.held_out_split()[0].to(space.device)
     values = [
         variation_naturalness(space, paths, pick.path, pick.amount, real, protocol.seed, options.steps, options.batch_size, options.num)
         for pick in plan.chosen
@@ -85,7 +86,7 @@ def add_naturalness(
 def add_recovery(result: Evaluation, space: LatentSpace, paths: Paths, plan: Plan, protocol: Protocol) -> None:
     """Exact scores against known factors: purity and side effects of matched paths at equal length, and of their coordinates."""
     codes = space.sample(protocol.prior_latents, stream(protocol.seed, PRIOR, 2, EVALUATION))
-    every = spread(codes, paths.num_paths)
+    every = codes.repeat(paths.num_paths)
     k = torch.arange(paths.num_paths, device=every.latents.device).repeat(len(codes.latents))
     moved = paths.shift(every.latents, k, plan.amounts.to(every.latents)[k], every.given)
     factors = space.generator.factors

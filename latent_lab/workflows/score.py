@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from latent_lab.attributes.base import Attributes
-from latent_lab.data.edits import Pair, after_sequence
+from latent_lab.data.edits import Pair, after_sequence, view_in_batches
 from latent_lab.data.moves import EVALUATION, Moves, stream
 from latent_lab.gans.space import LatentSpace
 from latent_lab.metrics.commutativity import commutativity_error
@@ -18,7 +19,9 @@ from latent_lab.metrics.fields import bend, bracket_error, direction_spread
 from latent_lab.metrics.side_effects import EqualChangeSideEffects
 from latent_lab.paths.base import Paths
 from latent_lab.pictures.report import Row
-from latent_lab.workflows.protocol import RANKING, SHARES, Plan, Protocol, space_device, spread, view_in_batches
+from latent_lab.workflows.panels import sequence_images, strip_images
+from latent_lab.workflows.plan import Plan
+from latent_lab.workflows.protocol import RANKING, SHARES, Protocol
 
 RESAMPLING = 3  # stream of the bootstrap
 UNITS = {
@@ -109,6 +112,7 @@ def summarise(
         boot.row("prior/outside_99_shell", outside, "share", "lower"),
     ]
     scores += field_scores(space, paths, plan, protocol, boot)
+    scores += order_floor(space, attributes, plan, protocol)
     matrices = {"commutativity": order_matrix(space, paths, plan, protocol)}
     curves: dict[str, list[tuple[float, float]]] = {}
     if attributes is not None:
@@ -210,21 +214,21 @@ def effects(changes: Tensor, plan: Plan, names: list[str], change: float, boot: 
 
 def field_scores(space: LatentSpace, paths: Paths, plan: Plan, protocol: Protocol, boot: Bootstrap) -> list[Row]:
     """Lie brackets of all pairs of chosen paths, and how much the paths bend: latents only."""
-    device, nan = space_device(space), float("nan")
+    device, nan = space.device, float("nan")
     codes = space.sample(protocol.ranking_latents, stream(protocol.seed, RANKING, 0, EVALUATION))
     chosen = plan.paths.to(device)
     first, second = torch.triu_indices(len(chosen), len(chosen), 1, device=device)
     num = len(codes.latents)
     rows = []
     if len(first):
-        z = spread(codes, len(first)).latents
+        z = codes.repeat(len(first)).latents
         error = bracket_error(paths, z, chosen[first].repeat(num), chosen[second].repeat(num)).double().mean().item()
         rows.append(Row("bracket", error, nan, nan, num, "per unit of length", "lower"))
     unit = plan.amounts.mean().item() / protocol.length  # about one unit of length
     directions = paths.fan(codes.latents, 0.1 * unit) - codes.latents[:, None]
     spread_of = direction_spread(directions)[plan.paths].mean().item() if num > 1 else nan
     shares = torch.tensor([0.0, *SHARES], device=device).sort().values
-    many = spread(codes, len(chosen) * len(shares))
+    many = codes.repeat(len(chosen) * len(shares))
     k = chosen.repeat_interleave(len(shares)).repeat(num)
     eps = (plan.amounts.to(device)[chosen][:, None] * shares).flatten().repeat(num)
     points = paths.shift(many.latents, k, eps, many.given).unflatten(0, (num * len(chosen), len(shares)))
@@ -235,14 +239,38 @@ def field_scores(space: LatentSpace, paths: Paths, plan: Plan, protocol: Protoco
     ]
 
 
+def order_floor(space: LatentSpace, attributes: Attributes | None, plan: Plan, protocol: Protocol) -> list[Row]:
+    """Error of exchanging two straight edits of the compared length: what rounding alone leaves. No edit at all scores exactly 0."""
+    rng = stream(protocol.seed, RANKING, 3, EVALUATION)
+    codes = space.sample(protocol.ranking_latents, rng)
+    z = codes.latents
+    one, other = (protocol.length * F.normalize(torch.randn(z.shape, generator=rng), dim=-1).to(z) for _ in range(2))
+    kl, lk = (view_in_batches(space, codes.moved(end), attributes, None, protocol.batch_size) for end in (z + one + other, z + other + one))
+    errors = {"latents": commutativity_error(kl.latents, lk.latents, z), "images": (kl.images - lk.images).abs()}
+    if attributes is not None:
+        deviation = plan.deviation.to(z.device).clamp_min(1e-6)
+        errors["attributes"] = 100 * attributes.change(kl.attributes, lk.attributes).abs() / deviation
+    return [
+        Row(
+            f"floor/commutativity/{level}",
+            error.double().mean().item(),
+            *[float("nan")] * 2,
+            len(z),
+            UNITS[f"commutativity/swap/{level}"],
+            "",
+        )
+        for level, error in errors.items()
+    ]
+
+
 def order_matrix(space: LatentSpace, paths: Paths, plan: Plan, protocol: Protocol) -> Matrix:
     """Relative error, in latents, of exchanging two edits of equal length, for all K x K pairs."""
-    device = space_device(space)
+    device = space.device
     codes = space.sample(protocol.matrix_latents, stream(protocol.seed, RANKING, 0, EVALUATION))
     num, size = len(codes.latents), paths.num_paths
     amounts = plan.amounts.to(device)
     total = torch.zeros(size, size, dtype=torch.float64)
-    rows = spread(codes, size)
+    rows = codes.repeat(size)
     other = torch.arange(size, device=device).repeat(num)
     for k in range(size):
         one = torch.full_like(other, k)
@@ -251,33 +279,3 @@ def order_matrix(space: LatentSpace, paths: Paths, plan: Plan, protocol: Protoco
         total[k] = error.unflatten(0, (num, size)).mean(0).cpu()
     names = [str(k) for k in range(size)]
     return Matrix(total, names, names, "of the edit", "first path", "second path")
-
-
-def strip_images(space: LatentSpace, paths: Paths, plan: Plan, protocol: Protocol, shares: list[float]) -> Tensor:
-    """Images of each chosen path over shares of its amount, from one latent for all, with shape :math:`(P, S, C, H, W)`."""
-    device = space_device(space)
-    codes = space.sample(protocol.ranking_latents, stream(protocol.seed, RANKING, 0, EVALUATION)).select(slice(0, 1))
-    one = spread(codes, len(plan.chosen) * len(shares))
-    k = plan.paths.to(device).repeat_interleave(len(shares))
-    eps = torch.tensor([share * pick.amount * pick.sign for pick in plan.chosen for share in shares], device=device)
-    images = view_in_batches(space, one.moved(paths.shift(one.latents, k, eps, one.given)), None, None, protocol.batch_size).images
-    return images.unflatten(0, (len(plan.chosen), len(shares))).cpu()
-
-
-def sequence_images(space: LatentSpace, paths: Paths, plan: Plan, protocol: Protocol, labels: list[str]) -> tuple[list[str], Tensor]:
-    """The paper's figure: original, edit 1, 1 then 2, 2 then 1, undone in the same order; a row for each of up to four pairs of paths."""
-    device = space_device(space)
-    rows = max(1, min(len(labels) // 2, 4))
-    first = torch.arange(rows)
-    second = (first + rows) % len(labels)
-    codes = space.sample(rows, stream(protocol.seed, RANKING, 2, EVALUATION))
-    one, other = plan.paths[first].to(device), plan.paths[second].to(device)
-    amounts = plan.amounts.to(device)
-    pair = Pair(one, other, amounts[one], amounts[other])
-    moves = Moves(codes, one, pair.eps_k)
-    images = [
-        view_in_batches(space, codes.moved(after_sequence(paths, moves, pair, name)), None, None, protocol.batch_size).images
-        for name in ("", "k", "kl", "lk", "klKL")
-    ]
-    titles = [f"1: path {labels[i]}\n2: path {labels[j]}" for i, j in zip(first.tolist(), second.tolist())]
-    return titles, torch.stack(images, 1).cpu()

@@ -74,6 +74,9 @@ def test_it_needs_the_folder_alone_and_overwrites_nothing(command, runs):
         assert name in full
     assert full["commutativity/swap/latents"]["mean"] < 1e-6
     assert full["bracket"]["mean"] == 0
+    for level in ("latents", "images", "attributes"):  # straight paths, so the score is at its floor
+        floor, score = full[f"floor/commutativity/{level}"]["mean"], full[f"commutativity/swap/{level}"]["mean"]
+        assert 0 < floor < 1e-3 and score < 10 * floor, level
     assert not (run / "evaluation").exists() or not list((run / "evaluation").iterdir())
     notes = json.loads((run / "metrics.json").read_text())["full"]["notes"]
     assert any("needs real images" in note for note in notes)
@@ -145,7 +148,8 @@ def test_another_generator_and_missing_paths_are_refused(command, runs):
 def test_the_comparison_says_what_the_runs_say(command, runs):
     command("compare", f"runs='{runs}/*'", "protocol=fast", "target=table")
     table = (runs.parent / "table" / "shapes.md").read_text()
-    assert table.count("\n") == 4 and "| linear | 2 |" in table and "| random | 2 |" in table
+    assert "Floors: an edit of amount 0 scores 0 on every error" in table and "of the edit in latents" in table
+    assert "| linear | 2 |" in table and "| random | 2 |" in table
     lines = (runs.parent / "table" / "shapes.csv").read_text().splitlines()
     name = "recovery/purity"
     (line,) = [line for line in lines if line.startswith(f"linear,2,{name},")]
