@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import copy
 
+import latent_lab.cpu_torchvision  # noqa: F401  (before torchmetrics)
+
 import torch
 from torch import Tensor
 from torch.func import jvp
+from torchmetrics import Metric
+from torchmetrics.utilities import dim_zero_cat
 
 from latent_lab.paths.base import Paths
 
@@ -52,6 +56,8 @@ def direction_spread(directions: Tensor) -> Tensor:
     """One minus the mean cosine between a path's directions at different latents: :math:`(N, K, D)` to :math:`(K,)`; 0 for straight paths."""
     unit = torch.nn.functional.normalize(directions.double(), dim=2)
     num = len(unit)
+    if num < 2:
+        return torch.full(unit.shape[1:2], float("nan"), dtype=unit.dtype)
     mean_cosine = (unit.sum(0).square().sum(1) - num) / (num * (num - 1))
     return (1 - mean_cosine).clamp_min(0)
 
@@ -62,3 +68,44 @@ def bend(points: Tensor) -> Tensor:
     arc = torch.linalg.vector_norm(points.diff(dim=1), dim=2).sum(1)
     chord = torch.linalg.vector_norm(points[:, -1] - points[:, 0], dim=1)
     return (1 - chord / arc.clamp_min(1e-12)).clamp_min(0)
+
+
+class BracketError(Metric):
+    """Mean of :func:`bracket_error` over pairs of paths and latents."""
+
+    higher_is_better = False
+    full_state_update = False
+
+    def __init__(self, **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.add_state("errors", [], dist_reduce_fx="cat")
+
+    def update(self, paths: Paths, latents: Tensor, k: Tensor, l: Tensor) -> None:
+        """Takes latents :math:`(N, D)` and two paths for each."""
+        self.errors.append(bracket_error(paths, latents, k, l))
+
+    def compute(self) -> Tensor:
+        return dim_zero_cat(self.errors).double().mean()
+
+
+class Curvature(Metric):
+    """How much each path turns: ``spread`` over latents (:func:`direction_spread`) and ``bend`` along itself (:func:`bend`), each :math:`(K,)`.
+
+    Neither way is better: it describes a method.
+    """
+
+    higher_is_better = None
+    full_state_update = False
+
+    def __init__(self, **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.add_state("directions", [], dist_reduce_fx="cat")
+        self.add_state("bends", [], dist_reduce_fx="cat")
+
+    def update(self, directions: Tensor, points: Tensor) -> None:
+        """Takes the paths' directions at latents :math:`(N, K, D)`, and points along them :math:`(N, K, S, D)`."""
+        self.directions.append(directions)
+        self.bends.append(bend(points.flatten(0, 1)).unflatten(0, points.shape[:2]))
+
+    def compute(self) -> dict[str, Tensor]:
+        return {"spread": direction_spread(dim_zero_cat(self.directions)), "bend": dim_zero_cat(self.bends).mean(0)}

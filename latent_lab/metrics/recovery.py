@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import latent_lab.cpu_torchvision  # noqa: F401  (before torchmetrics)
+
 import torch
 from torch import Tensor
+from torchmetrics import Metric
+from torchmetrics.utilities import dim_zero_cat
 
 from latent_lab.metrics.path_choice import assign
 
@@ -72,3 +76,25 @@ def mutual_information_gap(codes: Tensor, factors: Tensor, bins: int = 20) -> fl
         return (information[0] / entropy).mean().item()
     best = information.topk(2, 0).values
     return ((best[0] - best[1]) / entropy).mean().item()
+
+
+class FactorRecovery(Metric):
+    """``r2``, ``mig``, ``dci_disentanglement``, ``dci_completeness`` and ``dci_informativeness`` of coordinates against factors."""
+
+    higher_is_better = True
+    full_state_update = False
+
+    def __init__(self, **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.add_state("codes", [], dist_reduce_fx="cat")
+        self.add_state("factors", [], dist_reduce_fx="cat")
+
+    def update(self, codes: Tensor, factors: Tensor) -> None:
+        """Takes coordinates :math:`(N, K)` and the factors of the same images :math:`(N, A)`."""
+        self.codes.append(codes)
+        self.factors.append(factors)
+
+    def compute(self) -> dict[str, float]:
+        codes, factors = dim_zero_cat(self.codes), dim_zero_cat(self.factors)
+        scores = {"r2": matched_r2(codes, factors), "mig": mutual_information_gap(codes, factors)}
+        return scores | {f"dci_{name}": value for name, value in dci(codes, factors).items()}

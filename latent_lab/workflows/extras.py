@@ -15,7 +15,7 @@ from latent_lab.metrics.dvn import variation_naturalness
 from latent_lab.metrics.held_out import held_out_accuracy
 from latent_lab.metrics.path_choice import assign
 from latent_lab.metrics.quality import path_quality
-from latent_lab.metrics.recovery import dci, matched_r2, mutual_information_gap
+from latent_lab.metrics.recovery import FactorRecovery
 from latent_lab.metrics.side_effects import purity
 from latent_lab.paths.base import Paths
 from latent_lab.pictures.report import Row
@@ -110,6 +110,6 @@ def add_recovery(result: Evaluation, space: LatentSpace, paths: Paths, plan: Pla
         result.notes.append(f"R2, DCI and MIG were not measured: {type(paths).__name__} are not the axes of coordinates")
         return
     truth, coordinates = factors(codes.latents).cpu(), coordinates.cpu()
-    scores = {"r2": matched_r2(coordinates, truth), "mig": mutual_information_gap(coordinates, truth)}
-    scores |= {f"dci_{name}": value for name, value in dci(coordinates, truth).items()}
-    result.scores += [Row(f"recovery/{name}", value, NAN, NAN, num, "", "higher") for name, value in scores.items()]
+    metric = FactorRecovery()
+    metric.update(coordinates, truth)
+    result.scores += [Row(f"recovery/{name}", value, NAN, NAN, num, "", "higher") for name, value in metric.compute().items()]

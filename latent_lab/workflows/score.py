@@ -15,7 +15,7 @@ from latent_lab.data.moves import EVALUATION, Moves, stream
 from latent_lab.gans.space import LatentSpace
 from latent_lab.metrics.commutativity import commutativity_error
 from latent_lab.metrics.edit_length import EditLength
-from latent_lab.metrics.fields import bend, bracket_error, direction_spread
+from latent_lab.metrics.fields import BracketError, Curvature
 from latent_lab.metrics.side_effects import EqualChangeSideEffects
 from latent_lab.paths.base import Paths
 from latent_lab.pictures.report import Row
@@ -111,7 +111,7 @@ def summarise(
         boot.row("prior/radius_ratio", found["prior/radius_ratio"], "", ""),
         boot.row("prior/outside_99_shell", outside, "share", "lower"),
     ]
-    scores += field_scores(space, paths, plan, protocol, boot)
+    scores += field_scores(space, paths, plan, protocol)
     scores += order_floor(space, attributes, plan, protocol)
     matrices = {"commutativity": order_matrix(space, paths, plan, protocol)}
     curves: dict[str, list[tuple[float, float]]] = {}
@@ -212,31 +212,29 @@ def effects(changes: Tensor, plan: Plan, names: list[str], change: float, boot: 
     return rows, matrix
 
 
-def field_scores(space: LatentSpace, paths: Paths, plan: Plan, protocol: Protocol, boot: Bootstrap) -> list[Row]:
-    """Lie brackets of all pairs of chosen paths, and how much the paths bend: latents only."""
-    device, nan = space.device, float("nan")
+def field_scores(space: LatentSpace, paths: Paths, plan: Plan, protocol: Protocol) -> list[Row]:
+    """Lie brackets of all pairs of chosen paths, and how much the paths turn: latents only."""
+    device, chosen = space.device, plan.paths.to(space.device)
     codes = space.sample(protocol.ranking_latents, stream(protocol.seed, RANKING, 0, EVALUATION))
-    chosen = plan.paths.to(device)
     first, second = torch.triu_indices(len(chosen), len(chosen), 1, device=device)
     num = len(codes.latents)
-    rows = []
+    found = []
     if len(first):
-        z = codes.repeat(len(first)).latents
-        error = bracket_error(paths, z, chosen[first].repeat(num), chosen[second].repeat(num)).double().mean().item()
-        rows.append(Row("bracket", error, nan, nan, num, "per unit of length", "lower"))
+        bracket = BracketError()
+        bracket.update(paths, codes.repeat(len(first)).latents, chosen[first].repeat(num), chosen[second].repeat(num))
+        found.append(("bracket", bracket.compute(), "per unit of length", "lower"))
     unit = plan.amounts.mean().item() / protocol.length  # about one unit of length
     directions = paths.fan(codes.latents, 0.1 * unit) - codes.latents[:, None]
-    spread_of = direction_spread(directions)[plan.paths].mean().item() if num > 1 else nan
     shares = torch.tensor([0.0, *SHARES], device=device).sort().values
     many = codes.repeat(len(chosen) * len(shares))
     k = chosen.repeat_interleave(len(shares)).repeat(num)
     eps = (plan.amounts.to(device)[chosen][:, None] * shares).flatten().repeat(num)
-    points = paths.shift(many.latents, k, eps, many.given).unflatten(0, (num * len(chosen), len(shares)))
-    return [
-        *rows,
-        Row("curvature/spread", spread_of, nan, nan, num, "1 - cosine", ""),
-        Row("curvature/bend", bend(points).mean().item(), nan, nan, num, "1 - chord / arc", ""),
-    ]
+    points = paths.shift(many.latents, k, eps, many.given).unflatten(0, (num, len(chosen), len(shares)))
+    curvature = Curvature()
+    curvature.update(directions[:, chosen], points)
+    for name, unit_of in (("spread", "1 - cosine"), ("bend", "1 - chord / arc")):
+        found.append((f"curvature/{name}", curvature.compute()[name].mean(), unit_of, ""))
+    return [Row(name, value.item(), float("nan"), float("nan"), num, unit_of, better) for name, value, unit_of, better in found]
 
 
 def order_floor(space: LatentSpace, attributes: Attributes | None, plan: Plan, protocol: Protocol) -> list[Row]:

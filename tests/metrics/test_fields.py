@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from latent_lab.metrics.fields import bend, bracket_error, direction_spread, field, lie_bracket
+from latent_lab.metrics.fields import BracketError, Curvature, bend, bracket_error, direction_spread, field, lie_bracket
 from latent_lab.paths.base import Paths
 from latent_lab.paths.curvilinear import CurvilinearPaths
 from latent_lab.paths.linear import LinearPaths
@@ -165,3 +165,24 @@ def test_the_bend_of_an_arc_by_hand(turn):
     angle = torch.linspace(0, turn, 2001).double()
     points = 3 * torch.stack([angle.cos(), angle.sin()], 1)[None]
     assert bend(points).item() == pytest.approx(1 - 2 * math.sin(turn / 2) / turn, abs=1e-6)
+
+
+def test_the_metrics_are_their_functions_over_all_updates(rng):
+    paths, (z, k, l) = build("rbf-rk4"), inputs()
+    metric = BracketError()
+    for part in (slice(0, 1), slice(1, None)):
+        metric.update(paths, z[part], k[part], l[part])
+    torch.testing.assert_close(metric.compute(), bracket_error(paths, z, k, l).double().mean())
+    assert metric.higher_is_better is False
+
+    directions, points = torch.randn(5, 3, 4, generator=rng), torch.randn(5, 3, 6, 4, generator=rng)
+    curvature = Curvature()
+    for part in (slice(0, 2), slice(2, None)):
+        curvature.update(directions[part], points[part])
+    found = curvature.compute()
+    torch.testing.assert_close(found["spread"], direction_spread(directions))
+    torch.testing.assert_close(found["bend"], torch.stack([bend(points[:, i]).mean() for i in range(3)]))
+
+
+def test_one_latent_has_no_spread():
+    assert direction_spread(torch.ones(1, 2, 3)).isnan().all()

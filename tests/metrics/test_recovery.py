@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from latent_lab.metrics.recovery import dci, matched_r2, mutual_information_gap, squared_correlations
+from latent_lab.metrics.recovery import FactorRecovery, dci, matched_r2, mutual_information_gap, squared_correlations
 
 N, A = 4000, 4
 ORDER, SCALE = [2, 0, 3, 1], torch.tensor([1.0, -2.0, 0.01, -300.0])
@@ -122,3 +122,14 @@ def test_mig_of_two_bins_by_hand():
     factors = torch.tensor([[1.0], [2], [3], [4]])
     codes = torch.tensor([[10.0, 1], [20, 3], [30, 2], [40, 4]])
     assert mutual_information_gap(codes, factors, bins=2) == pytest.approx(1)
+
+
+def test_the_metric_is_its_functions_over_all_updates(factors, copy):
+    noisy = copy + 0.3 * SCALE * torch.randn(copy.shape, generator=torch.Generator().manual_seed(1))
+    metric = FactorRecovery()
+    for part in (slice(0, 1500), slice(1500, None)):
+        metric.update(noisy[part], factors[part])
+    found = metric.compute()
+    assert found.pop("r2") == matched_r2(noisy, factors) and found.pop("mig") == mutual_information_gap(noisy, factors)
+    assert found == {f"dci_{name}": value for name, value in dci(noisy, factors).items()}
+    assert metric.higher_is_better
