@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SHORT = ("trainer.max_steps=400", "trainer.val_check_interval=200")
 PLAIN = (*SHORT, "method.objective.contrast=0", "method.objective.likelihood=0", "method.objective.length=0")
 LENGTH = (*PLAIN, "method.objective.length=1")
-CONTRAST = (*PLAIN, "method.objective.contrast=1", "method.pool=256", "trainer.gradient_clip_val=1")
+CONTRAST = (*PLAIN, "method.objective.contrast=1")
 ROWS = {
     "coupling, no regulariser": PLAIN,
     "coupling, log-det 1": (*PLAIN, "method.objective.log_det=1"),
@@ -32,8 +32,15 @@ ROWS = {
         "trainer.val_check_interval=135",
         "method.objective.orthogonality=3",
     ),
+    "coupling, length 1, contrast 0.2 (default)": (*LENGTH, "method.objective.contrast=0.2"),
     "coupling, length 1, contrast 1": (*CONTRAST, "method.objective.length=1"),
-    "coupling 8 x 64, likelihood 1, contrast 1": (*CONTRAST, "flow.layers=8", "flow.width=64", "method.objective.likelihood=1"),
+    "coupling 8 x 64, likelihood 1, contrast 1": (
+        *CONTRAST,
+        "trainer.gradient_clip_val=1",
+        "flow.layers=8",
+        "flow.width=64",
+        "method.objective.likelihood=1",
+    ),
 }
 # column: where it comes from, and how it is shown
 COLUMNS = {

@@ -25,7 +25,8 @@ METHODS = {
     "linear": ("method=linear",),
     "warped": ("method=warped",),
     "curvilinear": ("method=curvilinear",),
-    "curvilinear, length only": ("method=curvilinear", "method.objective={contrast:0,likelihood:0,length:1}"),
+    "curvilinear, length only": ("method=curvilinear", "method.objective.contrast=0"),
+    "linear, contrast": ("method=linear", "method.objective.contrast=0.2"),
 }
 
 
