@@ -18,7 +18,6 @@ GROUPS = (
     "launcher",
     "experiment",
     "debug",
-    "gan_method",
 )
 PRETRAIN_GROUPS = ("gan", "dataset", "trainer", "logger", "debug")
 
@@ -48,9 +47,14 @@ def test_train_composes(group, choice):
         pytest.skip(f"gan={overridden_gan(choice)} is not there yet")
     if choice == "slurm":
         pytest.importorskip("hydra_plugins.hydra_submitit_launcher")
-    key = f"+{group}" if group == "gan_method" else group
-    config = composed("train", f"{key}={choice}")
-    OmegaConf.to_container(config, resolve=True)
+    OmegaConf.to_container(composed("train", f"{group}={choice}"), resolve=True)
+
+
+@pytest.mark.parametrize("choice", choices("gan_method"))
+def test_a_pair_with_numbers_of_its_own_takes_them(choice):
+    (pair,) = [(gan, method) for gan in choices("gan") for method in choices("method") if f"{gan}_{method}" == choice]
+    config, own = composed("train", f"gan={pair[0]}", f"method={pair[1]}"), OmegaConf.load(CONF / "gan_method" / f"{choice}.yaml")
+    assert OmegaConf.merge(config, own) == config != composed("train", f"gan={pair[0]}", f"method={pair[1]}", "~gan_method")
 
 
 @pytest.mark.parametrize(("group", "choice"), [(group, choice) for group in PRETRAIN_GROUPS for choice in choices(group)])
