@@ -123,7 +123,7 @@ def main() -> None:
 
     figure = Figure(figsize=(9, 3.2), layout="constrained")
     for axes, name in zip(figure.subplots(1, 3), ("purity", "side effects [%]", "matched R2")):
-        for row in ("random basis", *contrast):
+        for number, row in enumerate(("random basis", *contrast)):  # a row has one colour, also where a panel lacks another row
             points = {}
             for one in plan:
                 if one[0] == row:
@@ -132,7 +132,7 @@ def main() -> None:
             if points:
                 means, halves = zip(*points.values())
                 halves = [half if half == half else 0 for half in halves]
-                axes.errorbar(list(points), means, halves, marker="o", markersize=3, capsize=2, label=row)
+                axes.errorbar(list(points), means, halves, marker="o", markersize=3, capsize=2, label=row, color=f"C{number}")
         axes.set_xlabel("mixing")
         axes.set_title(name, fontsize=10)
         axes.grid(alpha=0.3)
