@@ -77,6 +77,8 @@ def evaluate(
         result.notes.append(f"perceptual distances were not measured: {absent}")
     add_extras(result, space, paths, attributes, identity, dataset, evaluation.extras if extras else None)
     shutil.rmtree(folder)
+    if not any(folder.parent.iterdir()):
+        folder.parent.rmdir()
     return result
 
 

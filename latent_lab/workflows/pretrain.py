@@ -22,6 +22,8 @@ from latent_lab.workflows.begin import build_trainer, open_run, resume_from
 
 def pretrain(config: DictConfig) -> None:
     """Trains the generator of ``gan`` on ``dataset`` and writes ``generator.safetensors``, ``samples.png`` and ``card.md`` into the run's folder."""
+    if not config.dataset.get("data"):
+        raise ValueError(f"dataset must have images to train gan={config.gan.name} on, got dataset={config.dataset.name}, which has none")
     data = instantiate(config.dataset.data)
     data.prepare_data()
     data.setup()
