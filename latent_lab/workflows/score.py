@@ -164,7 +164,10 @@ def own_attributes(found: Mapping[str, Tensor], name: str, plan: Plan) -> Tensor
 
 
 def pair_matrices(found: Mapping[str, Tensor], plan: Plan, labels: list[str]) -> dict[str, Matrix]:
-    """Mean attribute-level error of each ordered pair: in row k, column l, that of path k's attribute when k comes first, then l."""
+    """Mean attribute-level error of each ordered pair: in row k, column l, that of path k's attribute when k comes first, then l.
+
+    In percent of its standard deviation and, as ``..._raw``, in its unit.
+    """
     size = len(labels)
     cell = (found["pair"][..., 0] * size + found["pair"][..., 1]).flatten()
     matrices = {}
@@ -172,9 +175,12 @@ def pair_matrices(found: Mapping[str, Tensor], plan: Plan, labels: list[str]) ->
         error = own_attributes(found, f"commutativity/{form}/attributes", plan)[..., 0].flatten().double()
         count = torch.bincount(cell, minlength=size * size)
         mean = torch.zeros(size * size, dtype=torch.float64).index_add_(0, cell, error) / count
-        matrices[f"commutativity/{form}/attributes"] = Matrix(
-            mean.unflatten(0, (size, size)), labels, labels, "% of a standard deviation", "attribute, first edit", "second edit"
-        )
+        mean = mean.unflatten(0, (size, size))
+        raw = mean / 100 * plan.deviation[plan.targets][:, None]
+        for name, values, unit in (("", mean, "% of a standard deviation"), ("_raw", raw, "the row's attribute's own unit")):
+            matrices[f"commutativity/{form}/attributes{name}"] = Matrix(
+                values, labels, labels, unit, "attribute, first edit", "second edit"
+            )
     return matrices
 
 

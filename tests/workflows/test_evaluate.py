@@ -78,7 +78,14 @@ def test_it_needs_the_folder_alone_and_overwrites_nothing(command, runs):
         floor, score = full[f"floor/commutativity/{level}"]["mean"], full[f"commutativity/swap/{level}"]["mean"]
         assert 0 < floor < 1e-3 and score < 10 * floor, level
     assert not (run / "evaluation").exists()
-    notes = json.loads((run / "metrics.json").read_text())["full"]["notes"]
+    result = json.loads((run / "metrics.json").read_text())["full"]
+    percent, raw = (result["matrices"][f"commutativity/return/attributes{name}"] for name in ("", "_raw"))
+    deviation = json.loads((run / "names.json").read_text())
+    for row, one, other in zip(percent["rows"], percent["values"], raw["values"]):
+        unit = float(deviation[row.split(" ", 1)[1]]["unit"].split(",")[0])
+        for a, b in zip(one, other):
+            assert (a is None and b is None) or b == pytest.approx(a / 100 * unit, rel=1e-4)
+    notes = result["notes"]
     assert any("needs real images" in note for note in notes)
 
 
