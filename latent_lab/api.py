@@ -7,6 +7,7 @@ from pathlib import Path
 import yaml
 
 from latent_lab.checkpoints import native
+from latent_lab.checkpoints.weights import read_weights
 from latent_lab.gans.base import Generator
 from latent_lab.gans.space import LatentSpace
 from latent_lab.paths.base import Paths
@@ -18,7 +19,7 @@ def load_generator(source: str | Path, **options) -> Generator:
     """A pretrained generator, frozen.
 
     Arguments:
-        source: A file in latent_lab's format, or the name of a configuration (``gan=`` of the command line).
+        source: A checkpoint in any known format, or the name of a configuration (``gan=`` of the command line).
         options: Keys of that configuration that replace its values, e.g. ``weights=<file>`` or ``weights="random"``.
     """
     from hydra import compose, initialize_config_dir
@@ -27,9 +28,9 @@ def load_generator(source: str | Path, **options) -> Generator:
     from latent_lab.cli import CONF
 
     if Path(source).is_file():
-        tensors, metadata = native.read(source)
-        generator = own_class(metadata.get("class", ""), "gans", Generator)(**metadata["config"])
-        native.load_into(generator, tensors, source)
+        found = read_weights(source)
+        generator = own_class(found.family or "", "gans", Generator)(**found.config)
+        native.load_into(generator, found.tensors, source)
         return generator.eval().requires_grad_(False)
     choices = sorted(file.stem for file in (CONF / "gan").glob("*.yaml"))
     if source not in choices:
@@ -41,8 +42,7 @@ def load_generator(source: str | Path, **options) -> Generator:
     if unknown:
         raise ValueError(f"options must be among {sorted(gan)}, got {unknown}")
     gan |= options
-    family = dict(gan["generator"])
-    return build_generator(gan, lambda: own_class(family.pop("_target_"), "gans", Generator)(**family))
+    return build_generator(gan, own_class(gan["generator"]["_target_"], "gans", Generator))
 
 
 def load_run(folder: str | Path) -> tuple[LatentSpace, Paths, dict]:

@@ -50,13 +50,6 @@ def test_train_composes(group, choice):
     OmegaConf.to_container(composed("train", f"{group}={choice}"), resolve=True)
 
 
-@pytest.mark.parametrize("choice", choices("gan_method"))
-def test_a_pair_with_numbers_of_its_own_takes_them(choice):
-    (pair,) = [(gan, method) for gan in choices("gan") for method in choices("method") if f"{gan}_{method}" == choice]
-    config, own = composed("train", f"gan={pair[0]}", f"method={pair[1]}"), OmegaConf.load(CONF / "gan_method" / f"{choice}.yaml")
-    assert OmegaConf.merge(config, own) == config != composed("train", f"gan={pair[0]}", f"method={pair[1]}", "~gan_method")
-
-
 @pytest.mark.parametrize(("group", "choice"), [(group, choice) for group in PRETRAIN_GROUPS for choice in choices(group)])
 def test_pretrain_composes(group, choice):
     OmegaConf.to_container(composed("pretrain", f"{group}={choice}"), resolve=True)

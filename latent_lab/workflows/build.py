@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from hydra.utils import instantiate
@@ -11,27 +11,39 @@ from omegaconf import DictConfig
 from latent_lab.attributes.base import Attributes, Selection
 from latent_lab.checkpoints import native
 from latent_lab.checkpoints.locate import locate
+from latent_lab.checkpoints.weights import read_weights
 from latent_lab.gans.base import Generator
 from latent_lab.gans.space import LatentSpace
 from latent_lab.runs import own_class
 
 
-def build_generator(gan: Mapping, make: Callable[[], Generator], seed: int = 0) -> Generator:
+def build_generator(gan: Mapping, family: type[Generator], seed: int = 0) -> Generator:
     """The generator of a ``gan`` configuration with its weights, frozen.
 
+    Sizes that the file knows win over the configuration's.
+
     Arguments:
-        gan: The configuration: ``weights`` (a file, None or ``random``) and ``source``.
-        make: Makes the generator without weights.
+        gan: The configuration: ``generator`` (arguments), ``weights`` (a file, None or ``random``), ``source``, and perhaps
+            ``size`` (``full`` or ``tiny``) with the arguments of ``tiny``.
+        family: The generator's class.
         seed: Seed of random weights.
     """
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        generator = make()
-    if gan["weights"] != "random":
-        file = locate(gan["weights"], gan["source"])
-        if not native.matches(file):
-            raise ValueError(f"gan.weights must be a safetensors file of latent_lab, got {file}")
-        native.load_into(generator, native.read(file)[0], file)
+    options = {key: value for key, value in gan["generator"].items() if key != "_target_"}
+    size = gan.get("size", "full")
+    if size not in ("full", "tiny") or (size == "tiny" and not gan.get("tiny")):
+        raise ValueError(f"gan.size must be 'full', or 'tiny' where gan={gan['name']} has such a size, got {size!r}")
+    if size == "tiny":
+        options |= gan["tiny"]
+    if gan["weights"] == "random":
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            return family(**options).eval().requires_grad_(False)
+    file = locate(gan["weights"], gan["source"])
+    found = read_weights(file)
+    if found.family not in (None, f"{family.__module__}.{family.__qualname__}"):
+        raise ValueError(f"gan.weights must hold a {family.__name__} for gan={gan['name']}, got a {found.family.split('.')[-1]} in {file}")
+    generator = family(**(options | found.config))
+    native.load_into(generator, found.tensors, file)
     return generator.eval().requires_grad_(False)
 
 
@@ -45,7 +57,5 @@ def build_attributes(dataset: DictConfig, names: Sequence[str] | None) -> Attrib
 
 def space_from_plain(gan: Mapping, seed: int) -> LatentSpace:
     """The latent space of a configuration that was read from a run's folder: only latent_lab's own generators."""
-    options = dict(gan["generator"])
-    family = own_class(options.pop("_target_"), "gans", Generator)
-    generator = build_generator(gan, lambda: family(**options), seed)
+    generator = build_generator(gan, own_class(gan["generator"]["_target_"], "gans", Generator), seed)
     return generator.space(gan["space"], truncation=gan["truncation"])

@@ -8,8 +8,8 @@ import latent_lab.cpu_torchvision  # noqa: F401  (before lightning)
 
 import pytorch_lightning as pl
 import torch
-from hydra.utils import instantiate
-from omegaconf import DictConfig
+from hydra.utils import get_class, instantiate
+from omegaconf import DictConfig, OmegaConf
 
 from latent_lab.attributes.base import Attributes
 from latent_lab.data.moves import INITIAL, stream
@@ -27,7 +27,7 @@ from latent_lab.workflows.report import write_evaluation, write_report
 
 def build_space(config: DictConfig) -> LatentSpace:
     """The frozen generator's latent space."""
-    generator = build_generator(config.gan, lambda: instantiate(config.gan.generator), config.seed)
+    generator = build_generator(OmegaConf.to_container(config.gan), get_class(config.gan.generator._target_), config.seed)
     space = generator.space(config.gan.space, truncation=config.gan.truncation)
     if config.compile:
         generator.compile()

@@ -1,0 +1,51 @@
+"""BigGAN-deep of Hugging Face: spectral normalisation by the stored vectors as they are, folded into the weights here."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+PREFIX = "generator."
+
+
+def matches(tree) -> bool:
+    return isinstance(tree, dict) and {"embeddings.weight", "generator.gen_z.weight_orig", "generator.bn.running_means"} <= tree.keys()
+
+
+def convert(tree):
+    def folded(name: str) -> Tensor:
+        weight = tree[f"{PREFIX}{name}.weight_orig"]
+        return weight / (tree[f"{PREFIX}{name}.weight_u"] @ weight.flatten(1) @ tree[f"{PREFIX}{name}.weight_v"])
+
+    linear = folded("gen_z")
+    tensors = {"embed.weight": tree["embeddings.weight"].mT, "linear.weight": linear, "linear.bias": tree[f"{PREFIX}gen_z.bias"]}
+    numbers = sorted({int(key.split(".")[2]) for key in tree if key.startswith(f"{PREFIX}layers.")})
+    blocks = [n for n in numbers if f"{PREFIX}layers.{n}.conv_0.weight_orig" in tree]
+    (attention,) = set(numbers) - set(blocks)
+    for i, n in enumerate(blocks):
+        for j in range(4):
+            theirs = f"layers.{n}.bn_{j}"
+            tensors |= {f"blocks.{i}.norms.{j}.{part}": tree[f"{PREFIX}{theirs}.running_{part}"] for part in ("means", "vars")}
+            tensors |= {f"blocks.{i}.norms.{j}.{part}.weight": folded(f"{theirs}.{part}") for part in ("scale", "offset")}
+            tensors[f"blocks.{i}.convs.{j}.weight"] = folded(f"layers.{n}.conv_{j}")
+            tensors[f"blocks.{i}.convs.{j}.bias"] = tree[f"{PREFIX}layers.{n}.conv_{j}.bias"]
+    tensors["attention.gamma"] = tree[f"{PREFIX}layers.{attention}.gamma"].squeeze()
+    for ours, theirs in (("query", "theta"), ("key", "phi"), ("value", "g"), ("out", "o_conv")):
+        tensors[f"attention.{ours}.weight"] = folded(f"layers.{attention}.snconv1x1_{theirs}")
+    tensors |= {part: tree[f"{PREFIX}bn.running_{part}"] for part in ("means", "vars")}
+    tensors |= {"gain": tree[f"{PREFIX}bn.weight"], "bias": tree[f"{PREFIX}bn.bias"]}
+    # the network makes as many channels as it is wide and shows three
+    tensors |= {"conv.weight": folded("conv_to_rgb")[:3], "conv.bias": tree[f"{PREFIX}conv_to_rgb.bias"][:3]}
+
+    embedding, classes = tree["embeddings.weight"].shape
+    width = tensors["means"].shape[1]
+    sizes = [
+        (tensors[f"blocks.{i}.norms.0.means"].shape[1] // width, len(tensors[f"blocks.{i}.convs.3.weight"]) // width)
+        for i in range(len(blocks))
+    ]
+    config = {
+        **{"latent_dim": linear.shape[1] - embedding, "classes": classes, "embedding": embedding, "width": width},
+        # every second block doubles the size, beginning with the second
+        **{"layers": [[i % 2 == 1, inner, outer] for i, (inner, outer) in enumerate(sizes)], "attention": attention},
+        "rows": len(tensors["means"]),
+    }
+    return "latent_lab.gans.biggan_deep.BigGANDeep", config, tensors

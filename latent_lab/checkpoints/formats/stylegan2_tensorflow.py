@@ -1,0 +1,42 @@
+"""StyleGAN2 of NVIDIA's TensorFlow repository: a pickle of three networks, their variables as arrays."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from latent_lab.checkpoints.stylegan2_layers import Conv, stylegan2
+from latent_lab.checkpoints.unpickling import Record
+
+
+def matches(tree) -> bool:
+    if not isinstance(tree, tuple) or len(tree) != 3 or not isinstance(tree[2], Record) or tree[2].kind != "Network":
+        return False
+    components = tree[2].state.get("components", {})
+    return {"mapping", "synthesis"} <= components.keys() and "4x4/Const/const" in dict(components["synthesis"].state["variables"])
+
+
+def convert(tree):
+    parts = tree[2].state["components"]
+    if tree[2].state["static_kwargs"].get("label_size", 0):
+        raise ValueError("conditional networks of the TensorFlow repository are not known here")
+    own = {f"{part}/{name}": torch.tensor(np.ascontiguousarray(value)) for part in parts for name, value in parts[part].state["variables"]}
+
+    def conv(name: str, noise: int | None) -> Conv:
+        weight = own[f"{name}/weight"].permute(3, 2, 0, 1)
+        if name.endswith("Conv0_up"):
+            weight = weight.flip(2, 3)
+        maps = [] if noise is None else [own[f"{name}/noise_strength"], own[f"synthesis/noise{noise}"][0, 0]]
+        return Conv(weight, own[f"{name}/bias"], own[f"{name}/mod_weight"].mT, own[f"{name}/mod_bias"] + 1, *maps)
+
+    layers = sum(name.startswith("mapping/Dense") and name.endswith("weight") for name in own)
+    sizes = sorted({int(name.split("/")[1].split("x")[0]) for name in own if name.endswith("ToRGB/weight")})
+    names = ["synthesis/4x4/Conv", *[f"synthesis/{size}x{size}/{name}" for size in sizes[1:] for name in ("Conv0_up", "Conv1")]]
+    mean = own["dlatent_avg"] if "dlatent_avg" in own else torch.tensor(dict(tree[2].state["variables"])["dlatent_avg"])
+    return stylegan2(
+        [(own[f"mapping/Dense{i}/weight"].mT, own[f"mapping/Dense{i}/bias"]) for i in range(layers)],
+        mean,
+        own["synthesis/4x4/Const/const"][0],
+        [conv(name, i) for i, name in enumerate(names)],
+        [conv(f"synthesis/{size}x{size}/ToRGB", None) for size in sizes],
+    )

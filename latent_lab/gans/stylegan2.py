@@ -1,0 +1,212 @@
+"""StyleGAN2: a mapping to styles, and a synthesis whose convolutions they modulate."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from latent_lab.gans.base import Generator
+from latent_lab.gans.space import Codes
+
+FIR = torch.tensor([1.0, 3.0, 3.0, 1.0]) / 8
+
+
+def normalise(x: Tensor) -> Tensor:
+    """Unit mean square of each row."""
+    return x * (x.square().mean(1, keepdim=True) + 1e-8).rsqrt()
+
+
+def activate(x: Tensor, clamp: float | None) -> Tensor:
+    """Leaky ReLU with the gain that keeps the scale; clamped where the network was trained so."""
+    x = F.leaky_relu(x, 0.2) * math.sqrt(2)
+    return x if clamp is None else x.clamp(-clamp, clamp)
+
+
+class Mapping(nn.Module):
+    """Latents, and classes where there are any, to styles. The learning rate's multiplier is part of the weights."""
+
+    def __init__(self, latent_dim: int, style_dim: int, classes: int, layers: int) -> None:
+        super().__init__()
+        self.embed = nn.Linear(classes, style_dim) if classes else None
+        first = latent_dim + (style_dim if classes else 0)
+        self.layers = nn.ModuleList(nn.Linear(style_dim if i else first, style_dim) for i in range(layers))
+        self.register_buffer("mean", torch.zeros(style_dim))
+
+    def forward(self, z: Tensor, label: Tensor | None) -> Tensor:
+        x = normalise(z)
+        if self.embed is not None:
+            shares = F.one_hot(label, self.embed.in_features).to(x.dtype) if label.ndim == 1 else label
+            x = torch.cat([x, normalise(self.embed(shares))], 1)
+        for layer in self.layers:
+            x = activate(layer(x), None)
+        return x
+
+
+class StyledConv(nn.Module):
+    r"""A 3x3 convolution of modulated input, demodulated, with noise, bias and activation.
+
+    Styles scale the input's channels and :math:`d` the output's: the same numbers as a kernel of its own for every image
+    (Karras et al., 2020, Eq. 1 and 3), with one kernel for all.
+    """
+
+    def __init__(self, inner: int, outer: int, style_dim: int, size: int, up: bool, clamp: float | None) -> None:
+        super().__init__()
+        self.affine = nn.Linear(style_dim, inner)
+        self.weight = nn.Parameter(torch.randn(outer, inner, 3, 3))
+        self.bias = nn.Parameter(torch.zeros(outer))
+        self.noise_strength = nn.Parameter(torch.zeros(()))
+        self.register_buffer("noise", torch.randn(size, size))
+        self.register_buffer("fir", torch.outer(FIR, FIR) * 4, persistent=False)
+        self.up, self.clamp = up, clamp
+
+    def forward(self, x: Tensor, w: Tensor, noise: Tensor | None) -> Tensor:
+        """``noise``: maps :math:`(N, 1, H, W)`, a share :math:`(N,)` of the stored map, or None for the whole of it."""
+        style = self.affine(w)
+        x = x * style[:, :, None, None]
+        demodulation = (style.square() @ self.weight.square().sum((2, 3)).mT + 1e-8).rsqrt()
+        if self.up:
+            x = F.conv_transpose2d(x, self.weight.transpose(0, 1), stride=2)
+            x = F.conv2d(x, self.fir.expand(x.shape[1], 1, 4, 4), padding=1, groups=x.shape[1])
+        else:
+            x = F.conv2d(x, self.weight, padding=1)
+        x = x * demodulation[:, :, None, None]
+        if noise is None:
+            x = x + self.noise * self.noise_strength
+        else:
+            x = x + (noise if noise.ndim == 4 else noise[:, None, None, None] * self.noise) * self.noise_strength
+        return activate(x + self.bias[:, None, None], self.clamp)
+
+
+class ToRGB(nn.Module):
+    """A modulated 1x1 convolution to colours, without demodulation."""
+
+    def __init__(self, inner: int, channels: int, style_dim: int, clamp: float | None) -> None:
+        super().__init__()
+        self.affine = nn.Linear(style_dim, inner)
+        self.conv = nn.Conv2d(inner, channels, 1)
+        self.clamp = clamp
+
+    def forward(self, x: Tensor, w: Tensor) -> Tensor:
+        x = self.conv(x * self.affine(w)[:, :, None, None])
+        return x if self.clamp is None else x.clamp(-self.clamp, self.clamp)
+
+
+class Block(nn.Module):
+    """One resolution: an upsampling convolution (not at 4x4), a convolution, and its part of the image."""
+
+    def __init__(self, inner: int | None, outer: int, style_dim: int, size: int, channels: int, clamp: float | None) -> None:
+        super().__init__()
+        self.conv0 = StyledConv(inner, outer, style_dim, size, True, clamp) if inner is not None else None
+        self.conv1 = StyledConv(outer, outer, style_dim, size, False, clamp)
+        self.rgb = ToRGB(outer, channels, style_dim, clamp)
+
+
+class StyleGAN2(Generator):
+    r"""Style-based generator of images with :math:`4 \cdot 2^{B}` pixels a side, B the number of widths less one.
+
+    The gains of the equalised learning rate are part of the weights. Spaces: ``z`` (its direction alone counts), ``w``, and
+    ``w+`` with a row for each layer; a block's colours read the row of the next block's first convolution.
+
+    References:
+        | Analyzing and Improving the Image Quality of StyleGAN (Karras et al., 2020)
+        | https://arxiv.org/abs/1912.04958
+
+    Arguments:
+        latent_dim: Size of z, :math:`z \sim N(0, I)`.
+        style_dim: Size of w.
+        classes: Number of classes; 0 for an unconditional network.
+        widths: Channels at 4x4, 8x8 and so on; the default is FFHQ 1024 (config f).
+        mapping_layers: Layers of the mapping.
+        image_channels: Channels C of an image.
+        clamp: Largest magnitude of an activation; None for no limit.
+    """
+
+    spaces = ("z", "w", "w+")
+    spherical = ("z",)
+
+    def __init__(
+        self,
+        latent_dim: int = 512,
+        style_dim: int = 512,
+        classes: int = 0,
+        widths: Sequence[int] = (512, 512, 512, 512, 512, 256, 128, 64, 32),
+        mapping_layers: int = 8,
+        image_channels: int = 3,
+        clamp: float | None = None,
+    ) -> None:
+        super().__init__()
+        widths = list(widths)
+        if not widths or min(latent_dim, style_dim, mapping_layers, image_channels, *widths) < 1:
+            raise ValueError(f"latent_dim, style_dim, mapping_layers, image_channels and widths must be positive, got widths={widths}")
+        self.config = {
+            **{"latent_dim": latent_dim, "style_dim": style_dim, "classes": classes, "widths": widths},
+            **{"mapping_layers": mapping_layers, "image_channels": image_channels, "clamp": clamp},
+        }
+        self.latent_dim, self.style_dim, self.classes = latent_dim, style_dim, classes
+        self.resolution, self.channels = 4 * 2 ** (len(widths) - 1), image_channels
+        self.num_rows = 2 * len(widths)
+        self.mapping = Mapping(latent_dim, style_dim, classes, mapping_layers)
+        self.const = nn.Parameter(torch.randn(widths[0], 4, 4))
+        self.blocks = nn.ModuleList(
+            Block(widths[i - 1] if i else None, width, style_dim, 4 * 2**i, image_channels, clamp) for i, width in enumerate(widths)
+        )
+        self.register_buffer("fir", torch.outer(FIR, FIR) * 4, persistent=False)
+
+    def synthesise(self, w: Tensor, given: dict[str, Tensor]) -> Tensor:
+        """Images of rows of styles :math:`(N, L, D)`; ``given`` may hold ``noise`` (a share of the stored maps) and ``noise.<row>``."""
+        x = self.const.expand(len(w), -1, -1, -1).contiguous(memory_format=torch.channels_last)
+        image, row = None, 0
+        for block in self.blocks:
+            for conv in (block.conv0, block.conv1):
+                if conv is not None:
+                    x = conv(x, w[:, row], given.get(f"noise.{row}", given.get("noise")))
+                    row += 1
+            colours = block.rgb(x, w[:, row])
+            if image is not None:
+                kernel = self.fir.expand(self.channels, 1, 4, 4)
+                colours = colours + F.conv_transpose2d(image, kernel, stride=2, padding=1, groups=self.channels)
+            image = colours
+        return image
+
+    def map(self, z: Tensor, given: dict[str, Tensor]) -> Tensor:
+        """Rows of styles :math:`(N, L, D)` of latents; ``given`` may hold ``label``, ``truncation`` and ``truncation_rows``, each with N first."""
+        w = self.mapping(z, given.get("label"))[:, None].expand(-1, self.num_rows, -1)
+        if "truncation" not in given:
+            return w
+        rows = torch.arange(self.num_rows, device=w.device)
+        reach = given["truncation_rows"][:, None] if "truncation_rows" in given else self.num_rows
+        psi = torch.where(rows < reach, given["truncation"][:, None].to(w.dtype), 1.0)
+        return torch.lerp(self.mapping.mean, w, psi[:, :, None])
+
+    def latent_shape(self, space: str) -> tuple[int, ...]:
+        return {"z": (self.latent_dim,), "w": (self.style_dim,), "w+": (self.num_rows, self.style_dim)}[space]
+
+    def latent_layers(self, space: str) -> list[str]:
+        if space != "w+":
+            return []
+        names = [f"{4 * 2**i}x{4 * 2**i} {part}" for i in range(len(self.blocks)) for part in ("conv0", "conv1")]
+        return [*names[1:], f"{self.resolution}x{self.resolution} rgb"]
+
+    def sample(self, space: str, num: int, rng: torch.Generator, truncation: float = 1.0) -> Codes:
+        device, given = self.const.device, {}
+        if self.classes:
+            given["label"] = torch.randint(self.classes, (num,), generator=rng).to(device)
+        z = torch.randn(num, self.latent_dim, generator=rng).to(device)
+        if truncation != 1:
+            given["truncation"] = torch.full((num,), truncation, device=device)
+        if space == "z":
+            return Codes(z, given)
+        with torch.no_grad():
+            w = self.map(z, given)
+        return Codes(w[:, 0] if space == "w" else w, {})
+
+    def decode(self, space: str, codes: Codes) -> Tensor:
+        if space == "z":
+            w = self.map(codes.latents, codes.given)
+        else:
+            w = codes.latents if space == "w+" else codes.latents[:, None].expand(-1, self.num_rows, -1)
+        return self.synthesise(w, codes.given)

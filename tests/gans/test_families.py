@@ -1,0 +1,122 @@
+"""What every generator of conf/gan does: samples, decodes, is a function of its codes alone. A new one is tested without an edit here."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import yaml
+
+from latent_lab import load_generator
+from latent_lab.cli import CONF
+from latent_lab.gans.biggan_deep import statistics_at
+from latent_lab.gans.conditional import truncated_normal
+from latent_lab.gans.stylegan2 import StyleGAN2
+
+TINY = sorted(file.stem for file in (CONF / "gan").glob("*.yaml") if "tiny" in (yaml.safe_load(file.read_text()) or {}))
+CASES = [(name, space) for name in TINY for space in ("z", "w", "w+")]
+
+
+@pytest.fixture(params=CASES, ids=lambda case: "-".join(case))
+def space(request):
+    name, space = request.param
+    generator = load_generator(name, weights="random", size="tiny")
+    if space not in generator.spaces:
+        pytest.skip(f"{name} has no {space}")
+    return generator.space(space, truncation=0.7)
+
+
+def test_samples_and_images_have_their_shapes(space):
+    codes = space.sample(3, torch.Generator().manual_seed(0))
+    images = space.decode(codes)
+    assert codes.latents.shape == (3, *space.shape)
+    assert images.shape == (3, space.generator.channels, space.generator.resolution, space.generator.resolution)
+    assert images.isfinite().all() and images.std(0).max() > 1e-4
+    assert len(space.layers) in (0, space.shape[0]) and bool(space.layers) == (space.name == "w+")
+
+
+def test_the_same_seed_gives_the_same_codes(space):
+    one, other = (space.sample(3, torch.Generator().manual_seed(1)) for _ in range(2))
+    assert torch.equal(one.latents, other.latents) and all(torch.equal(one.given[name], other.given[name]) for name in one.given)
+
+
+def test_an_image_does_not_depend_on_its_batch(space):
+    codes = space.sample(3, torch.Generator().manual_seed(2))
+    together = space.decode(codes)
+    alone = torch.cat([space.decode(codes.select(slice(i, i + 1))) for i in range(3)])
+    torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-4 * together.abs().max().item())
+
+
+def test_latents_have_gradients(space):
+    codes = space.sample(2, torch.Generator().manual_seed(3))
+    latents = codes.latents.clone().requires_grad_()
+    space.decode(codes.moved(latents)).square().sum().backward()
+    assert latents.grad.isfinite().all() and latents.grad.abs().max() > 0
+
+
+def test_only_the_direction_counts_on_the_sphere(space):
+    codes = space.sample(2, torch.Generator().manual_seed(4))
+    images, scaled = space.decode(codes), space.decode(codes.moved(3 * codes.latents))
+    same = (images - scaled).abs().max() < 1e-3 * images.abs().max()
+    assert same == space.spherical
+
+
+def test_equal_rows_are_one_style():
+    generator = load_generator("stylegan2", weights="random", size="tiny")
+    codes = generator.space("w").sample(2, torch.Generator().manual_seed(0))
+    rows = codes.moved(codes.latents[:, None].repeat(1, generator.num_rows, 1))
+    assert torch.equal(generator.space("w").decode(codes), generator.space("w+").decode(rows))
+
+
+def test_truncation_moves_styles_to_their_mean():
+    generator = StyleGAN2(8, 6, widths=[4, 4, 4], mapping_layers=2).eval()
+    z = torch.randn(3, 8, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        generator.mapping.mean.normal_(generator=torch.Generator().manual_seed(1))
+        whole = generator.map(z, {})
+        part = generator.map(z, {"truncation": torch.full((3,), 0.4), "truncation_rows": torch.full((3,), 2)})
+    torch.testing.assert_close(part[:, :2], generator.mapping.mean + 0.4 * (whole[:, :2] - generator.mapping.mean))
+    assert torch.equal(part[:, 2:], whole[:, 2:])
+
+
+def test_noise_can_be_given_scaled_and_left_out():
+    generator = StyleGAN2(8, 6, widths=[4, 4], mapping_layers=1).eval().requires_grad_(False)
+    for conv in (generator.blocks[0].conv1, generator.blocks[1].conv0, generator.blocks[1].conv1):
+        conv.noise_strength.fill_(0.3)
+    codes = generator.space("w").sample(2, torch.Generator().manual_seed(0))
+
+    def images(**given):
+        return generator.decode("w", codes._replace(given=given))
+
+    stored = {
+        f"noise.{i}": n.expand(2, 1, *n.shape) for i, n in enumerate(b for name, b in generator.named_buffers() if name.endswith("noise"))
+    }
+    order = {"noise.0": stored["noise.0"], "noise.1": stored["noise.1"], "noise.2": stored["noise.2"]}
+    assert torch.allclose(images(), images(noise=torch.ones(2)), atol=1e-6) and torch.allclose(images(), images(**order), atol=1e-6)
+    assert not torch.allclose(images(), images(noise=torch.zeros(2)), atol=1e-3)
+
+
+def test_truncated_normal_numbers(rng):
+    drawn = truncated_normal((20000,), rng)
+    assert drawn.abs().max() <= 2 and abs(drawn.mean()) < 0.02
+    assert drawn.std().item() == pytest.approx(0.8796, abs=0.01)
+
+
+def test_statistics_between_two_rows_are_blended_as_published():
+    table = torch.arange(51.0)[:, None]
+    found = statistics_at(table, torch.tensor([0.0, 0.4, 0.43, 1.0], dtype=torch.float64))[:, 0]
+    torch.testing.assert_close(found, torch.tensor([0.0, 20.0, 21 * 0.5 + 22 * 0.5, 50.0]))
+    assert statistics_at(table, torch.tensor([0.425], dtype=torch.float64)).item() == pytest.approx(21 * 0.25 + 22 * 0.75)
+
+
+def test_conditional_generators_draw_the_labels_that_were_asked_for():
+    codes = load_generator("biggan", weights="random", size="tiny").space().sample(4, torch.Generator().manual_seed(0))
+    assert codes.given["label"].tolist() == [239] * 4
+
+
+@pytest.mark.parametrize(("options", "message"), [({"size": "huge"}, "gan.size must be 'full'"), ({"size": "tiny"}, None)])
+def test_sizes(options, message):
+    if message:
+        with pytest.raises(ValueError, match=message):
+            load_generator("stylegan2", weights="random", **options)
+    else:
+        assert load_generator("stylegan2_car", weights="random", **options).resolution == 32
