@@ -213,7 +213,8 @@ class ReconstructorTraining(pl.LightningModule):
             return
         name = next(name for name, value in tensors.items() if not value.isfinite().all())
         raise FloatingPointError(
-            f"{name} is not finite at step {self.global_step}; try a smaller method.lr_paths or method.amounts, or trainer.gradient_clip_val=1"
+            f"{name} is not finite at step {self.global_step}; try a smaller method.lr_paths or method.amounts, "
+            "trainer.gradient_clip_val=1, or method.objective.length=1 where train/edit_length grows"
         )
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
