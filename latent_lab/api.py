@@ -6,13 +6,11 @@ from pathlib import Path
 
 import yaml
 
-from latent_lab.checkpoints import native
-from latent_lab.checkpoints.weights import read_weights
 from latent_lab.gans.base import Generator
 from latent_lab.gans.space import LatentSpace
 from latent_lab.paths.base import Paths
 from latent_lab.runs import Run, own_class, weight_hash
-from latent_lab.workflows.build import build_generator, space_from_plain
+from latent_lab.workflows.build import build_generator, read_generator, space_from_plain
 
 
 def load_generator(source: str | Path, **options) -> Generator:
@@ -28,10 +26,7 @@ def load_generator(source: str | Path, **options) -> Generator:
     from latent_lab.cli import CONF
 
     if Path(source).is_file():
-        found = read_weights(source)
-        generator = own_class(found.family or "", "gans", Generator)(**found.config)
-        native.load_into(generator, found.tensors, source)
-        return generator.eval().requires_grad_(False)
+        return read_generator(source)
     choices = sorted(file.stem for file in (CONF / "gan").glob("*.yaml"))
     if source not in choices:
         raise ValueError(f"source must be a file or one of {choices}, got {str(source)!r}")

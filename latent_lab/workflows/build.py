@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import torch
 from hydra.utils import instantiate
@@ -43,6 +44,16 @@ def build_generator(gan: Mapping, family: type[Generator], seed: int = 0) -> Gen
     if found.family not in (None, f"{family.__module__}.{family.__qualname__}"):
         raise ValueError(f"gan.weights must hold a {family.__name__} for gan={gan['name']}, got a {found.family.split('.')[-1]} in {file}")
     generator = family(**(options | found.config))
+    native.load_into(generator, found.tensors, file)
+    return generator.eval().requires_grad_(False)
+
+
+def read_generator(file: str | Path) -> Generator:
+    """The generator of a checkpoint in any known format, frozen. Only latent_lab's own classes are built."""
+    found = read_weights(file)
+    if found.family is None:
+        raise ValueError(f"{file} does not say which generator it is; give it as gan.weights of a configuration")
+    generator = own_class(found.family, "gans", Generator)(**found.config)
     native.load_into(generator, found.tensors, file)
     return generator.eval().requires_grad_(False)
 

@@ -12,12 +12,11 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 from torchvision.utils import save_image
 
-from latent_lab.checkpoints import native
-from latent_lab.gans.base import Generator
 from latent_lab.pretraining.hinge import HingePretraining
 from latent_lab.pretraining.judge import judge, train_classifier
 from latent_lab.runs import Run
 from latent_lab.workflows.begin import build_trainer, open_run, resume_from
+from latent_lab.workflows.convert import generator_bytes
 
 
 def pretrain(config: DictConfig) -> None:
@@ -59,13 +58,6 @@ def pretrain(config: DictConfig) -> None:
     run.write("samples.png", picture.getvalue())
     run.write("card.md", model_card(config, run, steps, len(images), scores))
     print(f"latent_lab: weights {weights}")
-
-
-def generator_bytes(generator: Generator) -> bytes:
-    """The weights, with the family and the arguments that rebuild it."""
-    return native.to_bytes(
-        generator.state_dict(), {"class": f"{type(generator).__module__}.{type(generator).__qualname__}", "config": generator.config}
-    )
 
 
 def model_card(config: DictConfig, run: Run, steps: int, num_images: int, scores: dict[str, object]) -> str:

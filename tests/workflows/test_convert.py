@@ -1,0 +1,58 @@
+"""A published checkpoint in, latent_lab's own format out: the same images."""
+
+import sys
+
+import pytest
+import torch
+from hydra.core.global_hydra import GlobalHydra
+
+from latent_lab import convert, load_generator
+from latent_lab.gans.stylegan2 import StyleGAN2
+from tests.checkpoints import writers
+
+
+@pytest.fixture
+def source(tmp_path):
+    model = writers.random_weights(StyleGAN2(8, 6, 0, [6, 4], 1))
+    (tmp_path / "official.pkl").write_bytes(writers.nvidia_pickle(model))
+    return tmp_path / "official.pkl"
+
+
+def run(monkeypatch, *arguments: str) -> None:
+    monkeypatch.setattr("hydra._internal.utils.is_under_debugger", lambda: False)
+    monkeypatch.setattr(sys, "argv", ["latent_lab.convert", *arguments])
+    GlobalHydra.instance().clear()
+    convert.main()
+
+
+def test_the_converted_file_makes_the_same_images(source, tmp_path, monkeypatch, capsys):
+    run(monkeypatch, f"source={source}", f"target={tmp_path}/own.safetensors")
+    assert "StyleGAN2 of 8 pixels" in capsys.readouterr().out
+    one, other = load_generator(source), load_generator(tmp_path / "own.safetensors")
+    codes = one.space("w").sample(2, torch.Generator().manual_seed(0))
+    assert one.config == other.config and torch.equal(one.space("w").decode(codes), other.space("w").decode(codes))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("source=nowhere.pkl", "target=a.safetensors"), "source must be a checkpoint, got 'nowhere.pkl'"),
+        (("source={source}", "target={source}"), "target must be a new file that ends in .safetensors"),
+        (("source={source}", "target=a.pt"), "target must be a new file that ends in .safetensors"),
+    ],
+)
+def test_what_is_wrong_is_said(source, arguments, message, monkeypatch):
+    before = source.read_bytes()
+    with pytest.raises(SystemExit, match=message):
+        run(monkeypatch, *[argument.format(source=source) for argument in arguments])
+    assert source.read_bytes() == before
+
+
+def test_a_file_of_another_family_is_refused_by_name(source):
+    with pytest.raises(ValueError, match="gan.weights must hold a ProgGAN for gan=proggan, got a StyleGAN2 in"):
+        load_generator("proggan", weights=str(source))
+    with pytest.raises(ValueError, match="does not say which generator it is"):
+        from safetensors.torch import save_file
+
+        save_file({"a": torch.zeros(1)}, source.parent / "bare.safetensors")
+        load_generator(source.parent / "bare.safetensors")
