@@ -1,4 +1,4 @@
-"""StyleGAN2: a mapping to styles, and a synthesis whose convolutions they modulate."""
+"""StyleGAN2: convolutions that styles modulate."""
 
 from __future__ import annotations
 
@@ -9,41 +9,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from latent_lab.gans.base import Generator
-from latent_lab.gans.space import Codes
+from latent_lab.gans.styled import StyleGenerator
 
 FIR = torch.tensor([1.0, 3.0, 3.0, 1.0]) / 8
-
-
-def normalise(x: Tensor) -> Tensor:
-    """Unit mean square of each row."""
-    return x * (x.square().mean(1, keepdim=True) + 1e-8).rsqrt()
 
 
 def activate(x: Tensor, clamp: float | None) -> Tensor:
     """Leaky ReLU with the gain that keeps the scale; clamped where the network was trained so."""
     x = F.leaky_relu(x, 0.2) * math.sqrt(2)
     return x if clamp is None else x.clamp(-clamp, clamp)
-
-
-class Mapping(nn.Module):
-    """Latents, and classes where there are any, to styles. The learning rate's multiplier is part of the weights."""
-
-    def __init__(self, latent_dim: int, style_dim: int, classes: int, layers: int) -> None:
-        super().__init__()
-        self.embed = nn.Linear(classes, style_dim) if classes else None
-        first = latent_dim + (style_dim if classes else 0)
-        self.layers = nn.ModuleList(nn.Linear(style_dim if i else first, style_dim) for i in range(layers))
-        self.register_buffer("mean", torch.zeros(style_dim))
-
-    def forward(self, z: Tensor, label: Tensor | None) -> Tensor:
-        x = normalise(z)
-        if self.embed is not None:
-            shares = F.one_hot(label, self.embed.in_features).to(x.dtype) if label.ndim == 1 else label
-            x = torch.cat([x, normalise(self.embed(shares))], 1)
-        for layer in self.layers:
-            x = activate(layer(x), None)
-        return x
 
 
 class StyledConv(nn.Module):
@@ -105,7 +79,7 @@ class Block(nn.Module):
         self.rgb = ToRGB(outer, channels, style_dim, clamp)
 
 
-class StyleGAN2(Generator):
+class StyleGAN2(StyleGenerator):
     r"""Style-based generator of images with :math:`4 \cdot 2^{B}` pixels a side, B the number of widths less one.
 
     The gains of the equalised learning rate are part of the weights. Spaces: ``z`` (its direction alone counts), ``w``, and
@@ -125,9 +99,6 @@ class StyleGAN2(Generator):
         clamp: Largest magnitude of an activation; None for no limit.
     """
 
-    spaces = ("z", "w", "w+")
-    spherical = ("z",)
-
     def __init__(
         self,
         latent_dim: int = 512,
@@ -138,18 +109,15 @@ class StyleGAN2(Generator):
         image_channels: int = 3,
         clamp: float | None = None,
     ) -> None:
-        super().__init__()
         widths = list(widths)
-        if not widths or min(latent_dim, style_dim, mapping_layers, image_channels, *widths) < 1:
-            raise ValueError(f"latent_dim, style_dim, mapping_layers, image_channels and widths must be positive, got widths={widths}")
+        if not widths or min(image_channels, *widths) < 1:
+            raise ValueError(f"image_channels and at least one width must be positive, got {image_channels} and {widths}")
+        super().__init__(latent_dim, style_dim, classes, mapping_layers, rows=2 * len(widths))
         self.config = {
             **{"latent_dim": latent_dim, "style_dim": style_dim, "classes": classes, "widths": widths},
             **{"mapping_layers": mapping_layers, "image_channels": image_channels, "clamp": clamp},
         }
-        self.latent_dim, self.style_dim, self.classes = latent_dim, style_dim, classes
         self.resolution, self.channels = 4 * 2 ** (len(widths) - 1), image_channels
-        self.num_rows = 2 * len(widths)
-        self.mapping = Mapping(latent_dim, style_dim, classes, mapping_layers)
         self.const = nn.Parameter(torch.randn(widths[0], 4, 4))
         self.blocks = nn.ModuleList(
             Block(widths[i - 1] if i else None, width, style_dim, 4 * 2**i, image_channels, clamp) for i, width in enumerate(widths)
@@ -172,41 +140,6 @@ class StyleGAN2(Generator):
             image = colours
         return image
 
-    def map(self, z: Tensor, given: dict[str, Tensor]) -> Tensor:
-        """Rows of styles :math:`(N, L, D)` of latents; ``given`` may hold ``label``, ``truncation`` and ``truncation_rows``, each with N first."""
-        w = self.mapping(z, given.get("label"))[:, None].expand(-1, self.num_rows, -1)
-        if "truncation" not in given:
-            return w
-        rows = torch.arange(self.num_rows, device=w.device)
-        reach = given["truncation_rows"][:, None] if "truncation_rows" in given else self.num_rows
-        psi = torch.where(rows < reach, given["truncation"][:, None].to(w.dtype), 1.0)
-        return torch.lerp(self.mapping.mean, w, psi[:, :, None])
-
-    def latent_shape(self, space: str) -> tuple[int, ...]:
-        return {"z": (self.latent_dim,), "w": (self.style_dim,), "w+": (self.num_rows, self.style_dim)}[space]
-
-    def latent_layers(self, space: str) -> list[str]:
-        if space != "w+":
-            return []
+    def row_names(self) -> list[str]:
         names = [f"{4 * 2**i}x{4 * 2**i} {part}" for i in range(len(self.blocks)) for part in ("conv0", "conv1")]
         return [*names[1:], f"{self.resolution}x{self.resolution} rgb"]
-
-    def sample(self, space: str, num: int, rng: torch.Generator, truncation: float = 1.0) -> Codes:
-        device, given = self.const.device, {}
-        if self.classes:
-            given["label"] = torch.randint(self.classes, (num,), generator=rng).to(device)
-        z = torch.randn(num, self.latent_dim, generator=rng).to(device)
-        if truncation != 1:
-            given["truncation"] = torch.full((num,), truncation, device=device)
-        if space == "z":
-            return Codes(z, given)
-        with torch.no_grad():
-            w = self.map(z, given)
-        return Codes(w[:, 0] if space == "w" else w, {})
-
-    def decode(self, space: str, codes: Codes) -> Tensor:
-        if space == "z":
-            w = self.map(codes.latents, codes.given)
-        else:
-            w = codes.latents if space == "w+" else codes.latents[:, None].expand(-1, self.num_rows, -1)
-        return self.synthesise(w, codes.given)

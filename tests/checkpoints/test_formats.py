@@ -14,6 +14,7 @@ from latent_lab.gans.biggan_deep import BigGANDeep
 from latent_lab.gans.proggan import ProgGAN
 from latent_lab.gans.sngan import SNGAN
 from latent_lab.gans.stylegan2 import StyleGAN2
+from latent_lab.gans.stylegan3 import StyleGAN3
 from tests.checkpoints import writers
 
 SMALL = dict(latent_dim=12, style_dim=8, widths=[10, 8, 6], mapping_layers=2)
@@ -55,6 +56,16 @@ def test_nvidia_pickles(classes, clamp, tmp_path):
     (tmp_path / "weights").write_bytes(writers.nvidia_pickle(model, synthesis_kwargs={"conv_clamp": clamp}))
     same_images(tmp_path / "weights", model)
     assert "torch_utils" not in sys.modules
+
+
+@pytest.mark.parametrize("kind", [{}, {"conv_kernel": 1, "use_radial_filters": True}], ids=["t", "r"])
+def test_stylegan3_pickles(kind, tmp_path):
+    ours = {"kernel": kind.get("conv_kernel", 3), "radial": "use_radial_filters" in kind}
+    sizes = {"channel_base": 256, "channel_max": 8}
+    model = writers.random_weights(StyleGAN3(10, 8, 0, 32, layers=5, **sizes, **ours))
+    options = {"z_dim": 10, "w_dim": 8, "c_dim": 0, "img_resolution": 32, "img_channels": 3, "num_layers": 5, **sizes, **kind}
+    (tmp_path / "weights").write_bytes(writers.nvidia_pickle(model, writers.stylegan3_names, **options))
+    same_images(tmp_path / "weights", model)
 
 
 def test_a_whole_module_in_a_torch_file(tmp_path):

@@ -97,3 +97,17 @@ def test_stylegan2_of_genforce():
     generator, z = load_generator(FOLDER / "genforce_stylegan2/checkpoint.pth"), array("genforce_stylegan2/z.npy")
     agree(images(generator, "z", z), "genforce_stylegan2/img_generator_smooth.npy")
     agree(images(generator, "z", z, truncation=torch.full((len(z),), 0.7)), "genforce_stylegan2/img_psi0.7_all.npy")
+
+
+@pytest.mark.parametrize("folder", ["stylegan3_t_nvlabs/uncond", "stylegan3_r_nvlabs/uncond"])
+def test_stylegan3(folder):
+    generator, z = load_generator(FOLDER / folder / "network.pkl"), array(f"{folder}/z.npy")
+    cut = {"truncation": torch.full((len(z),), 0.5), "truncation_rows": torch.full((len(z),), 4)}
+    with torch.no_grad():
+        agree(generator.map(z, {}), f"{folder}/ws_psi1.npy")
+    agree(images(generator, "z", z), f"{folder}/img_psi1_const.npy")
+    agree(images(generator, "z", z, truncation=torch.full((len(z),), 0.7)), f"{folder}/img_psi0.7_const.npy")
+    agree(images(generator, "z", z, **cut), f"{folder}/img_psi0.5_cutoff4_const.npy")
+    agree(images(generator, "w+", array(f"{folder}/wplus_in.npy")), f"{folder}/wplus_img_const.npy")
+    plane = array(f"{folder}/input_transform.npy").float().expand(len(z), 3, 3)
+    agree(images(generator, "z", z, transform=plane), f"{folder}/img_psi1_transformed.npy")

@@ -18,7 +18,7 @@ def random_weights(module: nn.Module, seed: int = 0) -> nn.Module:
     """Every number of the state dict is drawn; statistics that must be positive are."""
     rng = torch.Generator().manual_seed(seed)
     for name, value in module.state_dict().items():
-        if value.is_floating_point():
+        if value.is_floating_point() and not name.endswith(("_filter", "freqs", "transform")):  # these have a meaning of their own
             drawn = torch.randn(value.shape, generator=rng) / math.sqrt(max(1, value[0].numel() if value.ndim > 1 else 1))
             value.copy_(drawn.abs() + 0.5 if "var" in name else drawn)
     return module.eval().requires_grad_(False)
@@ -207,6 +207,29 @@ def stylegan2_names(model) -> dict[str, torch.Tensor]:
     return own
 
 
+def stylegan3_names(model) -> dict[str, torch.Tensor]:
+    """The state dict of NVIDIA's network; kernels are normalised in the model too, as they are at run time."""
+    own = {"mapping.w_avg": model.mapping.mean}
+    for i, layer in enumerate(model.mapping.layers):
+        own |= {f"mapping.fc{i}.{part}": value for part, value in unscaled(layer, 0.01).items()}
+    own |= {f"synthesis.input.{part}": getattr(model.input, part) for part in ("freqs", "phases", "transform")}
+    own["synthesis.input.weight"] = model.input.weight * math.sqrt(len(model.input.weight))
+    own |= {f"synthesis.input.affine.{part}": value for part, value in unscaled(model.input.affine).items()}
+    for i, layer in enumerate(model.layers):
+        name = f"synthesis.L{i}_8_{len(layer.weight)}"
+        own |= {f"{name}.affine.{part}": value for part, value in unscaled(layer.affine).items()}
+        if layer.colours:
+            own[f"{name}.weight"] = layer.weight * math.sqrt(layer.weight[0].numel())
+        else:
+            layer.weight.mul_(layer.weight.square().mean((1, 2, 3), keepdim=True).rsqrt())
+            own[f"{name}.weight"] = 3 * layer.weight
+        layer.magnitude.abs_().add_(0.5)
+        own |= {f"{name}.bias": layer.bias, f"{name}.magnitude_ema": layer.magnitude}
+        filters = {part: getattr(layer, part) for part in ("up_filter", "down_filter")}
+        own |= {f"{name}.{part}": value for part, value in filters.items() if value is not None}
+    return own
+
+
 @contextmanager
 def modules(**contents):
     """Modules that exist while a file is written, so that pickle can name them, and not when it is read."""
@@ -243,12 +266,12 @@ class Persistent:
         return sys.modules["torch_utils.persistence"]._reconstruct_persistent_obj, (meta,)
 
 
-def nvidia_pickle(model, **options) -> bytes:
+def nvidia_pickle(model, names=stylegan2_names, **options) -> bytes:
     def rebuild(meta):
         raise AssertionError("called")
 
     with modules(torch_utils__persistence=("_reconstruct_persistent_obj", rebuild)):
-        return pickle.dumps({"G": None, "G_ema": Persistent(stylegan2_names(model), options)}, protocol=4)
+        return pickle.dumps({"G": None, "G_ema": Persistent(names(model), options)}, protocol=4)
 
 
 def tensorflow_pickle(model) -> bytes:

@@ -1,0 +1,59 @@
+"""StyleGAN3 of NVIDIA: pickles of persistent modules. The filters are in the file; nothing is designed anew."""
+
+from __future__ import annotations
+
+import math
+
+from latent_lab.checkpoints.persistent import module_of, tensors_of
+
+NAMES = {
+    **{"z_dim": "latent_dim", "w_dim": "style_dim", "c_dim": "classes", "img_resolution": "resolution", "img_channels": "image_channels"},
+    **{"num_layers": "layers", "num_critical": "critical", "channel_base": "channel_base", "channel_max": "channel_max"},
+    **{"conv_kernel": "kernel", "use_radial_filters": "radial", "first_cutoff": "first_cutoff", "first_stopband": "first_stopband"},
+    **{"last_stopband_rel": "last_stopband_rel", "margin_size": "margin", "filter_size": "filter_size"},
+    **{"output_scale": "output_scale", "conv_clamp": "clamp"},
+}
+
+
+def matches(tree) -> bool:
+    module = module_of(tree)
+    return module is not None and "synthesis.input.freqs" in tensors_of(module)
+
+
+def convert(tree):
+    module = module_of(tree)
+    own, arguments = tensors_of(module), module["state"]["_init_kwargs"]
+    options = {**arguments, **arguments.get("synthesis_kwargs", {})}
+    if options.get("lrelu_upsampling", 2) != 2:
+        raise ValueError(f"lrelu_upsampling must be 2, got {options['lrelu_upsampling']!r}")
+    fully = sum(key.startswith("mapping.fc") and key.endswith(".weight") for key in own)
+    config = {ours: options[theirs] for theirs, ours in NAMES.items() if theirs in options} | {"mapping_layers": fully}
+
+    tensors = {"mapping.mean": own["mapping.w_avg"]}
+    for i in range(fully):
+        weight = own[f"mapping.fc{i}.weight"]
+        tensors |= {f"mapping.layers.{i}.weight": weight * (0.01 / math.sqrt(weight.shape[1]))}
+        tensors |= {f"mapping.layers.{i}.bias": own[f"mapping.fc{i}.bias"] * 0.01}
+    if "mapping.embed.weight" in own:
+        weight = own["mapping.embed.weight"]
+        tensors |= {"mapping.embed.weight": weight / math.sqrt(weight.shape[1]), "mapping.embed.bias": own["mapping.embed.bias"]}
+    names = sorted({key.split(".")[1] for key in own if key.startswith("synthesis.L")}, key=lambda name: int(name[1:].split("_")[0]))
+    for ours, theirs in [("input", "input"), *[(f"layers.{i}", name) for i, name in enumerate(names)]]:
+        weight = own[f"synthesis.{theirs}.affine.weight"]
+        tensors[f"{ours}.affine.weight"] = weight / math.sqrt(weight.shape[1])
+        tensors[f"{ours}.affine.bias"] = own[f"synthesis.{theirs}.affine.bias"]
+    for part in ("freqs", "phases", "transform"):
+        tensors[f"input.{part}"] = own[f"synthesis.input.{part}"]
+    tensors["input.weight"] = own["synthesis.input.weight"] / math.sqrt(len(own["synthesis.input.weight"]))
+    for i, name in enumerate(names):
+        weight = own[f"synthesis.{name}.weight"]
+        if i < len(names) - 1:
+            weight = weight * weight.square().mean((1, 2, 3), keepdim=True).rsqrt()
+        else:  # colours are not demodulated, so that the gain stays
+            weight = weight / math.sqrt(weight[0].numel())
+        tensors |= {f"layers.{i}.weight": weight, f"layers.{i}.bias": own[f"synthesis.{name}.bias"]}
+        tensors[f"layers.{i}.magnitude"] = own[f"synthesis.{name}.magnitude_ema"].reshape(())
+        for part in ("up_filter", "down_filter"):
+            if f"synthesis.{name}.{part}" in own:
+                tensors[f"layers.{i}.{part}"] = own[f"synthesis.{name}.{part}"]
+    return "latent_lab.gans.stylegan3.StyleGAN3", config, tensors

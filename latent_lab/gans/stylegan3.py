@@ -1,0 +1,174 @@
+"""StyleGAN3: signals on a continuous plane, filtered before and after every non-linearity."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import scipy.signal
+import scipy.special
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from latent_lab.gans.resampling import decimate, upsample
+from latent_lab.gans.styled import StyleGenerator
+
+
+def low_pass(taps: int, cutoff: float, width: float, rate: float, radial: bool) -> Tensor | None:
+    """A Kaiser low-pass filter; None for a single tap."""
+    if taps == 1:
+        return None
+    if not radial:
+        return torch.tensor(scipy.signal.firwin(taps, cutoff, width=width, fs=rate), dtype=torch.float32)
+    x = (np.arange(taps) - (taps - 1) / 2) / rate
+    r = np.hypot(*np.meshgrid(x, x))
+    window = np.kaiser(taps, scipy.signal.kaiser_beta(scipy.signal.kaiser_atten(taps, width / (rate / 2))))
+    kernel = scipy.special.j1(2 * cutoff * np.pi * r) / (np.pi * r) * np.outer(window, window)
+    return torch.tensor(kernel / kernel.sum(), dtype=torch.float32)
+
+
+class FourierInput(nn.Module):
+    """Sinusoids on a plane that the style rotates and shifts."""
+
+    def __init__(self, style_dim: int, channels: int, size: int, rate: float, bandwidth: float) -> None:
+        super().__init__()
+        self.size, self.rate, self.bandwidth = size, rate, bandwidth
+        freqs = torch.randn(channels, 2)
+        radii = freqs.square().sum(1, keepdim=True).sqrt()
+        self.register_buffer("freqs", freqs / (radii * radii.square().exp().pow(0.25)) * bandwidth)
+        self.register_buffer("phases", torch.rand(channels) - 0.5)
+        self.register_buffer("transform", torch.eye(3))
+        self.affine = nn.Linear(style_dim, 4)
+        nn.init.zeros_(self.affine.weight)
+        self.affine.bias.data.copy_(torch.tensor([1.0, 0, 0, 0]))
+        self.weight = nn.Parameter(torch.randn(channels, channels) / math.sqrt(channels))
+
+    def forward(self, w: Tensor, transform: Tensor | None) -> Tensor:
+        t = self.affine(w)
+        cos, sin, x, y = (t / torch.linalg.vector_norm(t[:, :2], dim=1, keepdim=True)).unbind(1)
+        zero, one = torch.zeros_like(x), torch.ones_like(x)
+        turn = torch.stack([cos, -sin, zero, sin, cos, zero, zero, zero, one], 1).unflatten(1, (3, 3))
+        move = torch.stack([one, zero, -x, zero, one, -y, zero, zero, one], 1).unflatten(1, (3, 3))
+        plane = turn @ move @ (self.transform if transform is None else transform.to(w.dtype))
+        phases = self.phases + (self.freqs @ plane[:, :2, 2:]).squeeze(2)  # (N, C)
+        freqs = self.freqs @ plane[:, :2, :2]  # (N, C, 2)
+        lengths = torch.linalg.vector_norm(freqs, dim=2)
+        amplitudes = (1 - (lengths - self.bandwidth) / (self.rate / 2 - self.bandwidth)).clamp(0, 1)
+        axis = (torch.arange(self.size, device=w.device, dtype=w.dtype) + 0.5) / self.size * 2 - 1
+        axis = axis * (0.5 * self.size / self.rate)
+        waves = freqs[:, None, None, :, 0] * axis[None, None, :, None] + freqs[:, None, None, :, 1] * axis[None, :, None, None]
+        waves = torch.sin(2 * math.pi * (waves + phases[:, None, None])) * amplitudes[:, None, None]  # (N, H, W, C)
+        return (waves @ self.weight.mT).permute(0, 3, 1, 2)
+
+
+class FilteredConv(nn.Module):
+    """Modulated convolution, then leaky ReLU between an upsampling and a downsampling filter. The last one only makes colours."""
+
+    def __init__(self, inner: int, outer: int, style_dim: int, kernel: int, colours: bool, clamp: float, geometry: dict) -> None:
+        super().__init__()
+        self.affine = nn.Linear(style_dim, inner)
+        self.weight = nn.Parameter(torch.randn(outer, inner, kernel, kernel))
+        self.bias = nn.Parameter(torch.zeros(outer))
+        self.register_buffer("magnitude", torch.ones(()))
+        self.colours, self.clamp = colours, clamp
+        self.up, self.down, self.padding = geometry["up"], geometry["down"], geometry["padding"]
+        for name in ("up_filter", "down_filter"):
+            self.register_buffer(name, geometry[name])
+
+    def forward(self, x: Tensor, w: Tensor) -> Tensor:
+        style, weight = self.affine(w), self.weight
+        x = x * style[:, :, None, None]
+        gain = self.magnitude.rsqrt()
+        if self.colours:
+            return (F.conv2d(x, weight) * gain + self.bias[:, None, None]).clamp(-self.clamp, self.clamp)
+        demodulation = (style.square() @ weight.square().sum((2, 3)).mT + 1e-8).rsqrt()
+        x = F.conv2d(x, weight, padding=weight.shape[2] - 1) * (demodulation * gain)[:, :, None, None]
+        x = upsample(x + self.bias[:, None, None], self.up_filter, self.up, self.padding)
+        x = (F.leaky_relu(x, 0.2) * math.sqrt(2)).clamp(-self.clamp, self.clamp)
+        return decimate(x, self.down_filter, self.down)
+
+
+class StyleGAN3(StyleGenerator):
+    r"""Alias-free generator; T translates with its input, R rotates too (``kernel=1, radial=True`` and twice the channels).
+
+    The gains of the equalised learning rate, and of the weights' normalisation, are part of the weights. ``w+`` has a row
+    for the input and for each layer. ``given`` may hold ``transform`` :math:`(N, 3, 3)`, which moves the plane.
+
+    References:
+        | Alias-Free Generative Adversarial Networks (Karras et al., 2021), Section 3 and Appendix F
+        | https://arxiv.org/abs/2106.12423
+
+    Arguments:
+        latent_dim, style_dim: Sizes of z and w.
+        classes: Number of classes; 0 for an unconditional network.
+        resolution: Pixels a side.
+        image_channels: Channels C of an image.
+        mapping_layers: Layers of the mapping.
+        layers: Layers but the last; ``critical`` of them, at the end, are sampled critically.
+        channel_base, channel_max: Channels of a layer: half of the base over its cutoff frequency, at most the maximum.
+        kernel: Size of the convolutions.
+        radial: Whether the downsampling filters have circular symmetry.
+        first_cutoff, first_stopband, last_stopband_rel, margin, filter_size: Of the filters.
+        output_scale, clamp: Of the image, and largest magnitude of an activation.
+    """
+
+    def __init__(
+        self,
+        latent_dim: int = 512,
+        style_dim: int = 512,
+        classes: int = 0,
+        resolution: int = 512,
+        image_channels: int = 3,
+        mapping_layers: int = 2,
+        layers: int = 14,
+        critical: int = 2,
+        channel_base: int = 32768,
+        channel_max: int = 512,
+        kernel: int = 3,
+        radial: bool = False,
+        first_cutoff: float = 2.0,
+        first_stopband: float = 2**2.1,
+        last_stopband_rel: float = 2**0.3,
+        margin: int = 10,
+        filter_size: int = 6,
+        output_scale: float = 0.25,
+        clamp: float = 256.0,
+    ) -> None:
+        config = {name: value for name, value in locals().items() if name not in ("self", "__class__")}
+        super().__init__(latent_dim, style_dim, classes, mapping_layers, rows=layers + 2)
+        self.config, self.resolution, self.channels, self.output_scale = config, resolution, image_channels, output_scale
+        share = np.minimum(np.arange(layers + 1) / (layers - critical), 1)
+        cutoffs = first_cutoff * (resolution / 2 / first_cutoff) ** share
+        stopbands = first_stopband * (resolution / 2 * last_stopband_rel / first_stopband) ** share
+        rates = np.exp2(np.ceil(np.log2(np.minimum(stopbands * 2, resolution))))
+        widths = np.maximum(stopbands, rates / 2) - cutoffs
+        sizes = rates + margin * 2
+        sizes[-2:] = resolution
+        channels = np.rint(np.minimum(channel_base / 2 / cutoffs, channel_max)).astype(int)
+        channels[-1] = image_channels
+        self.input = FourierInput(style_dim, int(channels[0]), int(sizes[0]), float(rates[0]), float(cutoffs[0]))
+        self.layers = nn.ModuleList()
+        for i in range(layers + 1):
+            before, colours = max(i - 1, 0), i == layers
+            size = 1 if colours else kernel
+            between = max(rates[before], rates[i]) * (1 if colours else 2)
+            up, down = round(between / rates[before]), round(between / rates[i])
+            up_taps = filter_size * up if up > 1 and not colours else 1
+            down_taps = filter_size * down if down > 1 and not colours else 1
+            total = int((sizes[i] - 1) * down + 1 - (sizes[before] + size - 1) * up + up_taps + down_taps - 2)
+            low = (total + up) // 2
+            geometry = {"up": up, "down": down, "padding": (low, total - low)}
+            geometry["up_filter"] = low_pass(up_taps, cutoffs[before], widths[before] * 2, between, False)
+            round_filter = radial and i < layers - critical
+            geometry["down_filter"] = low_pass(down_taps, cutoffs[i], widths[i] * 2, between, round_filter)
+            self.layers.append(FilteredConv(int(channels[before]), int(channels[i]), style_dim, size, colours, clamp, geometry))
+
+    def synthesise(self, w: Tensor, given: dict[str, Tensor]) -> Tensor:
+        x = self.input(w[:, 0], given.get("transform"))
+        for row, layer in enumerate(self.layers, 1):
+            x = layer(x, w[:, row])
+        return x * self.output_scale
+
+    def row_names(self) -> list[str]:
+        return ["input", *[f"L{i}" for i in range(len(self.layers))]]
