@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 TORCH ?= torch>=2.4,<2.14
 
-.PHONY: train test lint bench clean
+.PHONY: train test lint bench fuzz clean
 
 # Torch first: with a CPU build at hand pip keeps it, and takes nothing from CUDA.
 $(BIN)/.installed: pyproject.toml
@@ -25,6 +25,10 @@ lint: $(BIN)/.installed
 
 bench: $(BIN)/.installed
 	$(BIN)/python experiments/bench/bench.py $(ARGS)
+
+# thousands of damaged checkpoints: none may crash the reader or be executed
+fuzz: $(BIN)/.installed
+	LATENT_LAB_FUZZ=5000 $(BIN)/python -m pytest tests/checkpoints/test_safety.py -k mutated $(ARGS)
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache

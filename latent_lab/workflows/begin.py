@@ -18,6 +18,7 @@ from hydra.utils import get_object, instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from latent_lab.runs import Run
+from latent_lab.workflows.estimate import Estimate
 from latent_lab.workflows.safety import RunCheckpoint
 
 OWN = ("latent_lab", "pytorch_lightning")
@@ -82,5 +83,5 @@ def build_trainer(config: DictConfig, run: Run) -> pl.Trainer:
     loggers = [
         instantiate(part)(save_dir=str(run.folder if name == "wandb" else folder)) for name, part in (config.get("logger") or {}).items()
     ]
-    callbacks = [RunCheckpoint(run, config.checkpoint_every), pl.callbacks.RichProgressBar(refresh_rate=10)]
+    callbacks = [RunCheckpoint(run, config.checkpoint_every), Estimate(), pl.callbacks.RichProgressBar(refresh_rate=10)]
     return instantiate(config.trainer, logger=loggers or False, callbacks=callbacks, default_root_dir=str(run.folder))

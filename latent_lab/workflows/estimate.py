@@ -1,0 +1,40 @@
+"""What a long run will cost, said at its beginning."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+
+import latent_lab.cpu_torchvision  # noqa: F401  (before lightning)
+
+import pytorch_lightning as pl
+import torch
+
+
+class Estimate(pl.Callback):
+    """Prints the time and the memory that a run will take, measured on its second step, if it will take longer than ``minutes``."""
+
+    def __init__(self, minutes: float = 10.0) -> None:
+        self.minutes, self.begun, self.steps = minutes, 0.0, 0
+
+    def on_train_batch_start(self, trainer: pl.Trainer, module: pl.LightningModule, batch, batch_idx: int) -> None:
+        self.begun = time.monotonic()
+
+    def on_train_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, outputs, batch, batch_idx: int) -> None:
+        self.steps += 1  # of this attempt; the first one warms up
+        if self.steps != 2 or not trainer.is_global_zero or trainer.max_steps < 0:
+            return
+        if module.device.type == "cuda":
+            torch.cuda.synchronize()
+            memory = torch.cuda.max_memory_allocated(module.device) / 2**30
+        else:
+            memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**30 if sys.platform == "darwin" else 2**20)
+        step = time.monotonic() - self.begun
+        left = (trainer.max_steps - trainer.global_step) * step / 60
+        if left > self.minutes:
+            text = f"{left:.0f} minutes" if left < 120 else f"{left / 60:.1f} hours"
+            print(
+                f"latent_lab: about {text} for the {trainer.max_steps - trainer.global_step} steps left ({step:.3g} s each), {memory:.1f} GiB",
+                flush=True,
+            )
