@@ -25,7 +25,7 @@ def open_tree(file: str | Path):
         if content[:4] == b"PK\x03\x04":
             return plain(read_zip(content))
         return plain(read_legacy(content) if is_legacy(content) else read_pickle(content))
-    except (ValueError, zipfile.BadZipFile, struct.error, RecursionError, MemoryError) as error:
+    except (ValueError, zipfile.BadZipFile, NotImplementedError, RuntimeError, struct.error, EOFError, MemoryError) as error:
         raise ValueError(f"{file} is no checkpoint that can be read: {str(error)[:300]}") from None
 
 

@@ -38,6 +38,12 @@ def read(file: str | Path) -> tuple[dict[str, Tensor], dict]:
 
 def load_into(module: nn.Module, tensors: Mapping[str, Tensor], source: str | Path) -> None:
     """Copies all tensors into the module, in its own precision. Names and shapes must agree exactly."""
+    require_fit(module, tensors, source)
+    module.load_state_dict({name: tensors[name].to(value.dtype) for name, value in module.state_dict().items()})
+
+
+def require_fit(module: nn.Module, tensors: Mapping[str, Tensor], source: str | Path) -> None:
+    """Refuses tensors whose names and shapes are not exactly the module's, which may be on the meta device."""
     own = module.state_dict()
     missing, extra = sorted(own.keys() - tensors.keys()), sorted(tensors.keys() - own.keys())
     wrong = [
@@ -52,4 +58,3 @@ def load_into(module: nn.Module, tensors: Mapping[str, Tensor], source: str | Pa
             if names
         ]
         raise ValueError(f"{source} does not fit {type(module).__name__}: {', '.join(parts)}")
-    module.load_state_dict({name: tensors[name].to(own[name].dtype) for name in own})

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig
+from torch import Tensor
 
 from latent_lab.attributes.base import Attributes, Selection
 from latent_lab.checkpoints import native
@@ -43,8 +44,18 @@ def build_generator(gan: Mapping, family: type[Generator], seed: int = 0) -> Gen
     found = read_weights(file)
     if found.family not in (None, f"{family.__module__}.{family.__qualname__}"):
         raise ValueError(f"gan.weights must hold a {family.__name__} for gan={gan['name']}, got a {found.family.split('.')[-1]} in {file}")
-    generator = family(**(options | found.config))
-    native.load_into(generator, found.tensors, file)
+    return filled(family, options | found.config, found.tensors, file)
+
+
+def filled(family: type[Generator], config: Mapping, tensors: Mapping[str, Tensor], file: str | Path) -> Generator:
+    """The generator with the tensors, frozen. A file whose sizes do not agree with its tensors is refused before anything is allocated."""
+    try:
+        with torch.device("meta"):
+            native.require_fit(family(**config), tensors, file)
+    except (TypeError, ZeroDivisionError, OverflowError, IndexError, RuntimeError) as error:
+        raise ValueError(f"{file} describes no {family.__name__} ({type(error).__name__}: {str(error)[:200]})") from None
+    generator = family(**config)
+    native.load_into(generator, tensors, file)
     return generator.eval().requires_grad_(False)
 
 
@@ -53,9 +64,7 @@ def read_generator(file: str | Path) -> Generator:
     found = read_weights(file)
     if found.family is None:
         raise ValueError(f"{file} does not say which generator it is; give it as gan.weights of a configuration")
-    generator = own_class(found.family, "gans", Generator)(**found.config)
-    native.load_into(generator, found.tensors, file)
-    return generator.eval().requires_grad_(False)
+    return filled(own_class(found.family, "gans", Generator), found.config, found.tensors, file)
 
 
 def build_attributes(dataset: DictConfig, names: Sequence[str] | None) -> Attributes | None:

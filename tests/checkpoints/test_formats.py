@@ -137,3 +137,12 @@ def test_old_and_new_protocols_of_arrays(tmp_path):
         (tmp_path / "file").write_bytes(pickle.dumps(tree, protocol=protocol))
         found = open_tree(tmp_path / "file")
         assert found["a"].tolist() == tree["a"].tolist() and found["b"] == 3.5
+
+
+@pytest.mark.parametrize("options", [{"num_layers": 10**9}, {"filter_size": 10**9}, {"channel_max": 10**7, "channel_base": 10**12}])
+def test_arguments_larger_than_the_file_allocate_nothing(options, tmp_path):
+    model = writers.random_weights(StyleGAN3(10, 8, 0, 32, layers=5, channel_base=256, channel_max=8))
+    given = {"z_dim": 10, "w_dim": 8, "img_resolution": 32, "num_layers": 5, "channel_base": 256, "channel_max": 8} | options
+    (tmp_path / "weights").write_bytes(writers.nvidia_pickle(model, writers.stylegan3_names, **given))
+    with pytest.raises(ValueError, match="do not agree with its 6 layers|does not fit StyleGAN3"):
+        load_generator(tmp_path / "weights")

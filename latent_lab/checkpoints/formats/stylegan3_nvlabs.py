@@ -29,6 +29,10 @@ def convert(tree):
     fully = sum(key.startswith("mapping.fc") and key.endswith(".weight") for key in own)
     config = {ours: options[theirs] for theirs, ours in NAMES.items() if theirs in options} | {"mapping_layers": fully}
 
+    count = sum(key.startswith("synthesis.L") and key.endswith(".magnitude_ema") for key in own)
+    if config.get("layers", 14) != count - 1 or not 0 < config.get("filter_size", 6) <= 64:
+        raise ValueError(f"its arguments do not agree with its {count} layers")
+
     tensors = {"mapping.mean": own["mapping.w_avg"]}
     for i in range(fully):
         weight = own[f"mapping.fc{i}.weight"]
