@@ -24,10 +24,11 @@ METHODS = {
     "random": ("method=random",),
     "linear": ("method=linear",),
     "warped": ("method=warped",),
-    "curvilinear": ("method=curvilinear",),
-    "curvilinear, length only": ("method=curvilinear", "method.objective.contrast=0"),
-    "linear, contrast": ("method=linear", "method.objective.contrast=${gan.edits.contrast}"),
+    "curvilinear": ("method=curvilinear", "method.objective.contrast=0"),
+    "linear, contrast": ("method=linear", "method.objective.contrast={contrast}"),
+    "curvilinear, contrast": ("method=curvilinear", "method.objective.contrast={contrast}"),
 }
+CONTRAST = {"shapes": 1.0}  # as many paths as latent coordinates; elsewhere 0.2, above which a path is easily invisible
 
 
 def options() -> tuple[dict[str, str], list[str]]:
@@ -60,14 +61,15 @@ def run(module: str, *arguments: str) -> None:
 def fit_and_score(gan: str, label: str, seed: int, launcher: str, rest: list[str]) -> Path:
     """One run, made if it is not there, with its full evaluation."""
     folder = folder_of(gan, label, seed)
+    method = [argument.format(contrast=CONTRAST.get(gan, 0.2)) for argument in METHODS[label]]
     if not (folder / "paths.safetensors").exists():
         if (folder / "config.yaml").exists():
             run("train", f"run={folder}")
         elif launcher == "local":
-            run("train", f"gan={gan}", *METHODS[label], f"label='{label}'", f"seed={seed}", "logger=csv", f"hydra.run.dir={folder}", *rest)
+            run("train", f"gan={gan}", *method, f"label='{label}'", f"seed={seed}", "logger=csv", f"hydra.run.dir={folder}", *rest)
         else:  # a sweep of one job, so that the cluster's launcher takes it and requeues it
             where = (f"hydra.sweep.dir={folder.parent}", f"hydra.sweep.subdir={folder.name}", f"launcher={launcher}")
-            run("train", "-m", f"gan={gan}", *METHODS[label], f"label='{label}'", f"seed={seed}", "logger=csv", *where, *rest)
+            run("train", "-m", f"gan={gan}", *method, f"label='{label}'", f"seed={seed}", "logger=csv", *where, *rest)
     if "full" not in json.loads((folder / "metrics.json").read_text()):
         run("evaluate", f"run={folder}", "logger=[]")
     print(folder.name, flush=True)
