@@ -62,7 +62,7 @@ def test_commands(line, monkeypatch, tmp_path, digits, capfd):
         arguments = [*arguments, "debug=fast", "logger=csv"]
     run_main(monkeypatch, module, arguments)
     produced = {"latent_lab.pretrain": "generator.safetensors", "latent_lab.compare": "compare.html"}.get(module, "report.html")
-    jobs = 6 if "-m" in arguments else 1
+    jobs = 4 if "-m" in arguments else 1
     assert len(list(tmp_path.glob(f"outputs/**/{produced}"))) == jobs
 
 

@@ -24,6 +24,8 @@ def open_tree(file: str | Path):
     try:
         if content[:4] == b"PK\x03\x04":
             return plain(read_zip(content))
+        if content[:1] != b"\x80":  # of every pickle since protocol 2
+            raise ValueError("it is neither safetensors, nor a file of torch, nor a pickle")
         return plain(read_legacy(content) if is_legacy(content) else read_pickle(content))
     except (ValueError, zipfile.BadZipFile, NotImplementedError, RuntimeError, struct.error, EOFError, MemoryError) as error:
         raise ValueError(f"{file} is no checkpoint that can be read: {str(error)[:300]}") from None

@@ -68,6 +68,8 @@ def discover(config: DictConfig) -> None:
             run.save_paths(
                 paths, {"generator": weight_hash(space.generator), "gan": config.gan.name, "space": space.name, "seed": config.seed}
             )
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()  # one rank evaluates: its metrics must not wait for the others
     if not trainer.is_global_zero:
         return
     score(config, run, space.cpu(), attributes, trainer.loggers)

@@ -128,13 +128,13 @@ def test_truncated_and_foreign_weights_are_refused(train, tmp_path):
     (tmp_path / "half.safetensors").write_bytes(content[: len(content) // 2])
     (tmp_path / "text.safetensors").write_text("no weights")
     (tmp_path / "other.safetensors").write_bytes(content)
-    for name, message in (
-        ("half", "is not a complete safetensors file"),
-        ("text", "must be a safetensors file"),
-        ("other", "does not fit SNGAN"),
+    for name, gan, message in (
+        ("half", "sngan_mnist", "is not a complete safetensors file"),
+        ("text", "sngan_mnist", "it is neither safetensors, nor a file of torch, nor a pickle"),
+        ("other", "proggan", "gan.weights must hold a ProgGAN for gan=proggan, got a SNGAN"),
     ):
         with pytest.raises(SystemExit, match=message):
-            train(f"gan.weights={tmp_path}/{name}.safetensors", f"hydra.run.dir={name}")
+            train(f"gan={gan}", f"gan.weights={tmp_path}/{name}.safetensors", f"hydra.run.dir={name}")
 
 
 def test_a_folder_that_holds_a_run_is_not_overwritten(train):
