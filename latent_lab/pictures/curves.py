@@ -39,10 +39,14 @@ def curve_figure(table: Curves, columns: int = 4) -> Figure:
         drawn = np.array([value for points in stages.values() for _, value in points], dtype=float)
         if (drawn > 0).all() and drawn.max() > 1e3 * drawn.min():
             axis.set_yscale("log")
+            axis.minorticks_off()
+        else:
+            axis.locator_params(axis="y", nbins=4)
+        axis.locator_params(axis="x", nbins=3)  # ticks are what a picture of many panels spends its time on
         axis.set_title(metric.replace("_", " "), fontsize=9)
         axis.tick_params(labelsize=7)
         axis.grid(alpha=0.3)
-        axis.legend(fontsize=7, frameon=False)
+        axis.legend(fontsize=7, frameon=False, loc="upper right")
     for axis in axes.flat[len(panels) :]:
         axis.set_visible(False)
     figure.supxlabel("step", fontsize=9)
