@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 TORCH ?= torch>=2.4,<2.14
 
-.PHONY: train test lint bench fuzz clean
+.PHONY: train test coverage lint bench fuzz clean
 
 # Torch first: with a CPU build at hand pip keeps it, and takes nothing from CUDA.
 $(BIN)/.installed: pyproject.toml
@@ -18,6 +18,9 @@ train: $(BIN)/.installed
 
 test: $(BIN)/.installed
 	$(BIN)/python -m pytest $(ARGS)
+
+coverage: $(BIN)/.installed
+	$(BIN)/python -m pytest -n 2 --cov=latent_lab --cov-report=term --cov-fail-under=90 $(ARGS)
 
 lint: $(BIN)/.installed
 	$(BIN)/ruff check .
