@@ -11,13 +11,12 @@ from __future__ import annotations
 
 import json
 import os
-import statistics
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from scipy.stats import t as student
+from latent_lab.workflows.compare import interval
 
 ROOT = Path(__file__).resolve().parents[2]
 METHODS = {
@@ -92,13 +91,10 @@ def results(gan: str) -> dict[str, list[dict]]:
 
 def mean_and_half(values: list[float | None]) -> str:
     """Mean over seeds and half its 95 % interval."""
-    known = [value for value in values if value is not None]
-    if not known:
+    mean, half = interval([value for value in values if value is not None])
+    if mean != mean:
         return "not reached"
-    text = f"{statistics.fmean(known):.3g}"
-    if len(known) < 2:
-        return text
-    return f"{text} ± {student.ppf(0.975, len(known) - 1) * statistics.stdev(known) / len(known) ** 0.5:.2g}"
+    return f"{mean:.3g}" + (f" ± {half:.2g}" if half == half else "")
 
 
 def score(result: dict, name: str) -> float | None:

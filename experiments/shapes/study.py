@@ -8,14 +8,14 @@ repeated. `seeds` are those of the comparison at mixing 0.5, `others` those of e
 
 import json
 import os
-import statistics
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from matplotlib.figure import Figure
-from scipy.stats import t as student
+
+from latent_lab.workflows.compare import interval
 
 ROOT = Path(__file__).resolve().parents[2]
 PUBLISHED = (
@@ -77,15 +77,6 @@ def value(folder: Path, kind: str, key: str) -> float:
     file = folder / "metrics.csv"
     rows = [row for row in csv.DictReader(file.open()) if row.get(key)] if file.exists() else []
     return float(rows[-1][key]) if rows else float("nan")
-
-
-def interval(values: list[float]) -> tuple[float, float]:
-    """Mean of the values, and half the width of its 95 % interval by Student's t."""
-    values = [value for value in values if value == value]
-    if len(values) < 2:
-        return (values[0] if values else float("nan")), float("nan")
-    half = student.ppf(0.975, len(values) - 1) * statistics.stdev(values) / len(values) ** 0.5
-    return statistics.fmean(values), half
 
 
 def main() -> None:

@@ -38,7 +38,7 @@ def whole(content: bytes, start: int = 0) -> tuple[bytes, int]:
 
 
 def read_pickle(content: bytes):
-    return unpickle(whole(content)[0], nested=lambda raw: only_storage(raw))
+    return unpickle(whole(content)[0], nested=only_storage)
 
 
 def only_storage(raw: bytes) -> Storage:
@@ -49,8 +49,14 @@ def only_storage(raw: bytes) -> Storage:
     return found
 
 
-def described(identity, content) -> Storage:
-    """A storage from torch's persistent id ``('storage', type, key, place, numel)``."""
+def described(identity, records: dict[str, bytes]) -> Storage:
+    """A storage from torch's persistent id ``('storage', type, key, place, numel)``; its bytes may come into ``records`` later."""
+
+    def content() -> bytes:
+        if key not in records:
+            raise ValueError(f"storage {key[:40]} is missing")
+        return records[key]
+
     if not isinstance(identity, tuple) or len(identity) < 5 or identity[0] != "storage" or identity[1] not in DTYPES.values():
         raise ValueError("it has a persistent id that is no storage")
     if len(identity) > 5 and identity[5] is not None:
@@ -58,7 +64,7 @@ def described(identity, content) -> Storage:
     key, numel = str(identity[2]), identity[4]
     if type(numel) is not int or numel < 0:
         raise ValueError(f"a storage must have a size, got {numel!r}")
-    return Storage(identity[1], numel, lambda: content(key))
+    return Storage(identity[1], numel, content)
 
 
 def read_zip(content: bytes):
@@ -74,14 +80,8 @@ def read_zip(content: bytes):
         if f"{prefix}byteorder" in names and archive.read(f"{prefix}byteorder") != b"little":
             raise ValueError("it was written on a big-endian machine")
         records = {name[len(f"{prefix}data/") :]: archive.read(name) for name in names if name.startswith(f"{prefix}data/")}
-
-        def part(key: str) -> bytes:
-            if key not in records:
-                raise ValueError(f"storage {key[:40]} is missing")
-            return records[key]
-
         pickled, _ = whole(archive.read(main))
-        return unpickle(pickled, lambda identity: described(identity, part), nested=only_storage)
+        return unpickle(pickled, lambda identity: described(identity, records), nested=only_storage)
 
 
 def is_legacy(content: bytes) -> bool:
@@ -98,13 +98,8 @@ def read_legacy(content: bytes):
     records: dict[str, bytes] = {}
     dtypes: dict[str, torch.dtype] = {}
 
-    def part_of(key: str) -> bytes:
-        if key not in records:
-            raise ValueError(f"storage {key[:40]} is missing")
-        return records[key]
-
     def storage(identity) -> Storage:
-        made = described(identity, part_of)
+        made = described(identity, records)
         dtypes[str(identity[2])] = made.dtype
         return made
 

@@ -26,3 +26,17 @@ def tensors_of(module: dict, prefix: str = "") -> dict[str, Tensor]:
         if isinstance(child, Record) and child.arguments:
             found |= tensors_of(child.arguments[0], f"{prefix}{name}.")
     return found
+
+
+def options_of(module: dict) -> dict:
+    """The arguments that the module was made with; older and newer repositories nest the synthesis's differently."""
+    arguments = module["state"]["_init_kwargs"]
+    return {**arguments, **arguments.get("synthesis_kwargs", {})}
+
+
+def mapping_of(own: dict[str, Tensor]) -> tuple[list[tuple[Tensor, Tensor]], Tensor, tuple[Tensor, Tensor] | None]:
+    """The mapping's layers, the mean style, and the embedding of classes, if there is one."""
+    count = sum(key.startswith("mapping.fc") and key.endswith(".weight") for key in own)
+    layers = [(own[f"mapping.fc{i}.weight"], own[f"mapping.fc{i}.bias"]) for i in range(count)]
+    embed = (own["mapping.embed.weight"], own["mapping.embed.bias"]) if "mapping.embed.weight" in own else None
+    return layers, own["mapping.w_avg"], embed

@@ -20,6 +20,22 @@ class Conv(NamedTuple):
     noise: Tensor | None = None
 
 
+def mapped(mapping: Sequence[tuple[Tensor, Tensor]], mean: Tensor, embed: tuple[Tensor, Tensor] | None) -> dict[str, Tensor]:
+    """The mapping's tensors from its layers, stored at 100 times their size over a gain of 1 / sqrt(inputs), and the embedding of classes."""
+    tensors = {"mapping.mean": mean}
+    for i, (weight, bias) in enumerate(mapping):
+        tensors[f"mapping.layers.{i}.weight"] = weight * (0.01 / math.sqrt(weight.shape[1]))
+        tensors[f"mapping.layers.{i}.bias"] = bias * 0.01
+    if embed is not None:
+        tensors |= {"mapping.embed.weight": embed[0] / math.sqrt(embed[0].shape[1]), "mapping.embed.bias": embed[1]}
+    return tensors
+
+
+def affine(name: str, weight: Tensor, bias: Tensor) -> dict[str, Tensor]:
+    """A layer's map from styles."""
+    return {f"{name}.affine.weight": weight * (1 / math.sqrt(weight.shape[1])), f"{name}.affine.bias": bias}
+
+
 def stylegan2(
     mapping: Sequence[tuple[Tensor, Tensor]],
     mean: Tensor,
@@ -34,7 +50,7 @@ def stylegan2(
     r"""Family, config and tensors, with the gains of the equalised learning rate folded into the weights.
 
     Arguments:
-        mapping: Weight and bias of each layer, stored at 100 times their size over a gain of :math:`1 / \sqrt{\text{inputs}}`.
+        mapping: Weight and bias of each layer, as :func:`mapped` takes them.
         mean: The mean style.
         convs: The convolutions in order: one at 4x4, two at each other resolution.
         colours: One for each resolution.
@@ -42,26 +58,16 @@ def stylegan2(
         demodulation: Whether the small constant of the demodulation is added to sums over scaled weights, not stored ones.
         clamp: As in the family.
     """
-    tensors = {"mapping.mean": mean, "const": const}
-    for i, (weight, bias) in enumerate(mapping):
-        tensors[f"mapping.layers.{i}.weight"] = weight * (0.01 / math.sqrt(weight.shape[1]))
-        tensors[f"mapping.layers.{i}.bias"] = bias * 0.01
-    if embed is not None:
-        tensors |= {"mapping.embed.weight": embed[0] / math.sqrt(embed[0].shape[1]), "mapping.embed.bias": embed[1]}
-
-    def affine(name: str, conv: Conv) -> dict[str, Tensor]:
-        gain = 1 / math.sqrt(conv.affine_weight.shape[1])
-        return {f"{name}.affine.weight": conv.affine_weight * gain, f"{name}.affine.bias": conv.affine_bias}
-
+    tensors = mapped(mapping, mean, embed) | {"const": const}
     for i, conv in enumerate(convs):
         name = f"blocks.{(i + 1) // 2}.conv{(i + 1) % 2}"
         gain = 1 / math.sqrt(conv.weight[0].numel()) if demodulation else 1
-        tensors |= affine(name, conv)
+        tensors |= affine(name, conv.affine_weight, conv.affine_bias)
         tensors |= {f"{name}.weight": conv.weight * gain, f"{name}.bias": conv.bias}
         tensors |= {f"{name}.noise_strength": conv.noise_strength.reshape(()), f"{name}.noise": conv.noise}
     for i, conv in enumerate(colours):
         name = f"blocks.{i}.rgb"
-        tensors |= affine(name, conv)
+        tensors |= affine(name, conv.affine_weight, conv.affine_bias)
         tensors |= {f"{name}.conv.weight": conv.weight / math.sqrt(conv.weight.shape[1]), f"{name}.conv.bias": conv.bias}
     classes, style_dim = 0 if embed is None else embed[0].shape[1], len(mean)
     config = {

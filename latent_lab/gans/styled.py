@@ -10,12 +10,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from latent_lab.gans.base import Generator
+from latent_lab.gans.proggan import pixel_norm
 from latent_lab.gans.space import Codes
 
 
-def normalise(x: Tensor) -> Tensor:
-    """Unit mean square of each row."""
-    return x * (x.square().mean(1, keepdim=True) + 1e-8).rsqrt()
+def activate(x: Tensor, clamp: float | None = None) -> Tensor:
+    """Leaky ReLU with the gain that keeps the scale; clamped where the network was trained so."""
+    x = F.leaky_relu(x, 0.2) * math.sqrt(2)
+    return x if clamp is None else x.clamp(-clamp, clamp)
 
 
 class Mapping(nn.Module):
@@ -29,12 +31,12 @@ class Mapping(nn.Module):
         self.register_buffer("mean", torch.zeros(style_dim))
 
     def forward(self, z: Tensor, label: Tensor | None) -> Tensor:
-        x = normalise(z)
+        x = pixel_norm(z)
         if self.embed is not None:
             shares = F.one_hot(label, self.embed.in_features).to(x.dtype) if label.ndim == 1 else label
-            x = torch.cat([x, normalise(self.embed(shares))], 1)
+            x = torch.cat([x, pixel_norm(self.embed(shares))], 1)
         for layer in self.layers:
-            x = F.leaky_relu(layer(x), 0.2) * math.sqrt(2)
+            x = activate(layer(x))
         return x
 
 

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from latent_lab.gans.styled import StyleGenerator
+from latent_lab.gans.styled import StyleGenerator, activate
 
 FIR = torch.tensor([1.0, 3.0, 3.0, 1.0]) / 8
-
-
-def activate(x: Tensor, clamp: float | None) -> Tensor:
-    """Leaky ReLU with the gain that keeps the scale; clamped where the network was trained so."""
-    x = F.leaky_relu(x, 0.2) * math.sqrt(2)
-    return x if clamp is None else x.clamp(-clamp, clamp)
 
 
 class StyledConv(nn.Module):

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from latent_lab.gans.resampling import decimate, upsample
-from latent_lab.gans.styled import StyleGenerator
+from latent_lab.gans.styled import StyleGenerator, activate
 
 
 def low_pass(taps: int, cutoff: float, width: float, rate: float, radial: bool) -> Tensor | None:
@@ -85,8 +85,7 @@ class FilteredConv(nn.Module):
         demodulation = (style.square() @ weight.square().sum((2, 3)).mT + 1e-8).rsqrt()
         x = F.conv2d(x, weight, padding=weight.shape[2] - 1) * (demodulation * gain)[:, :, None, None]
         x = upsample(x + self.bias[:, None, None], self.up_filter, self.up, self.padding)
-        x = (F.leaky_relu(x, 0.2) * math.sqrt(2)).clamp(-self.clamp, self.clamp)
-        return decimate(x, self.down_filter, self.down)
+        return decimate(activate(x, self.clamp), self.down_filter, self.down)
 
 
 class StyleGAN3(StyleGenerator):

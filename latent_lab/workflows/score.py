@@ -238,8 +238,9 @@ def field_scores(space: LatentSpace, paths: Paths, plan: Plan, protocol: Protoco
     points = paths.shift(many.latents, k, eps, many.given).unflatten(0, (num, len(chosen), len(shares)))
     curvature = Curvature()
     curvature.update(directions[:, chosen], points)
+    turning = curvature.compute()
     for name, unit_of in (("spread", "1 - cosine"), ("bend", "1 - chord / arc")):
-        found.append((f"curvature/{name}", curvature.compute()[name].mean(), unit_of, ""))
+        found.append((f"curvature/{name}", turning[name].mean(), unit_of, ""))
     return [Row(name, value.item(), float("nan"), float("nan"), num, unit_of, better) for name, value, unit_of, better in found]
 
 

@@ -9,7 +9,6 @@ import sys
 import types
 from contextlib import contextmanager
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -319,7 +318,3 @@ def torch_file(tree, legacy: bool = False) -> bytes:
     stream = io.BytesIO()
     torch.save(tree, stream, _use_new_zipfile_serialization=not legacy)
     return stream.getvalue()
-
-
-def object_array() -> np.ndarray:
-    return np.array([{}], dtype=object)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from latent_lab.checkpoints.persistent import module_of, tensors_of
+from latent_lab.checkpoints.persistent import mapping_of, module_of, options_of, tensors_of
 from latent_lab.checkpoints.stylegan2_layers import Conv, stylegan2
 
 
@@ -12,9 +12,7 @@ def matches(tree) -> bool:
 
 
 def convert(tree):
-    module = module_of(tree)
-    own, arguments = tensors_of(module), module["state"]["_init_kwargs"]
-    options = {**arguments, **arguments.get("synthesis_kwargs", {})}
+    own, options = tensors_of(module_of(tree)), options_of(module_of(tree))
     if options.get("architecture", "skip") != "skip":
         raise ValueError(f"architecture must be 'skip', got {options['architecture']!r}")
 
@@ -22,15 +20,15 @@ def convert(tree):
         noise = [own[f"{name}.noise_strength"], own[f"{name}.noise_const"]] if f"{name}.noise_const" in own else []
         return Conv(own[f"{name}.weight"], own[f"{name}.bias"], own[f"{name}.affine.weight"], own[f"{name}.affine.bias"], *noise)
 
+    mapping, mean, embed = mapping_of(own)
     sizes = sorted(int(key.split(".")[1][1:]) for key in own if key.endswith("torgb.weight"))
-    layers = sum(key.startswith("mapping.fc") and key.endswith(".weight") for key in own)
     pairs = [f"synthesis.b{size}.conv{i}" for size in sizes for i in (0, 1)]
     return stylegan2(
-        [(own[f"mapping.fc{i}.weight"], own[f"mapping.fc{i}.bias"]) for i in range(layers)],
-        own["mapping.w_avg"],
+        mapping,
+        mean,
         own["synthesis.b4.const"],
         [conv(name) for name in pairs[1:]],
         [conv(f"synthesis.b{size}.torgb") for size in sizes],
-        embed=(own["mapping.embed.weight"], own["mapping.embed.bias"]) if "mapping.embed.weight" in own else None,
+        embed=embed,
         clamp=options.get("conv_clamp"),
     )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from latent_lab.checkpoints.persistent import module_of, tensors_of
+from latent_lab.checkpoints.persistent import mapping_of, module_of, options_of, tensors_of
+from latent_lab.checkpoints.stylegan2_layers import affine, mapped
 
 NAMES = {
     **{"z_dim": "latent_dim", "w_dim": "style_dim", "c_dim": "classes", "img_resolution": "resolution", "img_channels": "image_channels"},
@@ -21,31 +22,19 @@ def matches(tree) -> bool:
 
 
 def convert(tree):
-    module = module_of(tree)
-    own, arguments = tensors_of(module), module["state"]["_init_kwargs"]
-    options = {**arguments, **arguments.get("synthesis_kwargs", {})}
+    own, options = tensors_of(module_of(tree)), options_of(module_of(tree))
     if options.get("lrelu_upsampling", 2) != 2:
         raise ValueError(f"lrelu_upsampling must be 2, got {options['lrelu_upsampling']!r}")
-    fully = sum(key.startswith("mapping.fc") and key.endswith(".weight") for key in own)
-    config = {ours: options[theirs] for theirs, ours in NAMES.items() if theirs in options} | {"mapping_layers": fully}
+    config = {ours: options[theirs] for theirs, ours in NAMES.items() if theirs in options} | {"mapping_layers": len(mapping_of(own)[0])}
 
     count = sum(key.startswith("synthesis.L") and key.endswith(".magnitude_ema") for key in own)
     if config.get("layers", 14) != count - 1 or not 0 < config.get("filter_size", 6) <= 64:
         raise ValueError(f"its arguments do not agree with its {count} layers")
 
-    tensors = {"mapping.mean": own["mapping.w_avg"]}
-    for i in range(fully):
-        weight = own[f"mapping.fc{i}.weight"]
-        tensors |= {f"mapping.layers.{i}.weight": weight * (0.01 / math.sqrt(weight.shape[1]))}
-        tensors |= {f"mapping.layers.{i}.bias": own[f"mapping.fc{i}.bias"] * 0.01}
-    if "mapping.embed.weight" in own:
-        weight = own["mapping.embed.weight"]
-        tensors |= {"mapping.embed.weight": weight / math.sqrt(weight.shape[1]), "mapping.embed.bias": own["mapping.embed.bias"]}
+    tensors = mapped(*mapping_of(own))
     names = sorted({key.split(".")[1] for key in own if key.startswith("synthesis.L")}, key=lambda name: int(name[1:].split("_")[0]))
     for ours, theirs in [("input", "input"), *[(f"layers.{i}", name) for i, name in enumerate(names)]]:
-        weight = own[f"synthesis.{theirs}.affine.weight"]
-        tensors[f"{ours}.affine.weight"] = weight / math.sqrt(weight.shape[1])
-        tensors[f"{ours}.affine.bias"] = own[f"synthesis.{theirs}.affine.bias"]
+        tensors |= affine(ours, *[own[f"synthesis.{theirs}.affine.{part}"] for part in ("weight", "bias")])
     for part in ("freqs", "phases", "transform"):
         tensors[f"input.{part}"] = own[f"synthesis.input.{part}"]
     tensors["input.weight"] = own["synthesis.input.weight"] / math.sqrt(len(own["synthesis.input.weight"]))
