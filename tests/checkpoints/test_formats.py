@@ -15,18 +15,18 @@ from latent_lab.gans.proggan import ProgGAN
 from latent_lab.gans.sngan import SNGAN
 from latent_lab.gans.stylegan2 import StyleGAN2
 from latent_lab.gans.stylegan3 import StyleGAN3
-from tests.checkpoints import writers
+from tests.checkpoints import layouts, writers
 
 SMALL = dict(latent_dim=12, style_dim=8, widths=[10, 8, 6], mapping_layers=2)
 CASES = {
-    "sngan": (lambda: SNGAN(12, [8, 8, 6], 3), writers.sngan),
-    "proggan_ptrblck": (lambda: ProgGAN(12, [10, 8, 6, 4]), writers.proggan_ptrblck),
-    "proggan_genforce": (lambda: ProgGAN(12, [10, 8, 6, 4]), writers.proggan_genforce),
-    "proggan_zoo": (lambda: ProgGAN(12, [10, 8, 6, 4]), writers.proggan_zoo),
-    "biggan_ajbrock": (lambda: BigGAN(12, 5, 6, [16, 16, 8], attention=0), writers.biggan_ajbrock),
-    "biggan_deep": (lambda: BigGANDeep(6, 5, 6, 4, [(False, 4, 4), (True, 4, 2)], 1, rows=51), writers.biggan_deep),
-    "stylegan2_rosinality": (lambda: StyleGAN2(**SMALL), writers.stylegan2_rosinality),
-    "stylegan2_genforce": (lambda: StyleGAN2(**SMALL), writers.stylegan2_genforce),
+    "sngan": (lambda: SNGAN(12, [8, 8, 6], 3), layouts.sngan),
+    "proggan_ptrblck": (lambda: ProgGAN(12, [10, 8, 6, 4]), layouts.proggan_ptrblck),
+    "proggan_genforce": (lambda: ProgGAN(12, [10, 8, 6, 4]), layouts.proggan_genforce),
+    "proggan_zoo": (lambda: ProgGAN(12, [10, 8, 6, 4]), layouts.proggan_zoo),
+    "biggan_ajbrock": (lambda: BigGAN(12, 5, 6, [16, 16, 8], attention=0), layouts.biggan_ajbrock),
+    "biggan_deep": (lambda: BigGANDeep(6, 5, 6, 4, [(False, 4, 4), (True, 4, 2)], 1, rows=51), layouts.biggan_deep),
+    "stylegan2_rosinality": (lambda: StyleGAN2(**SMALL), layouts.stylegan2_rosinality),
+    "stylegan2_genforce": (lambda: StyleGAN2(**SMALL), layouts.stylegan2_genforce),
 }
 
 
@@ -44,7 +44,7 @@ def same_images(file, model) -> None:
 @pytest.mark.parametrize("name", CASES)
 def test_torch_files(name, legacy, tmp_path):
     make, write = CASES[name]
-    model = writers.random_weights(make())
+    model = layouts.random_weights(make())
     (tmp_path / "weights").write_bytes(writers.torch_file(write(model), legacy))
     same_images(tmp_path / "weights", model)
 
@@ -52,7 +52,7 @@ def test_torch_files(name, legacy, tmp_path):
 @pytest.mark.parametrize("classes", [0, 4])
 @pytest.mark.parametrize("clamp", [None, 0.4])
 def test_nvidia_pickles(classes, clamp, tmp_path):
-    model = writers.random_weights(StyleGAN2(**SMALL, classes=classes, clamp=clamp))
+    model = layouts.random_weights(StyleGAN2(**SMALL, classes=classes, clamp=clamp))
     (tmp_path / "weights").write_bytes(writers.nvidia_pickle(model, synthesis_kwargs={"conv_clamp": clamp}))
     same_images(tmp_path / "weights", model)
     assert "torch_utils" not in sys.modules
@@ -62,33 +62,33 @@ def test_nvidia_pickles(classes, clamp, tmp_path):
 def test_stylegan3_pickles(kind, tmp_path):
     ours = {"kernel": kind.get("conv_kernel", 3), "radial": "use_radial_filters" in kind}
     sizes = {"channel_base": 256, "channel_max": 8}
-    model = writers.random_weights(StyleGAN3(10, 8, 0, 32, layers=5, **sizes, **ours))
+    model = layouts.random_weights(StyleGAN3(10, 8, 0, 32, layers=5, **sizes, **ours))
     options = {"z_dim": 10, "w_dim": 8, "c_dim": 0, "img_resolution": 32, "img_channels": 3, "num_layers": 5, **sizes, **kind}
-    (tmp_path / "weights").write_bytes(writers.nvidia_pickle(model, writers.stylegan3_names, **options))
+    (tmp_path / "weights").write_bytes(writers.nvidia_pickle(model, layouts.stylegan3_names, **options))
     same_images(tmp_path / "weights", model)
 
 
 def test_a_whole_module_in_a_torch_file(tmp_path):
     """As PTI saves it."""
-    model = writers.random_weights(StyleGAN2(**SMALL))
+    model = layouts.random_weights(StyleGAN2(**SMALL))
 
     def rebuild(meta):
         raise AssertionError("called")
 
     with writers.modules(torch_utils__persistence=("_reconstruct_persistent_obj", rebuild)):
-        (tmp_path / "weights").write_bytes(writers.torch_file(writers.Persistent(writers.stylegan2_names(model), {})))
+        (tmp_path / "weights").write_bytes(writers.torch_file(writers.Persistent(layouts.stylegan2_names(model), {})))
     same_images(tmp_path / "weights", model)
 
 
 def test_tensorflow_pickles(tmp_path):
-    model = writers.random_weights(StyleGAN2(**SMALL))
+    model = layouts.random_weights(StyleGAN2(**SMALL))
     (tmp_path / "weights").write_bytes(writers.tensorflow_pickle(model))
     same_images(tmp_path / "weights", model)
     assert "dnnlib" not in sys.modules
 
 
 def test_another_architecture_is_refused(tmp_path):
-    model = writers.random_weights(StyleGAN2(**SMALL))
+    model = layouts.random_weights(StyleGAN2(**SMALL))
     (tmp_path / "weights").write_bytes(writers.nvidia_pickle(model, architecture="resnet"))
     with pytest.raises(ValueError, match="architecture must be 'skip', got 'resnet'"):
         load_generator(tmp_path / "weights")
@@ -97,8 +97,8 @@ def test_another_architecture_is_refused(tmp_path):
 def test_a_snapshot_with_a_namespace_is_read(tmp_path):
     import argparse
 
-    model = writers.random_weights(StyleGAN2(**SMALL))
-    tree = writers.stylegan2_rosinality(model) | {"args": argparse.Namespace(lr=0.002), "g_optim": {"state": {0: {"step": 3}}}}
+    model = layouts.random_weights(StyleGAN2(**SMALL))
+    tree = layouts.stylegan2_rosinality(model) | {"args": argparse.Namespace(lr=0.002), "g_optim": {"state": {0: {"step": 3}}}}
     (tmp_path / "weights").write_bytes(writers.torch_file(tree))
     same_images(tmp_path / "weights", model)
 
@@ -121,8 +121,8 @@ def test_what_is_missing_is_said(tree, message, tmp_path):
 
 
 def test_a_truncated_file_is_refused(tmp_path):
-    model = writers.random_weights(StyleGAN2(**SMALL))
-    for content in (writers.torch_file(writers.stylegan2_rosinality(model), legacy) for legacy in (False, True)):
+    model = layouts.random_weights(StyleGAN2(**SMALL))
+    for content in (writers.torch_file(layouts.stylegan2_rosinality(model), legacy) for legacy in (False, True)):
         for share in (0.3, 0.9, 0.999):
             (tmp_path / "weights").write_bytes(content[: int(share * len(content))])
             with pytest.raises(ValueError, match="is no checkpoint that can be read"):
@@ -141,8 +141,8 @@ def test_old_and_new_protocols_of_arrays(tmp_path):
 
 @pytest.mark.parametrize("options", [{"num_layers": 10**9}, {"filter_size": 10**9}, {"channel_max": 10**7, "channel_base": 10**12}])
 def test_arguments_larger_than_the_file_allocate_nothing(options, tmp_path):
-    model = writers.random_weights(StyleGAN3(10, 8, 0, 32, layers=5, channel_base=256, channel_max=8))
+    model = layouts.random_weights(StyleGAN3(10, 8, 0, 32, layers=5, channel_base=256, channel_max=8))
     given = {"z_dim": 10, "w_dim": 8, "img_resolution": 32, "num_layers": 5, "channel_base": 256, "channel_max": 8} | options
-    (tmp_path / "weights").write_bytes(writers.nvidia_pickle(model, writers.stylegan3_names, **given))
+    (tmp_path / "weights").write_bytes(writers.nvidia_pickle(model, layouts.stylegan3_names, **given))
     with pytest.raises(ValueError, match="do not agree with its 6 layers|does not fit StyleGAN3"):
         load_generator(tmp_path / "weights")

@@ -17,7 +17,7 @@ import torch
 from latent_lab import load_generator
 from latent_lab.checkpoints.container import open_tree
 from latent_lab.gans.stylegan2 import StyleGAN2
-from tests.checkpoints import writers
+from tests.checkpoints import layouts, writers
 
 
 class Call:
@@ -161,9 +161,9 @@ def test_bombs_and_noise_are_refused(content, message, tmp_path):
 
 def test_mutated_files_neither_crash_nor_execute(tmp_path):
     """200 mutations of real layouts (LATENT_LAB_FUZZ sets another number): each is read, or refused with a ValueError."""
-    model = writers.random_weights(StyleGAN2(8, 8, 0, [4, 4], 1))
+    model = layouts.random_weights(StyleGAN2(8, 8, 0, [4, 4], 1))
     sources = [writers.nvidia_pickle(model), writers.tensorflow_pickle(model)]
-    sources += [writers.torch_file(writers.stylegan2_rosinality(model), legacy) for legacy in (False, True)]
+    sources += [writers.torch_file(layouts.stylegan2_rosinality(model), legacy) for legacy in (False, True)]
     draw, refused = random.Random(0), 0
     cases = int(os.environ.get("LATENT_LAB_FUZZ", 200))
     for i in range(cases):

@@ -8,12 +8,12 @@ from hydra.core.global_hydra import GlobalHydra
 
 from latent_lab import convert, load_generator
 from latent_lab.gans.stylegan2 import StyleGAN2
-from tests.checkpoints import writers
+from tests.checkpoints import layouts, writers
 
 
 @pytest.fixture
 def source(tmp_path):
-    model = writers.random_weights(StyleGAN2(8, 6, 0, [6, 4], 1))
+    model = layouts.random_weights(StyleGAN2(8, 6, 0, [6, 4], 1))
     (tmp_path / "official.pkl").write_bytes(writers.nvidia_pickle(model))
     return tmp_path / "official.pkl"
 
