@@ -28,6 +28,7 @@ lint: $(BIN)/.installed
 
 bench: $(BIN)/.installed
 	$(BIN)/python experiments/bench/bench.py $(ARGS)
+	$(BIN)/python experiments/bench/generators.py
 
 # thousands of damaged checkpoints: none may crash the reader or be executed
 fuzz: $(BIN)/.installed

@@ -7,6 +7,16 @@ from torch import Tensor
 from latent_lab.checkpoints.unpickling import Record
 
 
+def state_of(tree) -> tuple[dict[str, Tensor], dict] | None:
+    """The averaged generator's state dict and arguments; a plain state dict has no arguments. None if the tree is neither."""
+    module = module_of(tree)
+    if module is not None:
+        return tensors_of(module), options_of(module)
+    if isinstance(tree, dict) and "mapping.w_avg" in tree:
+        return {name: value for name, value in tree.items() if isinstance(value, Tensor)}, {}
+    return None
+
+
 def module_of(tree) -> dict | None:
     """The averaged generator's description in a pickle of NVIDIA's, or a whole module that was saved alone; None if it is neither."""
     if isinstance(tree, dict):

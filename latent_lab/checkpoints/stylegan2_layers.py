@@ -63,7 +63,8 @@ def stylegan2(
         name = f"blocks.{(i + 1) // 2}.conv{(i + 1) % 2}"
         gain = 1 / math.sqrt(conv.weight[0].numel()) if demodulation else 1
         tensors |= affine(name, conv.affine_weight, conv.affine_bias)
-        tensors |= {f"{name}.weight": conv.weight * gain, f"{name}.bias": conv.bias}
+        weight = conv.weight.transpose(0, 1) if i % 2 else conv.weight  # the upsampling ones lie the other way round
+        tensors |= {f"{name}.weight": weight * gain, f"{name}.bias": conv.bias}
         tensors |= {f"{name}.noise_strength": conv.noise_strength.reshape(()), f"{name}.noise": conv.noise}
     for i, conv in enumerate(colours):
         name = f"blocks.{i}.rgb"

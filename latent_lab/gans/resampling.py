@@ -1,51 +1,54 @@
-"""Filtered resampling without the zeros: each output phase has its own part of the filter."""
+"""Filtered resampling as small matrix products: no inserted zero is multiplied, nothing is computed to be thrown away."""
 
 from __future__ import annotations
 
+from math import ceil
+
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-
-def phases(kernel: Tensor, up: int, low: int) -> tuple[Tensor, int]:
-    """The filter's part for each of ``up`` output phases, with shape :math:`(up, J)`, and where the first tap reads."""
-    starts = [(low - p) % up for p in range(up)]
-    offsets = [(p + start - low) // up for p, start in enumerate(starts)]
-    first = min(offsets)
-    taps = max(offset - first + len(kernel[start::up]) for offset, start in zip(offsets, starts))
-    table = kernel.new_zeros(up, taps)
-    for p, (start, offset) in enumerate(zip(starts, offsets)):
-        part = kernel[start::up]
-        table[p, offset - first : offset - first + len(part)] = part
-    return table, first
+TILE = 20  # outputs at the lower rate that a product makes at once: a wider tile multiplies more zeros of the band, a narrower one calls more often
 
 
-def upsample_rows(x: Tensor, kernel: Tensor, up: int, low: int, high: int) -> Tensor:
-    """Rows of :math:`(N, C, H, W)`: ``up - 1`` zeros after each, padded, filtered; no zero is ever multiplied."""
-    length = x.shape[2] * up + low + high - len(kernel) + 1
-    table, first = phases(kernel.flip(0) * up, up, low)
-    steps, taps, channels = -(-length // up), table.shape[1], x.shape[1]
-    x = F.pad(x, (0, 0, -first, steps + taps - 1 + first - x.shape[2]))
-    x = F.conv2d(x, table[:, None, :, None].repeat(channels, 1, 1, 1), groups=channels)  # (N, C up, steps, W)
-    return x.unflatten(1, (channels, up)).transpose(2, 3).flatten(2, 3)[:, :, :length]
+def band(kernel: Tensor, up: int, down: int, low: int, outputs: int) -> tuple[Tensor, int, int]:
+    r"""The matrix that makes ``outputs`` neighbours from a window of inputs, the window's first input, and the step to the next window.
 
-
-def upsample(x: Tensor, kernel: Tensor | None, up: int, padding: tuple[int, int]) -> Tensor:
-    """Both axes of :math:`(N, C, H, W)` upsampled by ``up`` with the separable ``kernel``, padded by ``padding`` at each end.
-
-    The same numbers as zero-insertion, zero-padding and a convolution with the gain ``up`` an axis.
+    Output o is :math:`\sum_t k_t\, u_{o \cdot \text{down} + t - \text{low}}` over the input with ``up - 1`` zeros after each number.
     """
-    if kernel is None:
-        return F.pad(x, (*padding, *padding))
-    x = upsample_rows(x, kernel, up, *padding)
-    return upsample_rows(x.transpose(2, 3), kernel, up, *padding).transpose(2, 3)
+    taps = len(kernel)
+    first = -(low // up)
+    last = ((outputs - 1) * down + taps - 1 - low) // up
+    places = torch.arange(first, last + 1) * up + low - torch.arange(outputs)[:, None] * down
+    inside = (places >= 0) & (places < taps)
+    return torch.where(inside.to(kernel.device), kernel[places.clamp(0, taps - 1)], 0), first, outputs * down // up
 
 
-def decimate(x: Tensor, kernel: Tensor | None, down: int) -> Tensor:
-    """Filtered by ``kernel`` (separable, or a plane) and every ``down``-th kept; nothing else is computed."""
-    channels = x.shape[1]
-    if kernel is None:
-        return x[:, :, ::down, ::down]
+def resample_axis(x: Tensor, axis: int, kernel: Tensor, up: int, down: int, padding: tuple[int, int]) -> Tensor:
+    """An axis of :math:`(N, C, H, W)`, 2 or 3, upsampled by ``up``, padded, convolved with ``kernel``, every ``down``-th kept."""
+    length = (x.shape[axis] * up + sum(padding) - len(kernel)) // down + 1
+    fewest = ceil(length / (TILE * up))
+    tiles = next((n for n in range(fewest, 2 * fewest) if length % (n * up) == 0), fewest)  # best of all they divide the length
+    outputs = ceil(length / tiles / up) * up
+    matrix, first, step = band(kernel.flip(0), up, down, padding[0], outputs)
+    missing = (-first, (tiles - 1) * step + matrix.shape[1] + first - x.shape[axis])
+    if any(missing):
+        x = F.pad(x, missing if axis == 3 else (0, 0, *missing))
+    windows = x.unfold(axis, matrix.shape[1], step)
+    if axis == 3:
+        x = windows.reshape(-1, windows.shape[-1]) @ matrix.mT
+        return x.reshape(*windows.shape[:3], -1)[..., :length]
+    columns = windows.mT.flatten(0, 2)  # (N C tiles, window, W)
+    x = torch.bmm(matrix.expand(len(columns), -1, -1), columns)
+    return x.unflatten(0, windows.shape[:3]).flatten(2, 3)[:, :, :length]
+
+
+def resample(x: Tensor, kernel: Tensor, up: int = 1, down: int = 1, padding: tuple[int, int] = (0, 0)) -> Tensor:
+    """Both axes of :math:`(N, C, H, W)`, with a separable ``kernel`` or a plane (which only thins out).
+
+    The same numbers as inserted zeros, zero padding, a convolution at the full rate with the gain ``up`` an axis, and thinning out.
+    """
     if kernel.ndim == 2:
-        return F.conv2d(x, kernel.flip(0, 1).expand(channels, 1, -1, -1), stride=down, groups=channels)
-    kernel = kernel.flip(0).expand(channels, 1, 1, -1)
-    return F.conv2d(F.conv2d(x, kernel, stride=(1, down), groups=channels), kernel.mT, stride=(down, 1), groups=channels)
+        return F.conv2d(F.pad(x, (*padding, *padding)), kernel.flip(0, 1).expand(x.shape[1], 1, -1, -1), stride=down, groups=x.shape[1])
+    first, second = (3, 2) if up >= down else (2, 3)  # the longer one along the rows, whose windows are gathered as they lie
+    return resample_axis(resample_axis(x, first, kernel * up, up, down, padding), second, kernel * up, up, down, padding)

@@ -13,11 +13,7 @@ from latent_lab.gans.base import Generator
 from latent_lab.gans.proggan import pixel_norm
 from latent_lab.gans.space import Codes
 
-
-def activate(x: Tensor, clamp: float | None = None) -> Tensor:
-    """Leaky ReLU with the gain that keeps the scale; clamped where the network was trained so."""
-    x = F.leaky_relu(x, 0.2) * math.sqrt(2)
-    return x if clamp is None else x.clamp(-clamp, clamp)
+GAIN = math.sqrt(2)  # of a leaky ReLU that keeps the scale
 
 
 class Mapping(nn.Module):
@@ -36,7 +32,7 @@ class Mapping(nn.Module):
             shares = F.one_hot(label, self.embed.in_features).to(x.dtype) if label.ndim == 1 else label
             x = torch.cat([x, pixel_norm(self.embed(shares))], 1)
         for layer in self.layers:
-            x = activate(layer(x))
+            x = F.leaky_relu(layer(x), 0.2) * GAIN
         return x
 
 

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from latent_lab.gans.styled import StyleGenerator, activate
+from latent_lab.gans.styled import GAIN, StyleGenerator
 
 FIR = torch.tensor([1.0, 3.0, 3.0, 1.0]) / 8
 
@@ -23,7 +23,7 @@ class StyledConv(nn.Module):
     def __init__(self, inner: int, outer: int, style_dim: int, size: int, up: bool, clamp: float | None) -> None:
         super().__init__()
         self.affine = nn.Linear(style_dim, inner)
-        self.weight = nn.Parameter(torch.randn(outer, inner, 3, 3))
+        self.weight = nn.Parameter(torch.randn(*((inner, outer) if up else (outer, inner)), 3, 3))  # as the two convolutions take it
         self.bias = nn.Parameter(torch.zeros(outer))
         self.noise_strength = nn.Parameter(torch.zeros(()))
         self.register_buffer("noise", torch.randn(size, size))
@@ -33,19 +33,23 @@ class StyledConv(nn.Module):
     def forward(self, x: Tensor, w: Tensor, noise: Tensor | None) -> Tensor:
         """``noise``: maps :math:`(N, 1, H, W)`, a share :math:`(N,)` of the stored map, or None for the whole of it."""
         style = self.affine(w)
+        energy = self.weight.square().sum((2, 3))
+        demodulation = (style.square() @ (energy if self.up else energy.mT) + 1e-8).rsqrt()
         x = x * style[:, :, None, None]
-        demodulation = (style.square() @ self.weight.square().sum((2, 3)).mT + 1e-8).rsqrt()
         if self.up:
-            x = F.conv_transpose2d(x, self.weight.transpose(0, 1), stride=2)
+            x = F.conv_transpose2d(x, self.weight, stride=2)
             x = F.conv2d(x, self.fir.expand(x.shape[1], 1, 4, 4), padding=1, groups=x.shape[1])
         else:
             x = F.conv2d(x, self.weight, padding=1)
-        x = x * demodulation[:, :, None, None]
+        # a wide map costs by the pass over it, and more by a new one: the gain goes into the numbers before, which are few
+        x.mul_(demodulation[:, :, None, None] * GAIN).add_(self.bias[:, None, None] * GAIN)
+        strength = self.noise_strength * GAIN
         if noise is None:
-            x = x + self.noise * self.noise_strength
+            x += self.noise * strength
         else:
-            x = x + (noise if noise.ndim == 4 else noise[:, None, None, None] * self.noise) * self.noise_strength
-        return activate(x + self.bias[:, None, None], self.clamp)
+            x += (noise if noise.ndim == 4 else noise[:, None, None, None] * self.noise) * strength
+        x = F.leaky_relu_(x, 0.2)
+        return x if self.clamp is None else x.clamp(-self.clamp, self.clamp)
 
 
 class ToRGB(nn.Module):
@@ -58,7 +62,8 @@ class ToRGB(nn.Module):
         self.clamp = clamp
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
-        x = self.conv(x * self.affine(w)[:, :, None, None])
+        kernels = self.conv.weight.flatten(1) * self.affine(w)[:, None]  # (N, 3, C): three rows cost less than the map
+        x = torch.baddbmm(self.conv.bias[:, None], kernels, x.flatten(2)).unflatten(2, x.shape[2:])
         return x if self.clamp is None else x.clamp(-self.clamp, self.clamp)
 
 
@@ -116,6 +121,7 @@ class StyleGAN2(StyleGenerator):
             Block(widths[i - 1] if i else None, width, style_dim, 4 * 2**i, image_channels, clamp) for i, width in enumerate(widths)
         )
         self.register_buffer("fir", torch.outer(FIR, FIR) * 4, persistent=False)
+        self.to(memory_format=torch.channels_last)
 
     def synthesise(self, w: Tensor, given: dict[str, Tensor]) -> Tensor:
         """Images of rows of styles :math:`(N, L, D)`; ``given`` may hold ``noise`` (a share of the stored maps) and ``noise.<row>``."""

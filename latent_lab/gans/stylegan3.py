@@ -11,8 +11,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from latent_lab.gans.resampling import decimate, upsample
-from latent_lab.gans.styled import StyleGenerator, activate
+from latent_lab.gans.resampling import resample
+from latent_lab.gans.styled import GAIN, StyleGenerator
+
+PLANES_AT_ONCE = 2**21  # numbers of the widest map that a CPU keeps near: its memory is slower than its arithmetic
 
 
 def low_pass(taps: int, cutoff: float, width: float, rate: float, radial: bool) -> Tensor | None:
@@ -83,9 +85,17 @@ class FilteredConv(nn.Module):
         if self.colours:
             return (F.conv2d(x, weight) * gain + self.bias[:, None, None]).clamp(-self.clamp, self.clamp)
         demodulation = (style.square() @ weight.square().sum((2, 3)).mT + 1e-8).rsqrt()
-        x = F.conv2d(x, weight, padding=weight.shape[2] - 1) * (demodulation * gain)[:, :, None, None]
-        x = upsample(x + self.bias[:, None, None], self.up_filter, self.up, self.padding)
-        return decimate(activate(x, self.clamp), self.down_filter, self.down)
+        x = F.conv2d(x, weight, padding=weight.shape[2] - 1)
+        # the activation's gain goes into the few numbers before it, for its map is many times as large
+        x.mul_((demodulation * gain * GAIN)[:, :, None, None]).add_(self.bias[:, None, None] * GAIN)
+        planes = max(1, PLANES_AT_ONCE // (x[0, 0].numel() * self.up**2)) if x.device.type == "cpu" else x.shape[1]
+        return torch.cat([self.activated(part) for part in x.split(planes, 1)], 1)
+
+    def activated(self, x: Tensor) -> Tensor:
+        """Leaky ReLU at the higher rate, without what that rate alone could hold."""
+        x = F.pad(x, (*self.padding, *self.padding)) if self.up_filter is None else resample(x, self.up_filter, self.up, 1, self.padding)
+        x = F.leaky_relu_(x.clamp_(-5 * self.clamp, self.clamp), 0.2)  # the same as clamping after
+        return x if self.down_filter is None else resample(x, self.down_filter, 1, self.down)
 
 
 class StyleGAN3(StyleGenerator):

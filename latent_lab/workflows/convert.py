@@ -1,15 +1,21 @@
-"""``convert``: a published checkpoint as latent_lab's safetensors."""
+"""``convert``: a published checkpoint as latent_lab's safetensors, or as the plain state dict of another repository."""
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
+import torch
 from omegaconf import DictConfig
 
 from latent_lab.checkpoints import native
 from latent_lab.gans.base import Generator
+from latent_lab.gans.stylegan2 import StyleGAN2
 from latent_lab.runs import write_atomically
 from latent_lab.workflows.build import read_generator
+from latent_lab.workflows.stylegan2_layouts import nvlabs, rosinality
+
+LAYOUTS = {"nvlabs": nvlabs, "rosinality": rosinality}
 
 
 def generator_bytes(generator: Generator) -> bytes:
@@ -18,13 +24,25 @@ def generator_bytes(generator: Generator) -> bytes:
     return native.to_bytes(generator.state_dict(), {"class": f"{family.__module__}.{family.__qualname__}", "config": generator.config})
 
 
+def layout_bytes(generator: Generator, layout: str) -> bytes:
+    """A torch file of tensors alone."""
+    if layout not in LAYOUTS or not isinstance(generator, StyleGAN2):
+        raise ValueError(
+            f"layout must be null or, for a StyleGAN2, one of {list(LAYOUTS)}, got {layout!r} for a {type(generator).__name__}"
+        )
+    stream = io.BytesIO()
+    torch.save(LAYOUTS[layout](generator), stream)
+    return stream.getvalue()
+
+
 def convert(config: DictConfig) -> None:
     """Reads ``source``, whatever its format, and writes the generator in it to ``target``, which must not exist."""
     source, target = Path(config.source), Path(config.target)
+    suffix = ".safetensors" if config.layout is None else ".pt"
     if not source.is_file():
         raise FileNotFoundError(f"source must be a checkpoint, got {str(source)!r}, which does not exist")
-    if target.suffix != ".safetensors" or target.exists():
-        raise FileExistsError(f"target must be a new file that ends in .safetensors, got {str(target)!r}")
+    if target.suffix != suffix or target.exists():
+        raise FileExistsError(f"target must be a new file that ends in {suffix}, got {str(target)!r}")
     generator = read_generator(source)
-    write_atomically(target, generator_bytes(generator))
+    write_atomically(target, generator_bytes(generator) if config.layout is None else layout_bytes(generator, config.layout))
     print(f"latent_lab: {type(generator).__name__} of {generator.resolution} pixels in {target}")

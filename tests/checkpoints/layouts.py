@@ -7,6 +7,8 @@ import math
 import torch
 from torch import nn
 
+from latent_lab.workflows.stylegan2_layouts import kernel
+
 
 def random_weights(module: nn.Module, seed: int = 0) -> nn.Module:
     """Every number of the state dict is drawn; statistics that must be positive are."""
@@ -141,24 +143,6 @@ def unscaled(layer: nn.Linear, gain: float = 1.0) -> dict[str, torch.Tensor]:
     return {"weight": layer.weight * math.sqrt(layer.in_features) / gain, "bias": layer.bias / gain}
 
 
-def stylegan2_rosinality(model) -> dict:
-    own, (convs, colours) = {"input.input": model.const[None]}, styled(model)
-    for i, layer in enumerate(model.mapping.layers, 1):
-        own |= {f"style.{i}.{part}": value for part, value in unscaled(layer, 0.01).items()}
-    for i, conv in enumerate(convs):
-        name = f"convs.{i - 1}" if i else "conv1"
-        own |= {f"{name}.conv.modulation.{part}": value for part, value in unscaled(conv.affine).items()}
-        own[f"{name}.conv.weight"] = conv.weight[None] * math.sqrt(conv.weight[0].numel())
-        own |= {f"{name}.noise.weight": conv.noise_strength[None], f"{name}.activate.bias": conv.bias}
-        own[f"noises.noise_{i}"] = conv.noise[None, None]
-    for i, rgb in enumerate(colours):
-        name = f"to_rgbs.{i - 1}" if i else "to_rgb1"
-        own |= {f"{name}.conv.modulation.{part}": value for part, value in unscaled(rgb.affine).items()}
-        own[f"{name}.conv.weight"] = rgb.conv.weight[None] * math.sqrt(rgb.conv.in_channels)
-        own[f"{name}.bias"] = rgb.conv.bias[None, :, None, None]
-    return {"g_ema": own, "latent_avg": model.mapping.mean}
-
-
 def stylegan2_genforce(model) -> dict:
     own = {"synthesis.early_layer.const": model.const[None], "truncation.w_avg": model.mapping.mean}
     convs, colours = styled(model)
@@ -171,34 +155,14 @@ def stylegan2_genforce(model) -> dict:
         affine = unscaled(layer.affine)
         own |= {f"{name}.style.weight": affine["weight"], f"{name}.style.bias": affine["bias"] - 1}
         inner = layer.conv if "output" in name else layer
-        weight = inner.weight * math.sqrt(inner.weight[0].numel())
+        weight = inner.weight if "output" in name else kernel(layer)
+        weight = weight * math.sqrt(weight[0].numel())
         if "layer" in name:
             own |= {f"{name}.noise_strength": layer.noise_strength, f"{name}.noise": layer.noise[None, None]}
             if layer.up:
                 own[f"{name}.filter.kernel"], weight = torch.ones(1, 1, 4, 4), weight.flip(2, 3)
         own |= {f"{name}.weight": weight, f"{name}.bias": inner.bias}
     return {"generator": {}, "discriminator": {}, "generator_smooth": own}
-
-
-def stylegan2_names(model) -> dict[str, torch.Tensor]:
-    """The state dict of NVIDIA's network."""
-    own = {"mapping.w_avg": model.mapping.mean, "synthesis.b4.const": model.const}
-    if model.mapping.embed is not None:
-        own |= {f"mapping.embed.{part}": value for part, value in unscaled(model.mapping.embed).items()}
-        own["mapping.embed.bias"] = model.mapping.embed.bias
-    for i, layer in enumerate(model.mapping.layers):
-        own |= {f"mapping.fc{i}.{part}": value for part, value in unscaled(layer, 0.01).items()}
-    for i, block in enumerate(model.blocks):
-        for name, conv in (("conv0", block.conv0), ("conv1", block.conv1)):
-            if conv is not None:
-                name = f"synthesis.b{4 * 2**i}.{name}"
-                own |= {f"{name}.affine.{part}": value for part, value in unscaled(conv.affine).items()}
-                own |= {f"{name}.weight": conv.weight, f"{name}.bias": conv.bias}
-                own |= {f"{name}.noise_strength": conv.noise_strength, f"{name}.noise_const": conv.noise}
-        name = f"synthesis.b{4 * 2**i}.torgb"
-        own |= {f"{name}.affine.{part}": value for part, value in unscaled(block.rgb.affine).items()}
-        own |= {f"{name}.weight": block.rgb.conv.weight * math.sqrt(block.rgb.conv.in_channels), f"{name}.bias": block.rgb.conv.bias}
-    return own
 
 
 def stylegan3_names(model) -> dict[str, torch.Tensor]:
@@ -210,7 +174,7 @@ def stylegan3_names(model) -> dict[str, torch.Tensor]:
     own["synthesis.input.weight"] = model.input.weight * math.sqrt(len(model.input.weight))
     own |= {f"synthesis.input.affine.{part}": value for part, value in unscaled(model.input.affine).items()}
     for i, layer in enumerate(model.layers):
-        name = f"synthesis.L{i}_8_{len(layer.weight)}"
+        name = f"synthesis.L{i}_{model.resolution}_{len(layer.weight)}"
         own |= {f"{name}.affine.{part}": value for part, value in unscaled(layer.affine).items()}
         if layer.colours:
             own[f"{name}.weight"] = layer.weight * math.sqrt(layer.weight[0].numel())

@@ -15,6 +15,7 @@ from latent_lab.gans.proggan import ProgGAN
 from latent_lab.gans.sngan import SNGAN
 from latent_lab.gans.stylegan2 import StyleGAN2
 from latent_lab.gans.stylegan3 import StyleGAN3
+from latent_lab.workflows import stylegan2_layouts
 from tests.checkpoints import layouts, writers
 
 SMALL = dict(latent_dim=12, style_dim=8, widths=[10, 8, 6], mapping_layers=2)
@@ -25,7 +26,7 @@ CASES = {
     "proggan_zoo": (lambda: ProgGAN(12, [10, 8, 6, 4]), layouts.proggan_zoo),
     "biggan_ajbrock": (lambda: BigGAN(12, 5, 6, [16, 16, 8], attention=0), layouts.biggan_ajbrock),
     "biggan_deep": (lambda: BigGANDeep(6, 5, 6, 4, [(False, 4, 4), (True, 4, 2)], 1, rows=51), layouts.biggan_deep),
-    "stylegan2_rosinality": (lambda: StyleGAN2(**SMALL), layouts.stylegan2_rosinality),
+    "stylegan2_rosinality": (lambda: StyleGAN2(**SMALL), stylegan2_layouts.rosinality),
     "stylegan2_genforce": (lambda: StyleGAN2(**SMALL), layouts.stylegan2_genforce),
 }
 
@@ -68,6 +69,15 @@ def test_stylegan3_pickles(kind, tmp_path):
     same_images(tmp_path / "weights", model)
 
 
+@pytest.mark.parametrize("sizes", [{}, {"kernel": 1, "radial": True}], ids=["t", "r"])
+def test_a_plain_state_dict_of_stylegan3_describes_itself(sizes, tmp_path):
+    model = layouts.random_weights(StyleGAN3(10, 8, 0, 32, layers=5, channel_base=256, channel_max=8, **sizes))
+    state = {name: value for name, value in layouts.stylegan3_names(model).items() if name != "synthesis.input.transform"}
+    (tmp_path / "weights").write_bytes(writers.torch_file(state))
+    model.input.transform.copy_(torch.eye(3))
+    same_images(tmp_path / "weights", model)
+
+
 def test_a_whole_module_in_a_torch_file(tmp_path):
     """As PTI saves it."""
     model = layouts.random_weights(StyleGAN2(**SMALL))
@@ -76,7 +86,7 @@ def test_a_whole_module_in_a_torch_file(tmp_path):
         raise AssertionError("called")
 
     with writers.modules(torch_utils__persistence=("_reconstruct_persistent_obj", rebuild)):
-        (tmp_path / "weights").write_bytes(writers.torch_file(writers.Persistent(layouts.stylegan2_names(model), {})))
+        (tmp_path / "weights").write_bytes(writers.torch_file(writers.Persistent(stylegan2_layouts.nvlabs(model), {})))
     same_images(tmp_path / "weights", model)
 
 
@@ -98,7 +108,7 @@ def test_a_snapshot_with_a_namespace_is_read(tmp_path):
     import argparse
 
     model = layouts.random_weights(StyleGAN2(**SMALL))
-    tree = layouts.stylegan2_rosinality(model) | {"args": argparse.Namespace(lr=0.002), "g_optim": {"state": {0: {"step": 3}}}}
+    tree = stylegan2_layouts.rosinality(model) | {"args": argparse.Namespace(lr=0.002), "g_optim": {"state": {0: {"step": 3}}}}
     (tmp_path / "weights").write_bytes(writers.torch_file(tree))
     same_images(tmp_path / "weights", model)
 
@@ -122,7 +132,7 @@ def test_what_is_missing_is_said(tree, message, tmp_path):
 
 def test_a_truncated_file_is_refused(tmp_path):
     model = layouts.random_weights(StyleGAN2(**SMALL))
-    for content in (writers.torch_file(layouts.stylegan2_rosinality(model), legacy) for legacy in (False, True)):
+    for content in (writers.torch_file(stylegan2_layouts.rosinality(model), legacy) for legacy in (False, True)):
         for share in (0.3, 0.9, 0.999):
             (tmp_path / "weights").write_bytes(content[: int(share * len(content))])
             with pytest.raises(ValueError, match="is no checkpoint that can be read"):

@@ -17,6 +17,7 @@ import torch
 from latent_lab import load_generator
 from latent_lab.checkpoints.container import open_tree
 from latent_lab.gans.stylegan2 import StyleGAN2
+from latent_lab.workflows import stylegan2_layouts
 from tests.checkpoints import layouts, writers
 
 
@@ -163,7 +164,7 @@ def test_mutated_files_neither_crash_nor_execute(tmp_path):
     """200 mutations of real layouts (LATENT_LAB_FUZZ sets another number): each is read, or refused with a ValueError."""
     model = layouts.random_weights(StyleGAN2(8, 8, 0, [4, 4], 1))
     sources = [writers.nvidia_pickle(model), writers.tensorflow_pickle(model)]
-    sources += [writers.torch_file(layouts.stylegan2_rosinality(model), legacy) for legacy in (False, True)]
+    sources += [writers.torch_file(stylegan2_layouts.rosinality(model), legacy) for legacy in (False, True)]
     draw, refused = random.Random(0), 0
     cases = int(os.environ.get("LATENT_LAB_FUZZ", 200))
     for i in range(cases):

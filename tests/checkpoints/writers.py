@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
-from tests.checkpoints.layouts import stylegan2_names
+from latent_lab.workflows.stylegan2_layouts import nvlabs
 
 
 @contextmanager
@@ -50,7 +50,7 @@ class Persistent:
         return sys.modules["torch_utils.persistence"]._reconstruct_persistent_obj, (meta,)
 
 
-def nvidia_pickle(model, names=stylegan2_names, **options) -> bytes:
+def nvidia_pickle(model, names=nvlabs, **options) -> bytes:
     def rebuild(meta):
         raise AssertionError("called")
 
@@ -62,7 +62,7 @@ def tensorflow_pickle(model) -> bytes:
     def part(**variables) -> list:
         return [(name, value.numpy()) for name, value in variables.items()]
 
-    state = stylegan2_names(model)
+    state = nvlabs(model)
     mapping, synthesis, number = {}, {"4x4/Const/const": state["synthesis.b4.const"][None]}, 0
     for i in range(len(model.mapping.layers)):
         mapping |= {f"Dense{i}/weight": state[f"mapping.fc{i}.weight"].mT, f"Dense{i}/bias": state[f"mapping.fc{i}.bias"]}

@@ -1,18 +1,18 @@
-"""StyleGAN2 of NVIDIA's PyTorch repositories: pickles of persistent modules, and whole modules that PTI saves."""
+"""StyleGAN2 of NVIDIA's PyTorch repositories: pickles of persistent modules, whole modules that PTI saves, plain state dicts."""
 
 from __future__ import annotations
 
-from latent_lab.checkpoints.persistent import mapping_of, module_of, options_of, tensors_of
+from latent_lab.checkpoints.persistent import mapping_of, state_of
 from latent_lab.checkpoints.stylegan2_layers import Conv, stylegan2
 
 
 def matches(tree) -> bool:
-    module = module_of(tree)
-    return module is not None and "synthesis.b4.const" in tensors_of(module)
+    state = state_of(tree)
+    return state is not None and "synthesis.b4.const" in state[0]
 
 
 def convert(tree):
-    own, options = tensors_of(module_of(tree)), options_of(module_of(tree))
+    own, options = state_of(tree)
     if options.get("architecture", "skip") != "skip":
         raise ValueError(f"architecture must be 'skip', got {options['architecture']!r}")
 
