@@ -27,6 +27,9 @@ class SphereGenerator(Generator):
     def latent_shape(self, space: str) -> tuple[int, ...]:
         return (self.linear.in_features,)
 
+    def first_weights(self, space: str) -> list[Tensor]:
+        return [self.linear.weight]
+
     def sample(self, space: str, num: int, rng: torch.Generator, truncation: float) -> Codes:
         return Codes(truncation * torch.randn(num, self.linear.in_features, generator=rng), {})
 

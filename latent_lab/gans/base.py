@@ -21,25 +21,57 @@ class Generator(nn.Module, ABC):
     channels: int
     spaces: tuple[str, ...]
     spherical: tuple[str, ...] = ()  # spaces that the network normalises first, so that radial edits are invisible
+    options: tuple[str, ...] = ()  # what space() takes beside the truncation
     config: dict
 
-    def space(self, name: str | None = None, *, truncation: float = 1.0) -> LatentSpace:
-        """The latent space of that name (the first of ``spaces`` by default), with the generator frozen."""
+    def space(
+        self, name: str | None = None, *, truncation: float = 1.0, truncation_layers: int | None = None, noise: str = "const"
+    ) -> LatentSpace:
+        """A latent space, with the generator frozen.
+
+        Arguments:
+            name: One of ``spaces``; by default the first.
+            truncation: How far samples are from the mean, as a share; 1 is no truncation.
+            truncation_layers: How many of the first layers it reaches (networks with a mapping); None for all.
+            noise: Noise maps of samples (StyleGAN2): ``const`` (the stored ones), ``none``, or ``random`` (drawn for each image).
+        """
         name = self.spaces[0] if name is None else name
         if name not in self.spaces:
             raise ValueError(f"space must be one of {self.spaces}, got {name!r}")
+        if noise not in ("const", "none", "random"):
+            raise ValueError(f"noise must be one of ('const', 'none', 'random'), got {noise!r}")
+        options = {"truncation_layers": truncation_layers} if truncation_layers is not None else {}
+        options |= {"noise": noise} if noise != "const" else {}
+        if options.keys() - set(self.options):
+            raise ValueError(f"{type(self).__name__} takes of truncation_layers and noise {list(self.options)}, got {options}")
         self.eval().requires_grad_(False)
-        return LatentSpace(self, name, truncation)
+        return LatentSpace(self, name, {"truncation": truncation, **options})
+
+    def convert(self, codes: Codes, source: str, target: str) -> Codes:
+        """The same images' codes in a later space of ``spaces``; the way back is an inversion."""
+        if source not in self.spaces or target not in self.spaces[self.spaces.index(source) :]:
+            raise ValueError(f"source and target must be of {self.spaces} in this order, got {source!r} and {target!r}")
+        return codes
+
+    def radius(self, space: str, latents: Tensor) -> Tensor:
+        r"""How far out in the prior, with shape :math:`(N,)`: :math:`\|z\|`, on a spherical space the constant 1."""
+        if space in self.spherical:
+            return torch.ones_like(latents.flatten(1)[:, 0])
+        return torch.linalg.vector_norm(latents.flatten(1), dim=1)
 
     def latent_layers(self, space: str) -> list[str]:
         """Which layer each row of a latent feeds; empty where every layer sees the same latent."""
         return []
 
     @abstractmethod
+    def first_weights(self, space: str) -> list[Tensor]:
+        r"""What the latents of a space are multiplied with first: one matrix :math:`(\text{out}, D)` a layer; in w+ one a row."""
+
+    @abstractmethod
     def latent_shape(self, space: str) -> tuple[int, ...]: ...
 
     @abstractmethod
-    def sample(self, space: str, num: int, rng: torch.Generator, truncation: float) -> Codes: ...
+    def sample(self, space: str, num: int, rng: torch.Generator, truncation: float = 1.0) -> Codes: ...
 
     @abstractmethod
     def decode(self, space: str, codes: Codes) -> Tensor: ...

@@ -122,6 +122,12 @@ class BigGAN(Generator):
     def latent_shape(self, space: str) -> tuple[int, ...]:
         return (self.latent_dim,)
 
+    def first_weights(self, space: str) -> list[Tensor]:
+        part = self.latent_dim // (len(self.blocks) + 1)
+        norms = [[layer.weight for norm in (b.norm1, b.norm2) for layer in (norm.gain, norm.bias)] for b in self.blocks]
+        own = [self.linear.weight, *[torch.cat(weights)[:, -part:] for weights in norms]]
+        return [F.pad(weight, (i * part, self.latent_dim - (i + 1) * part)) for i, weight in enumerate(own)]
+
     def sample(self, space: str, num: int, rng: torch.Generator, truncation: float = 1.0) -> Codes:
         return draw_codes(self, num, rng, truncation)
 

@@ -141,6 +141,10 @@ class BigGANDeep(Generator):
     def latent_shape(self, space: str) -> tuple[int, ...]:
         return (self.latent_dim,)
 
+    def first_weights(self, space: str) -> list[Tensor]:
+        norms = [[part.weight for norm in block.norms for part in (norm.scale, norm.offset)] for block in self.blocks]
+        return [torch.cat(weights)[:, : self.latent_dim] for weights in ([self.linear.weight], *norms)]
+
     def sample(self, space: str, num: int, rng: torch.Generator, truncation: float = 1.0) -> Codes:
         codes = draw_codes(self, num, rng, truncation)
         chosen = torch.full((num,), truncation, dtype=torch.float64, device=codes.latents.device)

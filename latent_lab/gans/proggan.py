@@ -65,6 +65,9 @@ class ProgGAN(Generator):
     def latent_shape(self, space: str) -> tuple[int, ...]:
         return (self.dense.in_features,)
 
+    def first_weights(self, space: str) -> list[Tensor]:
+        return [self.dense.weight]
+
     def sample(self, space: str, num: int, rng: torch.Generator, truncation: float = 1.0) -> Codes:
         z = torch.randn(num, self.dense.in_features, generator=rng)
         return Codes((truncation * z).to(self.dense.weight.device), {})

@@ -83,6 +83,9 @@ class Shapes(Generator):
     def latent_shape(self, space: str) -> tuple[int, ...]:
         return (len(self.factor_names),)
 
+    def first_weights(self, space: str) -> list[Tensor]:
+        return [self.strengths[:, None] * self.rotation]
+
     def sample(self, space: str, num: int, rng: torch.Generator, truncation: float = 1.0) -> Codes:
         z = torch.randn(num, len(self.factor_names), generator=rng)
         return Codes((truncation * z).to(self.rotation.device), {})

@@ -64,6 +64,9 @@ class SNGAN(Generator):
     def latent_shape(self, space: str) -> tuple[int, ...]:
         return (self.linear.in_features,)
 
+    def first_weights(self, space: str) -> list[Tensor]:
+        return [self.linear.weight]
+
     def sample(self, space: str, num: int, rng: torch.Generator, truncation: float = 1.0) -> Codes:
         z = torch.randn(num, self.linear.in_features, generator=rng)
         return Codes((truncation * z).to(self.linear.weight.device), {})

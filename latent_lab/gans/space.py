@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
@@ -42,14 +42,14 @@ class LatentSpace(nn.Module):
     Arguments:
         generator: The generator, in eval mode and without parameter gradients.
         name: One of ``generator.spaces``.
-        truncation: Truncation applied when sampling; 1 is none.
+        sampling: What the generator's ``sample`` takes: ``truncation`` and the like.
     """
 
-    def __init__(self, generator: Generator, name: str, truncation: float = 1.0) -> None:
+    def __init__(self, generator: Generator, name: str, sampling: Mapping[str, object]) -> None:
         super().__init__()
         self.generator = generator
         self.name = name
-        self.truncation = truncation
+        self.sampling = dict(sampling)
         self.shape: tuple[int, ...] = generator.latent_shape(name)
         self.layers: list[str] = generator.latent_layers(name)
         self.spherical: bool = name in generator.spherical
@@ -65,7 +65,7 @@ class LatentSpace(nn.Module):
 
     def sample(self, num: int, rng: torch.Generator) -> Codes:
         """Codes of ``num`` images of the prior. Drawn on the CPU, so that every device sees the same ones."""
-        return self.generator.sample(self.name, num, rng, self.truncation)
+        return self.generator.sample(self.name, num, rng, **self.sampling)
 
     def decode(self, codes: Codes) -> Tensor:
         """Images with shape :math:`(N, C, H, W)` in [-1, 1]."""
@@ -88,6 +88,8 @@ class LatentSpace(nn.Module):
         finally:
             for hook in hooks:
                 hook.remove()
+        if outputs.keys() != set(names):
+            raise ValueError(f"names must be submodules that run, got {sorted(set(names) - outputs.keys())}")
         return outputs
 
     def visible(self, latents: Tensor) -> Tensor:
@@ -100,7 +102,5 @@ class LatentSpace(nn.Module):
         return latents * (latents.square().mean(-1, keepdim=True) + 1e-8).rsqrt()
 
     def radius(self, latents: Tensor) -> Tensor:
-        r"""How far out in the prior, with shape :math:`(N,)`: :math:`\|z\|`, on a spherical space the constant 1."""
-        if self.spherical:
-            return torch.ones_like(latents.flatten(1)[:, 0])
-        return torch.linalg.vector_norm(latents.flatten(1), dim=1)
+        r"""How far out in the prior, with shape :math:`(N,)`: :math:`\|z\|`, on a spherical space 1, in w the Mahalanobis distance."""
+        return self.generator.radius(self.name, latents)

@@ -27,6 +27,10 @@ class Mapping(nn.Module):
         self.register_buffer("mean", torch.zeros(style_dim))
 
     def forward(self, z: Tensor, label: Tensor | None) -> Tensor:
+        with torch.autocast(z.device.type, enabled=False):  # whatever the images are made in, styles are not halved
+            return self.styles(z.to(self.mean.dtype), label)
+
+    def styles(self, z: Tensor, label: Tensor | None) -> Tensor:
         x = pixel_norm(z)
         if self.embed is not None:
             shares = F.one_hot(label, self.embed.in_features).to(x.dtype) if label.ndim == 1 else label
@@ -48,6 +52,7 @@ class StyleGenerator(Generator):
 
     spaces = ("z", "w", "w+")
     spherical = ("z",)
+    options = ("truncation_layers",)
 
     def __init__(self, latent_dim: int, style_dim: int, classes: int, mapping_layers: int, rows: int) -> None:
         super().__init__()
@@ -55,6 +60,7 @@ class StyleGenerator(Generator):
             raise ValueError(f"latent_dim, style_dim and mapping_layers must be positive, got {latent_dim}, {style_dim}, {mapping_layers}")
         self.latent_dim, self.style_dim, self.classes, self.num_rows = latent_dim, style_dim, classes, rows
         self.mapping = Mapping(latent_dim, style_dim, classes, mapping_layers)
+        self.whitening: tuple[Tensor, Tensor] | None = None  # the mean and the axes of w over the prior, once they are asked for
 
     @abstractmethod
     def synthesise(self, w: Tensor, given: dict[str, Tensor]) -> Tensor:
@@ -64,13 +70,17 @@ class StyleGenerator(Generator):
     def row_names(self) -> list[str]:
         """Which layer each row of w+ feeds."""
 
+    @abstractmethod
+    def style_maps(self) -> list[nn.Linear]:
+        """The first layer that reads each row of w+."""
+
     def map(self, z: Tensor, given: dict[str, Tensor]) -> Tensor:
-        """Rows of styles :math:`(N, L, D)` of latents; ``given`` may hold ``label``, ``truncation`` and ``truncation_rows``, each with N first."""
+        """Rows of styles :math:`(N, L, D)` of latents; ``given`` may hold ``label``, ``truncation`` and ``truncation_layers``, each with N first."""
         w = self.mapping(z, given.get("label"))[:, None].expand(-1, self.num_rows, -1)
         if "truncation" not in given:
             return w
         rows = torch.arange(self.num_rows, device=w.device)
-        reach = given["truncation_rows"][:, None] if "truncation_rows" in given else self.num_rows
+        reach = given["truncation_layers"][:, None] if "truncation_layers" in given else self.num_rows
         psi = torch.where(rows < reach, given["truncation"][:, None].to(w.dtype), 1.0)
         return torch.lerp(self.mapping.mean, w, psi[:, :, None])
 
@@ -80,22 +90,61 @@ class StyleGenerator(Generator):
     def latent_layers(self, space: str) -> list[str]:
         return self.row_names() if space == "w+" else []
 
-    def sample(self, space: str, num: int, rng: torch.Generator, truncation: float = 1.0) -> Codes:
+    def first_weights(self, space: str) -> list[Tensor]:
+        if space == "z":
+            return [self.mapping.layers[0].weight[:, : self.latent_dim]]
+        return [layer.weight for layer in self.style_maps()]
+
+    def sample(
+        self,
+        space: str,
+        num: int,
+        rng: torch.Generator,
+        truncation: float = 1.0,
+        truncation_layers: int | None = None,
+        noise: str = "const",
+    ) -> Codes:
+        if space == "w" and truncation_layers is not None:
+            raise ValueError(f"truncation_layers needs space z or w+, whose layers can differ, got space 'w' and {truncation_layers}")
         device, given = self.mapping.mean.device, {}
         if self.classes:
             given["label"] = torch.randint(self.classes, (num,), generator=rng).to(device)
         z = torch.randn(num, self.latent_dim, generator=rng).to(device)
         if truncation != 1:
             given["truncation"] = torch.full((num,), truncation, device=device)
-        if space == "z":
-            return Codes(z, given)
+        if truncation_layers is not None:
+            given["truncation_layers"] = torch.full((num,), truncation_layers, device=device)
+        given |= {name: maps.to(device) for name, maps in self.noise(noise, num, rng).items()}
         with torch.no_grad():
-            w = self.map(z, given)
-        return Codes(w[:, 0] if space == "w" else w, {})
+            return self.convert(Codes(z, given), "z", space)
+
+    def noise(self, mode: str, num: int, rng: torch.Generator) -> dict[str, Tensor]:
+        """What ``given`` holds of the noise maps in a mode; a family with noise has more than one."""
+        return {}
+
+    def convert(self, codes: Codes, source: str, target: str) -> Codes:
+        codes = super().convert(codes, source, target)
+        if source == "z" and target != "z":
+            rows = self.map(codes.latents, codes.given)
+            used = ("label", "truncation", "truncation_layers")
+            given = {name: value for name, value in codes.given.items() if name not in used}
+            return Codes(rows[:, 0] if target == "w" else rows, given)
+        return codes.moved(codes.latents[:, None].expand(-1, self.num_rows, -1)) if (source, target) == ("w", "w+") else codes
 
     def decode(self, space: str, codes: Codes) -> Tensor:
         if space == "z":
-            w = self.map(codes.latents, codes.given)
-        else:
-            w = codes.latents if space == "w+" else codes.latents[:, None].expand(-1, self.num_rows, -1)
-        return self.synthesise(w, codes.given)
+            return self.synthesise(self.map(codes.latents, codes.given), codes.given)
+        return self.synthesise(self.convert(codes, space, "w+").latents, codes.given)
+
+    @torch.no_grad()
+    def radius(self, space: str, latents: Tensor) -> Tensor:
+        r"""In w the Mahalanobis distance :math:`\|\Sigma^{-1/2} (w - \bar w)\|` to the mapping's styles, in w+ its mean square root over the rows."""
+        if space == "z":
+            return super().radius(space, latents)
+        if self.whitening is None:
+            samples = self.sample("w", 20 * self.style_dim, torch.Generator().manual_seed(0)).latents.double()
+            scales, axes = torch.linalg.eigh(samples.mT.cov())
+            self.whitening = samples.mean(0), axes * (scales + 1e-6 * scales[-1]).rsqrt()
+        mean, axes = (part.to(latents.device) for part in self.whitening)
+        lengths = torch.linalg.vector_norm((latents.double() - mean) @ axes, dim=-1).to(latents.dtype)
+        return lengths if lengths.ndim == 1 else lengths.square().mean(1).sqrt()

@@ -97,6 +97,8 @@ class StyleGAN2(StyleGenerator):
         clamp: Largest magnitude of an activation; None for no limit.
     """
 
+    options = ("truncation_layers", "noise")
+
     def __init__(
         self,
         latent_dim: int = 512,
@@ -138,6 +140,16 @@ class StyleGAN2(StyleGenerator):
                 colours = colours + F.conv_transpose2d(image, kernel, stride=2, padding=1, groups=self.channels)
             image = colours
         return image
+
+    def noise(self, mode: str, num: int, rng: torch.Generator) -> dict[str, Tensor]:
+        if mode == "none":
+            return {"noise": torch.zeros(num)}
+        sizes = [4] + [4 * 2**i for i in range(1, len(self.blocks)) for _ in range(2)]
+        return {f"noise.{i}": torch.randn(num, 1, size, size, generator=rng) for i, size in enumerate(sizes)} if mode == "random" else {}
+
+    def style_maps(self) -> list[nn.Linear]:
+        convs = [conv for block in self.blocks for conv in (block.conv0, block.conv1) if conv is not None]
+        return [conv.affine for conv in convs] + [self.blocks[-1].rgb.affine]
 
     def row_names(self) -> list[str]:
         names = [f"{4 * 2**i}x{4 * 2**i} {part}" for i in range(len(self.blocks)) for part in ("conv0", "conv1")]

@@ -179,5 +179,8 @@ class StyleGAN3(StyleGenerator):
             x = layer(x, w[:, row])
         return x * self.output_scale
 
+    def style_maps(self) -> list[nn.Linear]:
+        return [self.input.affine, *[layer.affine for layer in self.layers]]
+
     def row_names(self) -> list[str]:
         return ["input", *[f"L{i}" for i in range(len(self.layers))]]

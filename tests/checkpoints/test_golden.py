@@ -20,10 +20,13 @@ def array(name: str) -> torch.Tensor:
     return torch.from_numpy(np.load(FOLDER / name))
 
 
+def close(found: torch.Tensor, reference: torch.Tensor) -> None:
+    assert found.shape == reference.shape
+    assert (found - reference).abs().max() <= 1e-4 * max(1, reference.abs().max())
+
+
 def agree(found: torch.Tensor, name: str, crop=()) -> None:
-    reference = array(name)
-    assert (found[crop] if crop else found).shape == reference.shape
-    assert (found[crop] - reference if crop else found - reference).abs().max() <= 1e-4 * max(1, reference.abs().max())
+    close(found[crop] if crop else found, array(name))
 
 
 def images(generator, space: str, latents: torch.Tensor, **given: torch.Tensor) -> torch.Tensor:
@@ -48,6 +51,36 @@ def test_sngan(name):
 def test_proggan(folder, image, crop):
     generator = load_generator(FOLDER / folder / "checkpoint.pth")
     agree(images(generator, "z", array(f"{folder}/z.npy").flatten(1)), f"{folder}/{image}.npy", crop)
+
+
+def test_features_of_proggan():
+    generator = load_generator(FOLDER / "proggan/checkpoint.pth")
+    codes, reference = Codes(array("proggan/z.npy").flatten(1), {}), np.load(FOLDER / "proggan/features_topleft64.npz")
+    found = generator.space().activations(codes, ["dense", *[f"convs.{i}" for i in range(17)]])
+    for i, features in enumerate(found.values()):
+        features = torch.nn.functional.leaky_relu(features if i else features.unflatten(1, (-1, 4, 4)), 0.2)[:, :, :64, :64]
+        close(features[: len(reference[f"features.{i}"])], torch.from_numpy(reference[f"features.{i}"]))
+
+
+BLOCKS = [
+    *[
+        (f"stylegan2_{name}", lambda i: f"blocks.{i}.conv1")
+        for name in ("ada_nvlabs/uncond", "ada_nvlabs/cond", "in_stylegan3_nvlabs/uncond")
+    ],
+    *[(f"stylegan3_{name}_nvlabs/uncond", lambda i: f"layers.{i - 1}" if i else "input") for name in "tr"],
+]
+
+
+@pytest.mark.parametrize(("folder", "module"), BLOCKS, ids=[folder for folder, _ in BLOCKS])
+def test_features_of_stylegan(folder, module):
+    generator, reference = (
+        load_generator(FOLDER / folder / "network.pkl"),
+        np.load(FOLDER / folder / "block_outputs_first_sample_ch0-3.npz"),
+    )
+    given = {"label": array(f"{folder}/c.npy")} if folder.endswith("/cond") else {}
+    found = generator.space("z").activations(Codes(array(f"{folder}/z.npy"), given), [module(i) for i in range(len(reference.files))])
+    for i, name in enumerate(reference.files):
+        close(found[module(i)][:1, :4], torch.from_numpy(reference[name]))
 
 
 def test_biggan():
@@ -79,7 +112,7 @@ def test_stylegan2_of_nvidia(folder):
         agree(images(generator, "z", z, truncation=several["half"]), f"{folder}/img_psi0.5_const.npy")
         return
     agree(images(generator, "z", z, **given, truncation=several["most"]), f"{folder}/img_psi0.7_const.npy")
-    cut = {"truncation": several["half"], "truncation_rows": several["four"]}
+    cut = {"truncation": several["half"], "truncation_layers": several["four"]}
     agree(images(generator, "z", z, **given, **cut), f"{folder}/img_psi0.5_cutoff4_const.npy")
     agree(images(generator, "z", z, **given, noise=several["none"]), f"{folder}/img_psi1_noise_none.npy")
     agree(images(generator, "w+", array(f"{folder}/wplus_in.npy")), f"{folder}/wplus_img_const.npy")
@@ -102,7 +135,7 @@ def test_stylegan2_of_genforce():
 @pytest.mark.parametrize("folder", ["stylegan3_t_nvlabs/uncond", "stylegan3_r_nvlabs/uncond"])
 def test_stylegan3(folder):
     generator, z = load_generator(FOLDER / folder / "network.pkl"), array(f"{folder}/z.npy")
-    cut = {"truncation": torch.full((len(z),), 0.5), "truncation_rows": torch.full((len(z),), 4)}
+    cut = {"truncation": torch.full((len(z),), 0.5), "truncation_layers": torch.full((len(z),), 4)}
     with torch.no_grad():
         agree(generator.map(z, {}), f"{folder}/ws_psi1.npy")
     agree(images(generator, "z", z), f"{folder}/img_psi1_const.npy")

@@ -10,7 +10,8 @@ from latent_lab import load_generator
 from latent_lab.cli import CONF
 from latent_lab.gans.biggan_deep import statistics_at
 from latent_lab.gans.conditional import truncated_normal
-from latent_lab.gans.stylegan2 import StyleGAN2
+from latent_lab.gans.stylegan2 import StyledConv, StyleGAN2
+from latent_lab.gans.stylegan3 import FilteredConv
 
 TINY = sorted(file.stem for file in (CONF / "gan").glob("*.yaml") if "tiny" in (yaml.safe_load(file.read_text()) or {}))
 CASES = [(name, space) for name in TINY for space in ("z", "w", "w+")]
@@ -60,6 +61,99 @@ def test_only_the_direction_counts_on_the_sphere(space):
     assert same == space.spherical
 
 
+def test_first_weights_act_on_latents(space):
+    weights = space.generator.first_weights(space.name)
+    assert len(weights) == space.generator.num_rows if space.name != "z" else len(weights) >= 1
+    assert all(weight.shape[1] == space.shape[-1] for weight in weights) and torch.cat(weights).std() > 0
+
+
+def test_the_first_layer_of_each_row_is_named_in_its_order():
+    generator = load_generator("stylegan2", weights="random", size="tiny")
+    codes = generator.space("w+").sample(1, torch.Generator().manual_seed(0))
+    images = generator.decode("w+", codes)
+    for row, weight in enumerate(generator.first_weights("w+")):
+        hidden = torch.linalg.svd(weight).Vh[-1] if weight.shape[0] < weight.shape[1] else None
+        if hidden is None:
+            continue
+        moved = codes.latents.clone()
+        moved[:, row] += hidden
+        changed = (generator.decode("w+", codes.moved(moved)) - images).abs().max()
+        assert changed < 1e-4 or row % 2 == 1  # an odd row feeds colours too
+
+
+def test_half_precision_changes_little(space):
+    codes = space.sample(3, torch.Generator().manual_seed(6))
+    exact = space.decode(codes)
+    with torch.autocast("cpu", torch.bfloat16):
+        rough = space.decode(codes).float()
+    error = (rough - exact).square().mean() / exact.square().mean()
+    assert 0 < error < 0.01
+
+
+def test_features_on_request(space):
+    kinds = (StyledConv,) if isinstance(space.generator, StyleGAN2) else (torch.nn.Conv2d, FilteredConv)
+    names = [name for name, module in space.generator.named_modules() if isinstance(module, kinds)][:1]
+    names += [name for name, _ in space.generator.named_children() if name in ("linear", "input", "dense")]
+    codes = space.sample(2, torch.Generator().manual_seed(7))
+    found = space.activations(codes, names)
+    assert found.keys() == set(names) and all(len(value) == 2 for value in found.values())
+    with pytest.raises(ValueError, match="names must be submodules of the generator"):
+        space.activations(codes, ["nothing"])
+
+
+def test_a_part_that_is_never_called_is_refused():
+    space = load_generator("stylegan2", weights="random", size="tiny").space()
+    with pytest.raises(ValueError, match=r"names must be submodules that run, got \['blocks'\]"):
+        space.activations(space.sample(1, torch.Generator()), ["blocks"])
+
+
+@pytest.mark.parametrize("name", ["stylegan2", "stylegan3_afhq"])
+def test_codes_of_an_earlier_space_become_those_of_a_later_one(name):
+    generator = load_generator(name, weights="random", size="tiny")
+    z = generator.space("z", truncation=0.6, truncation_layers=2).sample(2, torch.Generator().manual_seed(0))
+    rows = generator.convert(z, "z", "w+")
+    torch.testing.assert_close(generator.decode("w+", rows), generator.decode("z", z))
+    w = generator.convert(z._replace(given={}), "z", "w")
+    torch.testing.assert_close(generator.convert(w, "w", "w+").latents[:, 3], w.latents)
+    with pytest.raises(ValueError, match="source and target must be of .* in this order, got 'w' and 'z'"):
+        generator.convert(w, "w", "z")
+
+
+def test_distances_in_w_are_counted_in_deviations_of_the_prior():
+    space = load_generator("stylegan2", weights="random", size="tiny").space("w")
+    samples = space.sample(500, torch.Generator().manual_seed(1)).latents
+    assert space.radius(samples).square().mean().item() == pytest.approx(space.shape[0], rel=0.15)
+    torch.testing.assert_close(space.radius(5 * samples - 4 * samples.mean(0)).mean(), 5 * space.radius(samples).mean(), rtol=0.1, atol=0)
+    rows = space.generator.space("w+")
+    torch.testing.assert_close(rows.radius(samples[:, None].repeat(1, rows.shape[0], 1)), space.radius(samples))
+
+
+@pytest.mark.parametrize("mode", ["const", "none", "random"])
+def test_noise_modes(mode):
+    generator = load_generator("stylegan2", weights="random", size="tiny")
+    for conv in (conv for block in generator.blocks for conv in (block.conv0, block.conv1) if conv is not None):
+        conv.noise_strength.data.fill_(0.5)
+    codes = generator.space("w", noise=mode).sample(2, torch.Generator().manual_seed(0))
+    same = codes.moved(codes.latents[:1].expand(2, -1))
+    one, other = generator.decode("w", same)
+    assert torch.allclose(one, other, atol=1e-4) == (mode != "random")
+    assert torch.equal(generator.decode("w", codes), generator.decode("w", codes._replace(given={}))) == (mode == "const")
+
+
+@pytest.mark.parametrize(
+    ("name", "space", "options", "message"),
+    [
+        ("stylegan2", "w", {"noise": "loud"}, r"noise must be one of \('const', 'none', 'random'\), got 'loud'"),
+        ("stylegan3_afhq", "w", {"noise": "none"}, r"StyleGAN3 takes of truncation_layers and noise \['truncation_layers'\]"),
+        ("proggan", "z", {"truncation_layers": 3}, r"ProgGAN takes of truncation_layers and noise \[\]"),
+        ("stylegan2", "w", {"truncation_layers": 3}, "truncation_layers needs space z or w"),
+    ],
+)
+def test_options_that_a_space_lacks_are_refused(name, space, options, message):
+    with pytest.raises(ValueError, match=message):
+        load_generator(name, weights="random", size="tiny").space(space, **options).sample(1, torch.Generator())
+
+
 def test_equal_rows_are_one_style():
     generator = load_generator("stylegan2", weights="random", size="tiny")
     codes = generator.space("w").sample(2, torch.Generator().manual_seed(0))
@@ -73,7 +167,7 @@ def test_truncation_moves_styles_to_their_mean():
     with torch.no_grad():
         generator.mapping.mean.normal_(generator=torch.Generator().manual_seed(1))
         whole = generator.map(z, {})
-        part = generator.map(z, {"truncation": torch.full((3,), 0.4), "truncation_rows": torch.full((3,), 2)})
+        part = generator.map(z, {"truncation": torch.full((3,), 0.4), "truncation_layers": torch.full((3,), 2)})
     torch.testing.assert_close(part[:, :2], generator.mapping.mean + 0.4 * (whole[:, :2] - generator.mapping.mean))
     assert torch.equal(part[:, 2:], whole[:, 2:])
 
