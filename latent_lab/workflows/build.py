@@ -75,7 +75,13 @@ def build_attributes(dataset: DictConfig, names: Sequence[str] | None) -> Attrib
     return attributes if names is None else Selection(attributes, list(names))
 
 
+def space_of(generator: Generator, gan: Mapping) -> LatentSpace:
+    """The latent space that a ``gan`` configuration asks for."""
+    options = {name: gan[name] for name in ("truncation_layers", "noise") if name in gan}
+    return generator.space(gan["space"], truncation=gan["truncation"], **options)
+
+
 def space_from_plain(gan: Mapping, seed: int) -> LatentSpace:
     """The latent space of a configuration that was read from a run's folder: only latent_lab's own generators."""
     generator = build_generator(gan, own_class(gan["generator"]["_target_"], "gans", Generator), seed)
-    return generator.space(gan["space"], truncation=gan["truncation"])
+    return space_of(generator, gan)

@@ -20,7 +20,7 @@ from latent_lab.metrics.edit_length import EditLength
 from latent_lab.metrics.side_effects import SideEffectError
 from latent_lab.runs import Run, weight_hash
 from latent_lab.workflows.begin import build_trainer, open_run, resume_from
-from latent_lab.workflows.build import build_attributes, build_generator
+from latent_lab.workflows.build import build_attributes, build_generator, space_of
 from latent_lab.workflows.evaluate import evaluate
 from latent_lab.workflows.report import write_evaluation, write_report
 
@@ -28,7 +28,7 @@ from latent_lab.workflows.report import write_evaluation, write_report
 def build_space(config: DictConfig) -> LatentSpace:
     """The frozen generator's latent space."""
     generator = build_generator(OmegaConf.to_container(config.gan), get_class(config.gan.generator._target_), config.seed)
-    space = generator.space(config.gan.space, truncation=config.gan.truncation)
+    space = space_of(generator, config.gan)
     if config.compile:
         generator.compile()
     return space

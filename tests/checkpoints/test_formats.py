@@ -90,8 +90,16 @@ def test_a_whole_module_in_a_torch_file(tmp_path):
     same_images(tmp_path / "weights", model)
 
 
-def test_tensorflow_pickles(tmp_path):
-    model = layouts.random_weights(StyleGAN2(**SMALL))
+@pytest.mark.parametrize("fused", [True, False])
+def test_tensorflow_pickles_of_proggan(fused, tmp_path):
+    model = layouts.random_weights(ProgGAN(12, [10, 8, 6, 4]))
+    (tmp_path / "weights").write_bytes(writers.tensorflow_proggan(model, fused))
+    same_images(tmp_path / "weights", model)
+
+
+@pytest.mark.parametrize("classes", [0, 4])
+def test_tensorflow_pickles(classes, tmp_path):
+    model = layouts.random_weights(StyleGAN2(**SMALL, classes=classes))
     (tmp_path / "weights").write_bytes(writers.tensorflow_pickle(model))
     same_images(tmp_path / "weights", model)
     assert "dnnlib" not in sys.modules

@@ -76,12 +76,12 @@ def test_a_file_that_does_not_exist_is_not_replaced_by_another(folders):
 @pytest.mark.parametrize("url", [None, "http://127.0.0.1:9/tiny.safetensors"])
 def test_the_message_says_where_the_file_is_expected(url, folders):
     with pytest.raises(FileNotFoundError) as error:
-        locate(None, SOURCE | {"url": url, "sha256": "0" * 64})
+        locate(None, SOURCE | {"url": url, "sha256": "0" * 64, "size": "1 kB", "licence": "CC0"})
     message = str(error.value)
     for part in (
         str(folders["home"] / "tiny.safetensors"),
         "gan.weights=<file>",
-        "sha256 " + "0" * 64,
+        "size 1 kB; sha256 " + "0" * 64 + "; licence CC0",
         "train them: make tiny",
         url or "not shipped",
     ):
@@ -95,6 +95,44 @@ def test_a_download_is_checked_and_kept(url, folders):
     assert file == folders["home"] / SOURCE["file"] and file.read_bytes() == CONTENT
     (folders["served"] / SOURCE["file"]).unlink()
     assert locate(None, source) == file
+
+
+class Ranged(SimpleHTTPRequestHandler):
+    """Serves parts of files, as large hosts do."""
+
+    def do_GET(self):
+        content, start = CONTENT, int(self.headers.get("Range", "bytes=0-")[6:-1])
+        if start >= len(content):
+            return self.send_error(416)
+        self.send_response(206 if start else 200)
+        self.send_header("Content-Length", str(len(content) - start))
+        self.end_headers()
+        self.wfile.write(content[start:])
+
+    def log_message(self, *arguments):
+        pass
+
+
+@pytest.mark.parametrize("come", [b"", CONTENT[:3], CONTENT])
+@pytest.mark.parametrize("handler", [Ranged, None], ids=["ranges", "whole files"])
+def test_a_download_goes_on_where_it_stopped(come, handler, url, folders):
+    folders["home"].mkdir()
+    part = folders["home"] / f"{SOURCE['file']}.part"
+    part.write_bytes(come)
+    source = SOURCE | {"url": url, "sha256": hashlib.sha256(CONTENT).hexdigest()}
+    if handler is None:
+        assert locate(None, source).read_bytes() == CONTENT
+    else:
+        with HTTPServer(("127.0.0.1", 0), handler) as server:
+            thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+            thread.start()
+            try:
+                found = locate(None, source | {"url": f"http://127.0.0.1:{server.server_port}/x"})
+            finally:
+                server.shutdown()
+                thread.join()
+        assert found.read_bytes() == CONTENT
+    assert not part.exists()
 
 
 @pytest.mark.parametrize("sha256, name", [("0" * 64, SOURCE["file"]), (None, "missing")])

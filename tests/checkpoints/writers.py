@@ -63,7 +63,10 @@ def tensorflow_pickle(model) -> bytes:
         return [(name, value.numpy()) for name, value in variables.items()]
 
     state = nvlabs(model)
-    mapping, synthesis, number = {}, {"4x4/Const/const": state["synthesis.b4.const"][None]}, 0
+    embed = {}
+    if model.classes:
+        embed = {"LabelEmbed/weight": state["mapping.embed.weight"].mT, "LabelEmbed/bias": state["mapping.embed.bias"]}
+    mapping, synthesis, number = embed, {"4x4/Const/const": state["synthesis.b4.const"][None]}, 0
     for i in range(len(model.mapping.layers)):
         mapping |= {f"Dense{i}/weight": state[f"mapping.fc{i}.weight"].mT, f"Dense{i}/bias": state[f"mapping.fc{i}.bias"]}
     for i in range(len(model.blocks)):
@@ -97,6 +100,36 @@ def tensorflow_pickle(model) -> bytes:
             version=4, static_kwargs={"label_size": 0}, components=components, variables=part(dlatent_avg=state["mapping.w_avg"])
         )
         return pickle.dumps((Network(), Network(), whole), protocol=3)
+
+
+def tensorflow_proggan(model, fused: bool) -> bytes:
+    """The oldest layout: variables of the whole network, gains not applied, upsampling fused into transposed convolutions or not."""
+
+    def kernel(name: str, conv, gain: float = 2**0.5) -> dict:
+        weight = conv.weight * (conv.weight[0].numel() ** 0.5 / gain)
+        order = (2, 3, 0, 1) if name.endswith("Conv0_up") else (2, 3, 1, 0)
+        weight = weight.flip(2, 3) if name.endswith("Conv0_up") else weight
+        return {f"{name}/weight": weight.permute(order).numpy(), f"{name}/bias": conv.bias.numpy()}
+
+    width, dim = len(model.dense.weight) // 16, model.dense.in_features
+    bias = model.dense.bias.unflatten(0, (width, 16))[:, 0].clone()
+    model.dense.bias.copy_(bias.repeat_interleave(16))
+    own = {"lod": torch.zeros(()).numpy(), "4x4/Dense/weight": (model.dense.weight.mT * (dim**0.5 * 4 / 2**0.5)).numpy()}
+    own |= {"4x4/Dense/bias": bias.numpy(), **kernel("4x4/Conv", model.convs[0]), **kernel("ToRGB_lod0", model.rgb, 1.0)}
+    for i, conv in enumerate(model.convs[1:]):
+        size = 8 * 2 ** (i // 2)
+        own |= kernel(f"{size}x{size}/" + ("Conv1" if i % 2 else "Conv0_up" if fused else "Conv0"), conv)
+
+    class Network:
+        def __init__(self, **state) -> None:
+            self.state = state
+
+        def __getstate__(self):
+            return self.state
+
+    with modules(tfutil=("Network", Network)):
+        whole = Network(version=2, static_kwargs={"label_size": 0}, variables=list(own.items()))
+        return pickle.dumps((Network(), Network(), whole), protocol=2)
 
 
 def torch_file(tree, legacy: bool = False) -> bytes:

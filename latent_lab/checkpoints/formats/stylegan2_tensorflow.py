@@ -18,9 +18,11 @@ def matches(tree) -> bool:
 
 def convert(tree):
     parts = tree[2].state["components"]
-    if tree[2].state["static_kwargs"].get("label_size", 0):
-        raise ValueError("conditional networks of the TensorFlow repository are not known here")
     own = {f"{part}/{name}": torch.tensor(np.ascontiguousarray(value)) for part in parts for name, value in parts[part].state["variables"]}
+
+    if "mapping/LabelConcat/weight" in own:
+        raise ValueError("it joins labels before they are normalised (LabelConcat), which no later network does; that is not known here")
+    embed = (own["mapping/LabelEmbed/weight"].mT, own["mapping/LabelEmbed/bias"]) if "mapping/LabelEmbed/weight" in own else None
 
     def conv(name: str, noise: int | None) -> Conv:
         weight = own[f"{name}/weight"].permute(3, 2, 0, 1)
@@ -39,4 +41,5 @@ def convert(tree):
         own["synthesis/4x4/Const/const"][0],
         [conv(name, i) for i, name in enumerate(names)],
         [conv(f"synthesis/{size}x{size}/ToRGB", None) for size in sizes],
+        embed=embed,
     )
