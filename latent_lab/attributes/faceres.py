@@ -1,0 +1,50 @@
+"""FaceRes: age, gender and an embedding of a face from one network."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from latent_lab.attributes.base import Attributes
+from latent_lab.attributes.faces import colours, graph_model
+from latent_lab.gans.space import Codes, LatentSpace
+
+
+class FaceRes(Attributes):
+    r"""Apparent age and the probability that a face is taken for a man's.
+
+    The network has a class for each year; age is the expectation :math:`\sum_{a=0}^{99} a\, p(a)`, which unlike the most
+    probable class has a gradient. Both are a model's guess. Images are of faces that are aligned as FFHQ's.
+
+    References:
+        | FaceRes of the npm package @vladmandic/human 3.3.6 (``make faces``)
+    """
+
+    names = ("age", "male")
+    units = ("years", "probability")
+    ranges = ((0.0, 99.0), (0.0, 1.0))
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.model = graph_model("faceres", ["age_pred/Softmax", "gender_pred/Sigmoid"])
+        self.register_buffer("years", torch.arange(100.0), persistent=False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images :math:`(N, 3, H, W)` in [-1, 1] to attributes :math:`(N, 2)`."""
+        age, male = self.model(255 * colours(images, 224))
+        return torch.stack([age @ self.years, male[:, 0]], 1)
+
+
+class FaceResIdentity(nn.Module):
+    """The embedding of FaceRes, before its layers for age and gender; the same network as the attributes, hence no judge of them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.model = graph_model("faceres", ["global_pooling/Mean"])
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images :math:`(N, 3, H, W)` in [-1, 1] to embeddings :math:`(N, 1024)`."""
+        return self.model(255 * colours(images, 224))[0]
+
+    def measure(self, space: LatentSpace, codes: Codes, images: Tensor) -> Tensor:
+        return self(images)

@@ -1,0 +1,174 @@
+"""The operators of tfjs graph models, on tensors laid out as there: images are :math:`(N, H, W, C)`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+Attributes = Mapping[str, object]  # of a node, decoded
+
+
+def same_padding(size: int, window: int, stride: int) -> tuple[int, int]:
+    """Zeros before and after an axis, so that ``ceil(size / stride)`` windows fit; the odd one comes after."""
+    total = max((-(-size // stride) - 1) * stride + window - size, 0)
+    return total // 2, total - total // 2
+
+
+def padded(x: Tensor, window: Sequence[int], attr: Attributes, value: float = 0.0) -> Tensor:
+    """An image :math:`(N, C, H, W)` with the padding that the node asks for."""
+    if attr["padding"] == "VALID":
+        return x
+    (top, bottom), (left, right) = (same_padding(x.shape[2 + i], window[i], attr["strides"][1 + i]) for i in range(2))
+    return F.pad(x, (left, right, top, bottom), value=value) if top or bottom or left or right else x
+
+
+def channels_first(x: Tensor) -> Tensor:
+    """A view; contiguous :math:`(N, H, W, C)` is what torch calls channels_last."""
+    return x.permute(0, 3, 1, 2)
+
+
+def channels_last(x: Tensor) -> Tensor:
+    return x.permute(0, 2, 3, 1)
+
+
+def convolve(attr: Attributes, x: Tensor, weight: Tensor, groups: int) -> Tensor:
+    dilation = attr.get("dilations", [1, 1, 1, 1])[1:3]
+    window = [(size - 1) * step + 1 for size, step in zip(weight.shape[2:], dilation)]
+    x = padded(channels_first(x), window, attr)
+    return channels_last(F.conv2d(x, weight, stride=attr["strides"][1:3], dilation=dilation, groups=groups))
+
+
+def convolution(attr: Attributes, x: Tensor, weight: Tensor) -> Tensor:
+    """Weights :math:`(h, w, C, D)`."""
+    return convolve(attr, x, weight.permute(3, 2, 0, 1), 1)
+
+
+def depthwise(attr: Attributes, x: Tensor, weight: Tensor) -> Tensor:
+    """Weights :math:`(h, w, C, M)`: M outputs of each channel, side by side."""
+    return convolve(attr, x, weight.permute(2, 3, 0, 1).flatten(0, 1)[:, None], weight.shape[2])
+
+
+def transposed_convolution(attr: Attributes, size: Tensor, weight: Tensor, x: Tensor) -> Tensor:
+    """The gradient of a convolution of an image of the size ``(N, H, W, D)``; weights :math:`(h, w, D, C)`. N is that of ``x``."""
+    stride = attr["strides"][1:3]
+    whole = F.conv_transpose2d(channels_first(x), weight.permute(3, 2, 0, 1), stride=stride)
+    crop = []
+    for axis, wanted in enumerate(size.tolist()[1:3]):
+        before = same_padding(wanted, weight.shape[axis], stride[axis])[0] if attr["padding"] == "SAME" else 0
+        crop = [-before, wanted + before - whole.shape[2 + axis], *crop]
+    return channels_last(F.pad(whole, crop))
+
+
+def matrix_product(attr: Attributes, x: Tensor, y: Tensor) -> Tensor:
+    return (x.T if attr.get("transpose_a") else x) @ (y.T if attr.get("transpose_b") else y)
+
+
+def prelu(attr: Attributes, x: Tensor, slope: Tensor) -> Tensor:
+    return torch.where(x > 0, x, slope * x)
+
+
+def max_pool(attr: Attributes, x: Tensor) -> Tensor:
+    window = attr["ksize"][1:3]
+    return channels_last(F.max_pool2d(padded(channels_first(x), window, attr, -torch.inf), window, attr["strides"][1:3]))
+
+
+def average_pool(attr: Attributes, x: Tensor) -> Tensor:
+    """Padding does not count."""
+    window, stride = attr["ksize"][1:3], attr["strides"][1:3]
+    total, count = (
+        F.avg_pool2d(padded(y, window, attr), window, stride) for y in (channels_first(x), torch.ones_like(x[:1, :, :, :1].movedim(3, 1)))
+    )
+    return channels_last(total / count)
+
+
+def pad(attr: Attributes, x: Tensor, amounts: Tensor) -> Tensor:
+    return F.pad(x, amounts.flip(0).flatten().tolist())
+
+
+def mean(attr: Attributes, x: Tensor, axes: Tensor) -> Tensor:
+    return x.mean(axes.flatten().tolist(), keepdim=bool(attr.get("keep_dims")))
+
+
+def strided_slice(attr: Attributes, x: Tensor, begin: Tensor, end: Tensor, step: Tensor) -> Tensor:
+    index = []
+    for axis, (first, last, by) in enumerate(zip(begin.tolist(), end.tolist(), step.tolist())):
+        if attr.get("shrink_axis_mask", 0) >> axis & 1:
+            index.append(first)
+        else:
+            open_start, open_end = (attr.get(name, 0) >> axis & 1 for name in ("begin_mask", "end_mask"))
+            index.append(slice(None if open_start else first, None if open_end else last, by))
+    return x[tuple(index)]
+
+
+def resize(attr: Attributes, x: Tensor, size: Tensor) -> Tensor:
+    return channels_last(F.interpolate(channels_first(x), size.tolist(), mode="bilinear", align_corners=bool(attr.get("align_corners"))))
+
+
+def fused(first: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """A product followed by the steps of ``fused_ops``, some of which take an input more."""
+
+    def run(attr: Attributes, x: Tensor, weight: Tensor, *others: Tensor) -> Tensor:
+        x, rest = first(attr, x, weight), list(others)
+        for step in attr["fused_ops"]:
+            x = OPERATORS[step](attr, x, *([rest.pop(0)] if step in ("BiasAdd", "Prelu") else []))
+        return x
+
+    return run
+
+
+def elementwise(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    return lambda attr, *inputs: function(*inputs)
+
+
+OPERATORS: dict[str, Callable[..., Tensor]] = {
+    **dict.fromkeys(("Add", "AddV2", "BiasAdd"), elementwise(torch.add)),
+    "AddN": elementwise(lambda *terms: torch.stack(terms).sum(0)),
+    "AvgPool": average_pool,
+    "Conv2D": convolution,
+    "Conv2DBackpropInput": transposed_convolution,
+    "DepthwiseConv2dNative": depthwise,
+    "ExpandDims": elementwise(lambda x, axis: x.unsqueeze(int(axis))),
+    "Identity": elementwise(lambda x: x),
+    "MatMul": matrix_product,
+    "Maximum": elementwise(torch.maximum),
+    "MaxPool": max_pool,
+    "Mean": mean,
+    "Minimum": elementwise(torch.minimum),
+    "Mul": elementwise(torch.mul),
+    "Pad": pad,
+    "Prelu": prelu,
+    "RealDiv": elementwise(torch.div),
+    "Relu": elementwise(torch.relu),
+    "Relu6": elementwise(F.relu6),
+    "Reshape": elementwise(lambda x, shape: x.reshape(shape.tolist())),
+    "ResizeBilinear": resize,
+    "Sigmoid": elementwise(torch.sigmoid),
+    "Softmax": elementwise(lambda x: x.softmax(-1)),
+    "StridedSlice": strided_slice,
+    "Sub": elementwise(torch.sub),
+    "Tanh": elementwise(torch.tanh),
+    "_FusedConv2D": fused(convolution),
+    "_FusedMatMul": fused(matrix_product),
+}
+FUSED = ("BiasAdd", "Prelu", "Relu", "Relu6", "Sigmoid", "Tanh")
+
+
+def unsupported(op: str, attr: Attributes) -> str | None:
+    """What of a node cannot be computed here, or None."""
+    if op not in OPERATORS:
+        return f"the operator {op}"
+    steps = [step for step in attr.get("fused_ops", []) if step not in FUSED]
+    if steps:
+        return f"the operator {op} with fused {steps[0]}"
+    if attr.get("data_format", "NHWC") not in ("NHWC", ""):
+        return f"the operator {op} with data_format {attr['data_format']}"
+    if attr.get("padding", "SAME") not in ("SAME", "VALID"):
+        return f"the operator {op} with padding {attr['padding']}"
+    if op == "StridedSlice" and (attr.get("ellipsis_mask") or attr.get("new_axis_mask")):
+        return "the operator StridedSlice with an ellipsis or a new axis"
+    if op == "ResizeBilinear" and not (attr.get("align_corners") or attr.get("half_pixel_centers")):
+        return "the operator ResizeBilinear without half-pixel centres"
+    return None
