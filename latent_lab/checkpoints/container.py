@@ -1,4 +1,4 @@
-"""What holds a published checkpoint: a zip of torch, torch's older format, or a bare pickle; told apart by content."""
+"""What holds a published checkpoint: a zip of torch, torch's older format, a bare pickle, OpenVINO's XML; told apart by content."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from latent_lab.checkpoints.openvino import read_graph
 from latent_lab.checkpoints.unpickling import DTYPES, Storage, plain, span, unpickle
 
 MAGIC, PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
@@ -24,6 +25,8 @@ def open_tree(file: str | Path):
     try:
         if content[:4] == b"PK\x03\x04":
             return plain(read_zip(content))
+        if content[:5] == b"<?xml":
+            return {part.stem: read_graph(part) for part in sorted(Path(file).parent.glob("*.xml"))}
         if content[:1] != b"\x80":  # of every pickle since protocol 2
             raise ValueError("it is neither safetensors, nor a file of torch, nor a pickle")
         return plain(read_legacy(content) if is_legacy(content) else read_pickle(content))

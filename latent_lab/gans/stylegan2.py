@@ -35,12 +35,16 @@ class StyledConv(nn.Module):
         style = self.affine(w)
         energy = self.weight.square().sum((2, 3))
         demodulation = (style.square() @ (energy if self.up else energy.mT) + 1e-8).rsqrt()
-        x = x * style[:, :, None, None]
+        weight = self.weight
+        if len(x) == 1:  # an image alone: its kernels are fewer numbers than its map
+            weight = weight * (style.mT if self.up else style)[..., None, None]
+        else:
+            x = x * style[:, :, None, None]
         if self.up:
-            x = F.conv_transpose2d(x, self.weight, stride=2)
+            x = F.conv_transpose2d(x, weight, stride=2)
             x = F.conv2d(x, self.fir.expand(x.shape[1], 1, 4, 4), padding=1, groups=x.shape[1])
         else:
-            x = F.conv2d(x, self.weight, padding=1)
+            x = F.conv2d(x, weight, padding=1)
         # a wide map costs by the pass over it, and more by a new one: the gain goes into the numbers before, which are few
         x.mul_(demodulation[:, :, None, None] * GAIN).add_(self.bias[:, None, None] * GAIN)
         strength = self.noise_strength * GAIN

@@ -80,11 +80,14 @@ class FilteredConv(nn.Module):
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
         style, weight = self.affine(w), self.weight
-        x = x * style[:, :, None, None]
+        demodulation = (style.square() @ weight.square().sum((2, 3)).mT + 1e-8).rsqrt()
+        if len(x) == 1:  # an image alone: its kernels are fewer numbers than its map
+            weight = weight * style[..., None, None]
+        else:
+            x = x * style[:, :, None, None]
         gain = self.magnitude.rsqrt()
         if self.colours:
             return (F.conv2d(x, weight) * gain + self.bias[:, None, None]).clamp(-self.clamp, self.clamp)
-        demodulation = (style.square() @ weight.square().sum((2, 3)).mT + 1e-8).rsqrt()
         x = F.conv2d(x, weight, padding=weight.shape[2] - 1)
         # the activation's gain goes into the few numbers before it, for its map is many times as large
         x.mul_((demodulation * gain * GAIN)[:, :, None, None]).add_(self.bias[:, None, None] * GAIN)

@@ -10,7 +10,9 @@ from omegaconf import DictConfig
 
 from latent_lab.checkpoints import native
 from latent_lab.gans.base import Generator
+from latent_lab.gans.mobilestylegan import MobileStyleGAN
 from latent_lab.gans.stylegan2 import StyleGAN2
+from latent_lab.pretraining.exits import fit_exit
 from latent_lab.runs import write_atomically
 from latent_lab.workflows.build import read_generator
 from latent_lab.workflows.stylegan2_layouts import nvlabs, rosinality
@@ -44,5 +46,11 @@ def convert(config: DictConfig) -> None:
     if target.suffix != suffix or target.exists():
         raise FileExistsError(f"target must be a new file that ends in {suffix}, got {str(target)!r}")
     generator = read_generator(source)
+    if config.pixels is not None:
+        if not isinstance(generator, MobileStyleGAN):
+            raise ValueError(
+                f"pixels must be null for a {type(generator).__name__}: only MobileStyleGAN has early exits, got {config.pixels}"
+            )
+        generator = fit_exit(generator, config.pixels)
     write_atomically(target, generator_bytes(generator) if config.layout is None else layout_bytes(generator, config.layout))
     print(f"latent_lab: {type(generator).__name__} of {generator.resolution} pixels in {target}")

@@ -140,3 +140,18 @@ def test_a_wrong_download_is_refused_and_leaves_nothing(url, folders, sha256, na
     with pytest.raises(FileNotFoundError, match="cannot fetch http://127"):
         locate(None, SOURCE | {"url": url.replace(SOURCE["file"], name), "sha256": sha256})
     assert not list(folders["home"].glob("*"))
+
+
+def test_a_file_of_a_package_is_checked_and_the_package_never_imported(tmp_path, monkeypatch):
+    (tmp_path / "carrier").mkdir()
+    (tmp_path / "carrier/__init__.py").write_text("raise AssertionError('imported')")
+    (tmp_path / "carrier/numbers.bin").write_bytes(CONTENT)
+    monkeypatch.syspath_prepend(tmp_path)
+    package = {"name": "carrier", "version": "1.0", "install": "make it", "files": {"numbers.bin": hashlib.sha256(CONTENT).hexdigest()}}
+    source = SOURCE | {"file": "numbers.bin", "package": package}
+    assert locate(None, source) == tmp_path / "carrier/numbers.bin"
+    (tmp_path / "carrier/numbers.bin").write_bytes(b"other")
+    with pytest.raises(ValueError, match=r"numbers.bin is not that of carrier==1.0 \(sha256 .*\); run make it"):
+        locate(None, source)
+    with pytest.raises(FileNotFoundError, match="the package nowhere==1.0 is not installed; run make it"):
+        locate(None, source | {"package": package | {"name": "nowhere"}})

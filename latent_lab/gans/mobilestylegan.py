@@ -1,0 +1,176 @@
+"""MobileStyleGAN: a StyleGAN2 distilled into separable convolutions and wavelets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from latent_lab.gans.styled import StyleGenerator
+
+
+def inverse_haar(x: Tensor) -> Tensor:
+    """The image of its four bands :math:`(N, 4C, H, W)`, twice as large; bands of a C each, all with the gain 1/2 already."""
+    mean, rows, columns, corners = x.chunk(4, 1)
+    upper, lower, near, far = mean + rows, mean - rows, columns + corners, columns - corners
+    return F.pixel_shuffle(torch.stack([upper + near, upper - near, lower + far, lower - far], 2).flatten(1, 2), 2)
+
+
+def haar(x: Tensor) -> Tensor:
+    """The inverse of :func:`inverse_haar`; the first band is the image averaged over 2x2 pixels."""
+    a, b, c, d = F.pixel_unshuffle(x, 2).unflatten(1, (x.shape[1], 4)).unbind(2)
+    return torch.cat([a + b + c + d, a + b - c - d, a - b + c - d, a - b - c + d], 1) / 4
+
+
+def modulated(x: Tensor, weight: Tensor, bias: Tensor, style: Tensor) -> Tensor:
+    """A 1x1 convolution whose input is scaled by styles: the kernels of each image are scaled instead, which are few."""
+    kernels = weight * style[:, None]  # (N, out, in)
+    return torch.baddbmm(bias, x.flatten(2).mT, kernels.mT).mT.unflatten(2, x.shape[2:])  # channels last, as the maps are
+
+
+class SeparableConv(nn.Module):
+    """A 3x3 convolution a channel, a modulated 1x1 convolution, noise, bias and leaky ReLU."""
+
+    def __init__(self, inner: int, outer: int, style_dim: int, size: int) -> None:
+        super().__init__()
+        self.affine = nn.Linear(style_dim, inner)
+        self.depthwise = nn.Parameter(torch.randn(inner, 3, 3) / 3)
+        self.weight = nn.Parameter(torch.randn(outer, inner) / inner**0.5)
+        self.bias = nn.Parameter(torch.zeros(outer))
+        self.register_buffer("noise", torch.zeros(size, size))
+
+    def forward(self, x: Tensor, w: Tensor, noise: Tensor | None) -> Tensor:
+        x = F.conv2d(x, self.depthwise[:, None], padding=1, groups=x.shape[1])
+        return noisy(modulated(x, self.weight, self.bias, self.affine(w)), self.noise, noise)
+
+
+class FirstConv(nn.Module):
+    """The modulated 3x3 convolution of the learned constant."""
+
+    def __init__(self, width: int, style_dim: int) -> None:
+        super().__init__()
+        self.affine = nn.Linear(style_dim, width)
+        self.weight = nn.Parameter(torch.randn(width, width, 3, 3) / (3 * width**0.5))
+        self.bias = nn.Parameter(torch.zeros(width))
+        self.register_buffer("noise", torch.zeros(4, 4))
+
+    def forward(self, x: Tensor, w: Tensor, noise: Tensor | None) -> Tensor:
+        x = F.conv2d(x * self.affine(w)[:, :, None, None], self.weight, self.bias, padding=1)
+        return noisy(x, self.noise, noise)
+
+
+def noisy(x: Tensor, stored: Tensor, noise: Tensor | None) -> Tensor:
+    """With maps :math:`(N, 1, H, W)`, a share :math:`(N,)` of the stored map, or None for the whole of it; then the activation."""
+    if noise is None:
+        x += stored
+    else:
+        x += noise if noise.ndim == 4 else noise[:, None, None, None] * stored
+    return F.leaky_relu_(x, 0.2)
+
+
+class Block(nn.Module):
+    """One resolution: modulated bands become a map of twice the size, then two convolutions."""
+
+    def __init__(self, inner: int, outer: int, style_dim: int, size: int) -> None:
+        super().__init__()
+        self.up = nn.Linear(style_dim, inner)
+        self.conv1 = SeparableConv(inner // 4, outer, style_dim, size)
+        self.conv2 = SeparableConv(outer, outer, style_dim, size)
+
+
+class Colours(nn.Module):
+    """A modulated 1x1 convolution to the bands of the image."""
+
+    def __init__(self, inner: int, channels: int, style_dim: int) -> None:
+        super().__init__()
+        self.affine = nn.Linear(style_dim, inner)
+        self.weight = nn.Parameter(torch.randn(4 * channels, inner) / inner**0.5)
+        self.bias = nn.Parameter(torch.zeros(4 * channels))
+
+    def forward(self, x: Tensor, w: Tensor) -> Tensor:
+        return modulated(x, self.weight, self.bias, self.affine(w))
+
+
+class MobileStyleGAN(StyleGenerator):
+    r"""Style-based generator of :math:`4 \cdot 2^{B + 1}` pixels a side, B the number of blocks, 8 M parameters in its synthesis.
+
+    Spaces: ``z`` (its direction alone counts), ``w``, and ``w+`` with a row for the first convolution, three for each block
+    (bands, two convolutions) and one for the colours. Demodulation is part of the weights: the teacher's was distilled away.
+
+    References:
+        | MobileStyleGAN: A Lightweight Convolutional Neural Network for High-Fidelity Image Synthesis (Belousov, 2021)
+        | https://arxiv.org/abs/2104.04767
+
+    Arguments:
+        latent_dim, style_dim: Sizes of z and w.
+        widths: Channels at 4x4 and of each block, multiples of 4 but for the last; the default is FFHQ 1024.
+        mapping_layers: Layers of the mapping.
+        image_channels: Channels C of an image.
+        pixels: Side of the images: the whole one; half of it, which is the image averaged over 2x2 pixels, read from its bands;
+            None for the whole one.
+    """
+
+    options = ("truncation_layers", "noise")
+
+    def __init__(
+        self,
+        latent_dim: int = 512,
+        style_dim: int = 512,
+        widths: Sequence[int] = (512, 512, 512, 512, 512, 256, 128, 64),
+        mapping_layers: int = 8,
+        image_channels: int = 3,
+        pixels: int | None = None,
+    ) -> None:
+        widths = list(widths)
+        if len(widths) < 2 or min(image_channels, *widths) < 1 or any(width % 4 for width in widths[:-1]):
+            raise ValueError(f"widths must be two or more multiples of 4, the last any number, got {widths}")
+        super().__init__(latent_dim, style_dim, 0, mapping_layers, rows=3 * len(widths) - 1)
+        full = 4 * 2 ** len(widths)
+        if pixels not in (None, full, full // 2):
+            raise ValueError(f"pixels must be {full}, {full // 2} or null, got {pixels}")
+        self.config = {
+            **{"latent_dim": latent_dim, "style_dim": style_dim, "widths": widths, "mapping_layers": mapping_layers},
+            **{"image_channels": image_channels, "pixels": pixels},
+        }
+        self.resolution, self.channels = pixels or full, image_channels
+        self.whole = self.resolution == full
+        self.const = nn.Parameter(torch.randn(widths[0], 4, 4))
+        self.conv1 = FirstConv(widths[0], style_dim)
+        self.blocks = nn.ModuleList(Block(inner, outer, style_dim, 8 * 2**i) for i, (inner, outer) in enumerate(zip(widths, widths[1:])))
+        self.rgb = Colours(widths[-1], image_channels, style_dim)
+        for layer in self.style_maps():
+            nn.init.ones_(layer.bias)  # a style of 1 changes nothing
+        self.to(memory_format=torch.channels_last)
+
+    def synthesise(self, w: Tensor, given: dict[str, Tensor]) -> Tensor:
+        """Images of rows of styles :math:`(N, L, D)`; ``given`` may hold ``noise`` (a share of the stored maps) and ``noise.<n>``."""
+
+        def noise(i: int) -> Tensor | None:
+            return given.get(f"noise.{i}", given.get("noise"))
+
+        x = self.const.expand(len(w), -1, -1, -1).contiguous(memory_format=torch.channels_last)
+        x = self.conv1(x, w[:, 0], noise(0))
+        for i, block in enumerate(self.blocks):
+            x = inverse_haar(x * block.up(w[:, 3 * i + 1])[:, :, None, None])
+            x = block.conv1(x, w[:, 3 * i + 2], noise(2 * i + 1))
+            x = block.conv2(x, w[:, 3 * i + 3], noise(2 * i + 2))
+        bands = self.rgb(x, w[:, -1])
+        return inverse_haar(bands) if self.whole else bands[:, : self.channels]
+
+    def noise(self, mode: str, num: int, rng: torch.Generator) -> dict[str, Tensor]:
+        if mode == "none":
+            return {"noise": torch.zeros(num)}
+        maps = [self.conv1.noise, *[conv.noise for block in self.blocks for conv in (block.conv1, block.conv2)]]
+        if mode == "const":
+            return {}
+        return {f"noise.{i}": torch.randn(num, 1, *m.shape, generator=rng) * m.std().cpu() for i, m in enumerate(maps)}
+
+    def style_maps(self) -> list[nn.Linear]:
+        layers = [[block.up, block.conv1.affine, block.conv2.affine] for block in self.blocks]
+        return [self.conv1.affine, *[layer for three in layers for layer in three], self.rgb.affine]
+
+    def row_names(self) -> list[str]:
+        sizes = [f"{8 * 2**i}x{8 * 2**i}" for i in range(len(self.blocks))]
+        return ["4x4 conv1", *[f"{size} {part}" for size in sizes for part in ("bands", "conv1", "conv2")], f"{self.resolution} colours"]
