@@ -9,7 +9,7 @@ from latent_lab.attributes.faces import colours
 from latent_lab.checkpoints.face_packages import dlib_file
 from latent_lab.gans.space import Codes, LatentSpace
 
-SIDE = 256  # pixels at which a face is looked for
+SIDE = 400  # pixels at which a face is looked for: at 256 one of 32 was missed
 
 
 class DlibIdentity(nn.Module):

