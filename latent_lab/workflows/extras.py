@@ -74,6 +74,12 @@ def add_naturalness(
         result.notes.append(f"naturalness (DVN) was not measured: it needs real images, and {where}")
         return
     data.setup()
+    expected = (space.generator.channels, space.generator.resolution, space.generator.resolution)
+    if data.image_shape != expected:
+        result.notes.append(
+            f"naturalness (DVN) was not measured: it needs images of shape {expected}, dataset={dataset.name} has {data.image_shape}"
+        )
+        return
     real = data.held_out_split()[0].to(space.device)
     values = [
         variation_naturalness(space, paths, pick.path, pick.amount, real, protocol.seed, options.steps, options.batch_size, options.num)
