@@ -13,7 +13,7 @@ import latent_lab.cpu_torchvision  # noqa: F401  (before torchvision)
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torchvision.models.resnet import Bottleneck, ResNet, resnet34
+from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet
 
 from latent_lab.attributes.base import Attributes
 from latent_lab.attributes.face_crops import MEAN, STD, FaceCrops
@@ -25,6 +25,13 @@ RACES = {
     7: ("white", "black", "latino_hispanic", "east_asian", "southeast_asian", "indian", "middle_eastern"),
     4: ("white", "black", "asian", "indian"),
 }
+
+
+class FairFaceNetwork(ResNet):
+    """ResNet34: images to 7 logits of race, 2 of gender and 9 of age."""
+
+    def __init__(self) -> None:
+        super().__init__(BasicBlock, [3, 4, 6, 3], num_classes=18)
 
 
 class FairFace(Attributes):
@@ -49,7 +56,7 @@ class FairFace(Attributes):
         self.names = ("age", "female", *[f"race_{name}" for name in RACES[races]])
         self.units = ("years", *["probability"] * (1 + races))
         self.ranges = ((self.middles[0], self.middles[-1]), *[(0.0, 1.0)] * (1 + races))
-        self.races, self.crops, self.network = races, FaceCrops(224, detector, margin), resnet34(weights=None, num_classes=18)
+        self.races, self.crops, self.network = races, FaceCrops(224, detector, margin), FairFaceNetwork()
         load_user_file(self.network, weights)
 
     def forward(self, images: Tensor) -> Tensor:
