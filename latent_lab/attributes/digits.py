@@ -15,11 +15,19 @@ class DigitAttributes(Attributes):
     :math:`\mu`: width and height are :math:`\sqrt{12 \mu}`, the extent of a uniform bar; slant is the shear
     :math:`-\mu_{xy} / \mu_{yy}`, positive to the right; thickness is :math:`2 \cdot` area / boundary length, where the
     boundary is the total variation: a stroke of length s and thickness t has area s t and boundary 2 s.
+
+    Arguments:
+        resolution: Side of the images, which sets the ranges of what is measured in pixels.
     """
 
     names = ("ink", "width", "height", "slant", "thickness", "x", "y")
     units = ("share of the image", "pixels", "pixels", "tangent", "pixels", "pixels", "pixels")
-    ranges = ((0.0, 1.0), (0.0, 55.5), (0.0, 55.5), (-5.0, 5.0), (0.0, 32.0), (-15.5, 15.5), (-15.5, 15.5))  # at 32x32
+
+    def __init__(self, resolution: int = 32) -> None:
+        super().__init__()
+        side, half = float(resolution), (resolution - 1) / 2
+        extent = (0.0, 12**0.5 * side / 2)
+        self.ranges = ((0.0, 1.0), extent, extent, (-5.0, 5.0), (0.0, side), (-half, half), (-half, half))
 
     def forward(self, images: Tensor) -> Tensor:
         """Images :math:`(N, C, H, W)` in [-1, 1] to attributes :math:`(N, 7)`; x grows to the right, y downwards."""

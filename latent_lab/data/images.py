@@ -102,6 +102,19 @@ class IdxImages(LightningDataModule):
         after = self.resolution - images.shape[-1] - before
         return F.pad(images[:, None].float() / 127.5 - 1, (before, after, before, after), value=-1.0)
 
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        return tuple(self.prepare_images(self.images[:1]).shape[1:])
+
+    @property
+    def num_train(self) -> int:
+        return len(self.images) - self.held_out
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes that labels are of; 0 where they are none."""
+        return 0 if self.labels.is_floating_point() else int(self.labels.max()) + 1
+
     def train_split(self) -> tuple[Tensor, Tensor]:
         """Images and labels that training may see."""
         num = len(self.images) - self.held_out

@@ -8,6 +8,7 @@ from omegaconf import DictConfig
 from torch import Tensor, nn
 
 from latent_lab.attributes.base import Attributes
+from latent_lab.attributes.face_crops import FaceCrops
 from latent_lab.attributes.factors import TrueFactors
 from latent_lab.data.moves import EVALUATION, stream
 from latent_lab.gans.space import LatentSpace
@@ -39,6 +40,9 @@ def add_extras(
     plan, protocol = result.plan, result.protocol
     if attributes is not None and isinstance(getattr(attributes, "attributes", attributes), TrueFactors):
         add_recovery(result, space, paths, plan, protocol)
+    for part in (attributes, identity):
+        crops = [module for module in part.modules() if isinstance(module, FaceCrops)] if part is not None else []
+        result.notes += sorted({line for module in crops if (line := module.report())})
     if not options:
         return
     amounts = plan.amounts.to(space.device)
@@ -74,6 +78,12 @@ def add_naturalness(
         result.notes.append(f"naturalness (DVN) was not measured: it needs real images, and {where}")
         return
     data.setup()
+    expected = (space.generator.channels, space.generator.resolution, space.generator.resolution)
+    if data.image_shape != expected:
+        result.notes.append(
+            f"naturalness (DVN) was not measured: it needs images of shape {expected}, dataset={dataset.name} has {data.image_shape}"
+        )
+        return
     real = data.held_out_split()[0].to(space.device)
     values = [
         variation_naturalness(space, paths, pick.path, pick.amount, real, protocol.seed, options.steps, options.batch_size, options.num)

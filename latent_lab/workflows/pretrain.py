@@ -32,11 +32,9 @@ def pretrain(config: DictConfig) -> None:
     with torch.random.fork_rng():
         torch.manual_seed(config.seed)
         generator, critic = instantiate(config.gan.generator), instantiate(config.gan.critic)
-    images = data.train_split()[0]
-    if tuple(images.shape[1:]) != (generator.channels, generator.resolution, generator.resolution):
-        raise ValueError(
-            f"dataset must hold images of shape {(generator.channels, *[generator.resolution] * 2)} for gan={config.gan.name}, got {tuple(images.shape[1:])}"
-        )
+    expected = (generator.channels, generator.resolution, generator.resolution)
+    if data.image_shape != expected:
+        raise ValueError(f"dataset must hold images of shape {expected} for gan={config.gan.name}, got {data.image_shape}")
     module = HingePretraining(generator, critic, config.lr_generator, config.lr_critic, config.ema, config.seed)
     trainer = build_trainer(config, run)
     trainer.fit(module, data.train_dataloader(), ckpt_path=resume_from(run), weights_only=True)
@@ -45,7 +43,7 @@ def pretrain(config: DictConfig) -> None:
     finished = module.cpu().finish(config.statistics_batches)
     space = finished.space()
     scores: dict[str, object] = {}
-    if config.judge.epochs:
+    if config.judge.epochs and data.num_classes > 1 and generator.resolution == 32:  # what the judge classifies
         classifier = train_classifier(*data.train_split(), config.judge.epochs, config.seed)
         scores = judge(space, classifier, data.held_out_split(), config.judge.samples, config.seed)
         run.write("metrics.json", json.dumps(scores, indent=1))
@@ -56,7 +54,7 @@ def pretrain(config: DictConfig) -> None:
     picture = io.BytesIO()
     save_image(samples / 2 + 0.5, picture, nrow=20, format="png")
     run.write("samples.png", picture.getvalue())
-    run.write("card.md", model_card(config, run, steps, len(images), scores))
+    run.write("card.md", model_card(config, run, steps, data.num_train, scores))
     print(f"latent_lab: weights {weights}")
 
 
@@ -65,7 +63,7 @@ def model_card(config: DictConfig, run: Run, steps: int, num_images: int, scores
     lines = [
         f"# {config.gan.name}",
         "",
-        f"- data: {config.dataset.name}, {num_images} images; the last {config.dataset.data.held_out} of the files were held out",
+        f"- data: {config.dataset.name}, {num_images} images to train on; at least {config.dataset.data.held_out} others were held out",
         f"- training: {steps} steps of batch {config.dataset.data.batch_size}, hinge loss, averaged weights ({config.ema}), seed {config.seed}",
         f"- command: `{(run.folder / 'command.txt').read_text().strip()}`",
         *[f"- {name.replace('_', ' ')}: {value}" for name, value in scores.items()],

@@ -1,0 +1,42 @@
+"""Weights of published predictors that a user brings: read as numbers, refused in one line where they are others."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from latent_lab.checkpoints import native
+
+
+def load_user_file(module: nn.Module, weights: str, unused: Sequence[str] = ()) -> None:
+    """Fills a module from a state dict, plain or under ``state_dict``, and freezes it. Nothing in the file is executed.
+
+    Arguments:
+        module: Has exactly the names and shapes of the published file. Batch counters, which old files lack, may be missing.
+        weights: The file.
+        unused: Names in the file that no score needs.
+    """
+    file = Path(weights).expanduser()
+    if not file.is_file():
+        raise FileNotFoundError(
+            f"{type(module).__name__}: weights must be a file, got {str(file)!r}; put the published file there (docs/datasets.md)"
+        )
+    try:
+        content = torch.load(file, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, IndexError, ValueError, TypeError, AttributeError, OSError) as error:
+        raise ValueError(f"{file} is no state dict that can be read safely ({(str(error).splitlines() or ['empty'])[0][:120]})") from None
+    state = content.get("state_dict", content) if isinstance(content, dict) else None
+    if not isinstance(state, dict) or not state or not all(isinstance(value, Tensor) for value in state.values()):
+        raise ValueError(f"{file} must hold a state dict, got a {type(content).__name__}")
+    counters = {name: value for name, value in module.state_dict().items() if name.endswith("num_batches_tracked")}
+    native.load_into(module, counters | {name: value for name, value in state.items() if name not in unused}, file)
+    module.eval().requires_grad_(False)
+
+
+def expectation(logits: Tensor, values: Tensor) -> Tensor:
+    """The mean of ``values`` :math:`(B,)` under the softmax of logits :math:`(N, B)`; it rises as probability moves up, where the number and the probability of the largest bin jump."""
+    return logits.softmax(1) @ values.to(logits)

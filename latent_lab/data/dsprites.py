@@ -1,0 +1,88 @@
+"""dSprites: white shapes on black, each drawn from known factors."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+import zlib
+
+import numpy as np
+import torch
+
+from latent_lab.data.images import IdxImages
+
+FACTORS = ("colour", "shape", "scale", "orientation", "x", "y")
+
+
+class Dsprites(IdxImages):
+    """A random part of dSprites, 64x64, in [-1, 1]; an image's label is the row of its true factors (colour is always 1).
+
+    The file's images take 3 GB, so they are read as a stream and only ``num`` are kept. Its pickled metadata is never opened.
+
+    References:
+        | dSprites: Disentanglement testing Sprites dataset (Matthey et al., 2017)
+        | https://github.com/google-deepmind/dsprites-dataset
+
+    Arguments:
+        folder: Where the file is expected.
+        name: The file.
+        num: Images to keep.
+        batch_size: Images a batch.
+        held_out: Number of them that no training sees.
+        seed: Seed of the order of the batches.
+        split_seed: Seed of which images are kept and which held out.
+    """
+
+    label_names = FACTORS
+
+    def __init__(
+        self,
+        folder: str,
+        name: str,
+        num: int = 50_000,
+        batch_size: int = 64,
+        held_out: int = 1000,
+        seed: int = 0,
+        split_seed: int = 0,
+    ) -> None:
+        super().__init__(folder, "", {"images": {"name": name}}, 64, batch_size, held_out, seed)
+        self.file, self.num, self.split_seed = self.folder / name, num, split_seed
+
+    def prepare_data(self) -> None:
+        if not self.is_here:
+            raise FileNotFoundError(
+                f"dataset: {self.file} is missing; put the file of https://github.com/google-deepmind/dsprites-dataset there"
+            )
+
+    def setup(self, stage: str | None = None) -> None:
+        self.prepare_data()
+        try:
+            with zipfile.ZipFile(self.file) as archive, archive.open("imgs.npy") as stream:
+                if archive.getinfo("latents_values.npy").file_size > 1 << 27:
+                    raise ValueError("its factors take more than 128 MiB")
+                with archive.open("latents_values.npy") as values:
+                    factors = np.load(io.BytesIO(values.read()), allow_pickle=False)
+                np.lib.format.read_magic(stream)
+                shape, fortran, dtype = np.lib.format.read_array_header_1_0(stream)
+                if shape[1:] != (64, 64) or dtype != np.uint8 or fortran or factors.shape != (shape[0], len(FACTORS)):
+                    raise ValueError(f"images {shape} of {dtype}, factors {factors.shape}")
+                chosen = np.random.default_rng(self.split_seed).permutation(shape[0])[: self.num]
+                images = np.empty((len(chosen), 64, 64), np.uint8)
+                at = 0
+                for place in np.argsort(chosen):
+                    skip(stream, 4096 * (int(chosen[place]) - at))
+                    images[place] = np.frombuffer(stream.read(4096), np.uint8).reshape(64, 64)
+                    at = int(chosen[place]) + 1
+        except (OSError, KeyError, ValueError, EOFError, zlib.error, zipfile.BadZipFile) as error:
+            raise ValueError(f"{self.file} is not dSprites' file, or damaged ({str(error)[:120]}); fetch it again") from None
+        if len(images) <= self.held_out:
+            raise ValueError(f"dataset in {self.folder} must hold more than held_out={self.held_out} images, got {len(images)}")
+        if images.max() > 1:
+            raise ValueError(f"{self.file} must hold images of 0 and 1, got {images.max()}")
+        self.images, self.labels = torch.from_numpy(255 * images), torch.from_numpy(factors[chosen]).float()
+
+
+def skip(stream, size: int, chunk: int = 1 << 20) -> None:
+    """Reads on without keeping what was read."""
+    while size > 0:
+        size -= len(stream.read(min(size, chunk))) or size

@@ -1,0 +1,65 @@
+"""Attributes of pictures as data sets publish them: a CSV or TSV, or CelebA's list."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
+
+import torch
+from torch import Tensor
+
+LIMIT = 1 << 28  # bytes; CelebA's list has 26 million
+
+
+def read_table(file: str | Path) -> tuple[list[str], dict[str, list[float]]]:
+    """The attributes' names, and for each picture's name its values.
+
+    A ``.csv`` or ``.tsv`` has a header, or its attributes' names in an ``attributes.txt`` beside it, and the picture's name in
+    its first column. Of ``value,confidence`` (the Transient Attributes' annotations) the value is taken. Anything else must be
+    CelebA's list: a number of rows, a row of names, and rows of a picture's name and its values.
+    """
+    file = Path(file)
+    if file.stat().st_size > LIMIT:
+        raise ValueError(f"{file} must have at most {LIMIT} bytes, got {file.stat().st_size}")
+    try:
+        lines = file.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError:
+        raise ValueError(f"{file} must be text in UTF-8") from None
+    if file.suffix in (".csv", ".tsv"):
+        rows = [row for row in csv.reader(lines, delimiter="," if file.suffix == ".csv" else "\t") if row]
+        beside = file.with_name("attributes.txt")
+        names = beside.read_text(encoding="utf-8").split() if beside.is_file() else rows.pop(0)[1:] if rows else []
+    else:
+        if len(lines) < 2 or not lines[0].strip().isdigit():
+            raise ValueError(f"{file} must be a .csv, a .tsv, or a list as CelebA's, whose first line is the number of its rows")
+        names, rows = lines[1].split(), [line.split() for line in lines[2:] if line.strip()]
+        if len(rows) != int(lines[0]):
+            raise ValueError(f"{file} must hold the {int(lines[0])} rows that its first line says, got {len(rows)}")
+    if not names or len(set(names)) < len(names):
+        raise ValueError(f"{file} must have different names of attributes, got {names[:8]}")
+    table: dict[str, list[float]] = {}
+    for number, (name, *values) in enumerate(rows, 1):
+        try:
+            table[name.strip()] = [float(value.split(",")[0]) for value in values]
+        except ValueError:
+            raise ValueError(f"{file} must hold numbers after a picture's name, got {values[:4]} in row {number}") from None
+        if len(values) != len(names):
+            raise ValueError(f"{file} must hold {len(names)} values a row, got {len(values)} in row {number}")
+    return names, table
+
+
+def rows_of(pictures: Sequence[str], table: Mapping[str, Sequence[float]]) -> list[Tensor | None]:
+    """The values of each picture, None where the table has none.
+
+    A picture is named by its path in the folder, or by as many of the path's last parts as the table writes. A row that
+    would serve two pictures is refused.
+    """
+    found, owner = [], {}
+    for picture in pictures:
+        parts = PurePosixPath(picture).parts
+        key = next((key for start in range(len(parts)) if (key := "/".join(parts[start:])) in table), None)
+        if key is not None and owner.setdefault(key, picture) != picture:
+            raise ValueError(f"the table's row {key!r} must belong to one picture, got {owner[key]} and {picture}; write their folders too")
+        found.append(None if key is None else torch.tensor(table[key]))
+    return found

@@ -1,0 +1,79 @@
+"""Folders of pictures in the commands: pretraining, naturalness, and what a report says of faces that were not found."""
+
+from __future__ import annotations
+
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from omegaconf import OmegaConf
+from PIL import Image
+from torch import nn
+
+from latent_lab import load_generator, pretrain
+from latent_lab.attributes.face_crops import FaceCrops
+from latent_lab.cli import CONF
+from latent_lab.gans.sngan import SNGAN
+from latent_lab.paths.linear import LinearPaths
+from latent_lab.workflows.extras import add_extras, add_naturalness
+from tests.workflows.conftest import newest_run
+
+COLOUR = ("gan=sngan_anime", "gan.generator.widths=[8,8,8,8]", "gan.generator.latent_dim=16")
+
+
+@pytest.fixture
+def pictures(tmp_path, monkeypatch):
+    """Twenty pictures in two sub-folders where dataset=folder expects them, and a damaged one."""
+    rng = np.random.default_rng(0)
+    for i in range(20):
+        file = tmp_path / "data" / "folder" / "ab"[i % 2] / f"{i}.jpg"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 255, (36, 40, 3), dtype=np.uint8)).save(file)
+    file.write_bytes(file.read_bytes()[:200])
+    monkeypatch.setenv("LATENT_LAB_DATA", str(tmp_path / "data"))
+
+
+def test_a_generator_is_pretrained_on_a_folder(pictures, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    data = ["dataset=folder", "dataset.data.resolution=32", "dataset.data.held_out=6", "dataset.data.batch_size=4"]
+    critic = ["gan.critic.widths=[8,8]", "statistics_batches=1", "logger=csv"]
+    monkeypatch.setattr(sys, "argv", ["latent_lab.pretrain", *COLOUR, *data, *critic, "trainer.max_steps=2"])
+    GlobalHydra.instance().clear()
+    pretrain.main()
+    assert "1 of 20 pictures in" in capsys.readouterr().out
+    run = newest_run(tmp_path)
+    space = load_generator(run / "generator.safetensors").space("z")
+    images = space.decode(space.sample(2, torch.Generator().manual_seed(0)))
+    assert images.shape == (2, 3, 32, 32) and images.isfinite().all()
+    assert "folder, 13 images to train on" in (run / "card.md").read_text()
+    assert not (run / "metrics.json").exists()  # without classes there is nothing to judge by
+
+
+@pytest.mark.parametrize("resolution", [32, 64])
+def test_naturalness_reads_the_pictures_that_fit_the_generator(pictures, resolution):
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        dataset = compose("train", ["dataset=folder", f"dataset.data.resolution={resolution}", "dataset.data.held_out=8"]).dataset
+    space = SNGAN(latent_dim=16, widths=[8, 8, 8, 8], image_channels=3).eval().requires_grad_(False).space()
+    result = SimpleNamespace(scores=[], notes=[])
+    plan, options = SimpleNamespace(chosen=[SimpleNamespace(path=0, amount=3.0)]), SimpleNamespace(steps=2, batch_size=4, num=8)
+    add_naturalness(result, space, LinearPaths(16, 2), plan, SimpleNamespace(seed=0), dataset, options)
+    if resolution == 32:
+        assert [row.name for row in result.scores] == ["naturalness/mean", "naturalness/best"] and not result.notes
+    else:
+        assert not result.scores and "it needs images of shape (3, 32, 32), dataset=folder has (3, 64, 64)" in result.notes[0]
+
+
+def test_missing_faces_are_told_in_the_report(space):
+    class Blind(nn.Module):
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            return torch.full((len(images), 4), torch.nan)
+
+    predictor = nn.Sequential(FaceCrops(8, Blind()))
+    predictor(torch.zeros(3, 3, 16, 16))
+    result = SimpleNamespace(plan=None, protocol=None, notes=[])
+    add_extras(result, space, None, None, predictor, OmegaConf.create({}), None)
+    assert result.notes == ["3 of 3 images show no face and have no score"]
