@@ -7,10 +7,9 @@ from collections.abc import Sequence
 import torch.nn.functional as F
 from torch import Tensor
 
+from latent_lab.attributes.face_crops import ALIGNED
 from latent_lab.checkpoints.face_packages import installed
 from latent_lab.checkpoints.tfjs import GraphModel
-
-CROP = (80 / 512, 470 / 512, 61 / 512, 451 / 512)  # top, bottom, left, right: the face in an image that is aligned as FFHQ's
 
 
 def graph_model(name: str, outputs: Sequence[str]) -> GraphModel:
@@ -18,7 +17,7 @@ def graph_model(name: str, outputs: Sequence[str]) -> GraphModel:
     return GraphModel(installed(name), outputs).eval()
 
 
-def colours(images: Tensor, size: int, crop: tuple[float, float, float, float] | None = CROP) -> Tensor:
+def colours(images: Tensor, size: int, crop: tuple[float, float, float, float] | None = ALIGNED) -> Tensor:
     """Images :math:`(N, 3, H, W)` in [-1, 1] to their crop, antialiased, with shape :math:`(N, size, size, 3)` in [0, 1].
 
     Values outside [-1, 1], which a generator may give, are clipped.

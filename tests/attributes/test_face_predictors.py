@@ -15,9 +15,10 @@ from omegaconf import OmegaConf
 from latent_lab.attributes.base import Selection
 from latent_lab.attributes.dlib_identity import DlibIdentity
 from latent_lab.attributes.emotion import Smile
+from latent_lab.attributes.face_crops import ALIGNED
 from latent_lab.attributes.facemesh import CHIN, FOREHEAD, LIPS, SIDES, FaceGeometry, geometry
 from latent_lab.attributes.faceres import FaceRes, FaceResIdentity
-from latent_lab.attributes.faces import CROP, colours
+from latent_lab.attributes.faces import colours
 from latent_lab.attributes.mobileface import MobileFaceIdentity
 from latent_lab.attributes.selfie import PersonMask
 from latent_lab.attributes.ssrnet import SSRNetGender
@@ -110,7 +111,7 @@ def test_the_crop_is_the_faces(side):
     images = torch.stack([columns.expand(side, side), columns[:, None].expand(side, side), torch.zeros(side, side)])[None]
     found = colours(images, 39)
     assert found.shape == (1, 39, 39, 3) and found.is_contiguous()
-    top, bottom, left, right = CROP
+    top, bottom, left, right = ALIGNED
     step = (right - left) / 39
     torch.testing.assert_close(found[0, 20, :, 0], left + step * (torch.arange(39) + 0.5), rtol=0, atol=3 / side)
     torch.testing.assert_close(found[0, :, 20, 1], top + step * (torch.arange(39) + 0.5), rtol=0, atol=3 / side)
