@@ -74,26 +74,30 @@ class PathChoice(Metric):
         self.add_state("correlations", torch.zeros(num_paths, num_attributes), dist_reduce_fx="sum")
         self.add_state("curves", torch.zeros(num_paths, steps, num_attributes), dist_reduce_fx="sum")
         self.add_state("absolute", torch.zeros(num_paths, num_attributes), dist_reduce_fx="sum")
-        self.add_state("count", torch.tensor(0), dist_reduce_fx="sum")
+        self.add_state("count", torch.zeros(num_paths, num_attributes), dist_reduce_fx="sum")
 
     def update(self, change: Tensor) -> None:
-        """Takes standardised changes with shape :math:`(N, K, S, A)`."""
+        """Takes standardised changes with shape :math:`(N, K, S, A)`; a traversal with a nan, where nothing was measured, does not count."""
+        measured = change.isfinite().all(2)  # (N, K, A)
+        change = change.nan_to_num(0.0) * measured[:, :, None]
         # the original lies on the traversal too
         whole = torch.cat([change, torch.zeros_like(change[:, :, :1])], 2).transpose(2, 3)
         amounts = torch.cat([self.amounts, torch.zeros_like(self.amounts[:, :1])], 1)
         self.correlations += traversal_correlation(whole, amounts[:, None]).sum(0)
         self.curves += change.sum(0)
         self.absolute += change.abs().mean(2).sum(0)
-        self.count += len(change)
+        self.count += measured.sum(0)
 
     def curve(self) -> Tensor:
         """Mean change along each path, with shape :math:`(K, S, A)`."""
-        return self.curves / self.count
+        return self.curves / self.count.clamp_min(1)[:, None]
 
     def compute(self) -> dict[str, Tensor]:
+        count = self.count.clamp_min(1)
+        absolute = self.absolute / count
         slope = torch.einsum("s,ksa->ka", self.lengths, self.curve()) / self.lengths.square().sum()
         return {
-            "correlation": self.correlations / self.count,
+            "correlation": self.correlations / count,
             "steepness": slope,
-            "disentanglement": self.absolute / self.absolute.sum(1, keepdim=True).clamp_min(1e-12),
+            "disentanglement": absolute / absolute.sum(1, keepdim=True).clamp_min(1e-12),
         }

@@ -64,8 +64,10 @@ class SideEffectError(Metric):
 
     def change(self) -> Tensor:
         """Mean absolute change of each path in standard deviations of the attributes over the originals, with shape :math:`(K, A)`."""
-        deviation = dim_zero_cat(self.originals).std(0).clamp_min(1e-6)
-        return change_per_path(dim_zero_cat(self.paths), dim_zero_cat(self.changes) / deviation, self.num_paths)
+        originals, changes = dim_zero_cat(self.originals), dim_zero_cat(self.changes)
+        measured = changes.isfinite().all(1)  # a predictor may find nothing to measure in an image
+        deviation = originals[originals.isfinite().all(1)].std(0).clamp_min(1e-6)
+        return change_per_path(dim_zero_cat(self.paths)[measured], changes[measured] / deviation, self.num_paths)
 
     def matrix(self) -> tuple[Tensor, Tensor, Tensor]:
         """The matrix, its target attributes and their paths."""
@@ -99,13 +101,13 @@ class EqualChangeSideEffects(Metric):
         self.add_state("changes", [], dist_reduce_fx="cat")
 
     def update(self, changes: Tensor) -> None:
-        """Takes absolute changes in standard deviations, with shape :math:`(N, P, A)`; nan where a change was not reached."""
+        """Takes absolute changes in standard deviations, with shape :math:`(N, P, A)`; nan where a change was not reached or measured."""
         self.changes.append(changes.abs())
 
     def matrix(self, index: Tensor | None = None) -> Tensor:
         """In percent, with shape :math:`(P, A)`; ``index`` chooses latents. A row that was not reached is nan."""
         changes = dim_zero_cat(self.changes)
-        mean = (changes if index is None else changes[index]).mean(0)
+        mean = (changes if index is None else changes[index]).nanmean(0)
         return side_effect_error(mean, self.targets, torch.arange(len(self.targets)))
 
     def off_diagonal(self, matrix: Tensor) -> Tensor:

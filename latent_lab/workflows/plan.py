@@ -77,7 +77,13 @@ def make_plan(space: LatentSpace, paths: Paths, attributes: Attributes | None, p
         return Plan(torch.zeros(0), amounts, {}, picks, torch.zeros(0), nothing, nothing, nothing, [note])
 
     prior = space.sample(protocol.prior_latents, stream(protocol.seed, PRIOR, 0, EVALUATION))
-    deviation = view_in_batches(space, prior, attributes, None, batch, keep_images=False).attributes.std(0)
+    found = view_in_batches(space, prior, attributes, None, batch, keep_images=False).attributes
+    measured = found.isfinite().all(1)
+    if measured.sum() < 2:
+        raise ValueError(
+            f"evaluation: {len(found) - int(measured.sum())} of {len(found)} samples could not be measured; truncate or take another dataset="
+        )
+    deviation = found[measured].std(0)
     before = view_in_batches(space, ranking, attributes, None, batch, keep_images=False).attributes
     shares = torch.tensor(SHARES, device=device)
     traversal = amounts[:, None] * shares  # (K, S)
@@ -116,6 +122,8 @@ def make_plan(space: LatentSpace, paths: Paths, attributes: Attributes | None, p
                 f"path {pick.path} cannot change {pick.attribute} by {', '.join(missed)} standard deviations within a length of "
                 f"{SHARES[-1] * protocol.length:g}: it reaches {min(line.min().item(), 0):+.2f} to {max(line.max().item(), 0):+.2f}"
             )
+    if not measured.all():
+        notes.append(f"{len(found) - int(measured.sum())} of {len(found)} samples of the prior could not be measured and are left out")
     still = [name for name, value in zip(attributes.names, deviation) if value <= 1e-6]
     if still:
         notes.append(f"{', '.join(still)} did not vary over {protocol.prior_latents} samples of the prior")

@@ -153,3 +153,15 @@ def test_states_of_two_ranks_merge(rng):
     first.merge_state(second)
     torch.testing.assert_close(first.compute(), whole.compute())
     torch.testing.assert_close(first.curve(), torch.cat(parts).mean(0))
+
+
+def test_a_traversal_that_could_not_be_measured_does_not_count(rng):
+    amounts = torch.tensor([[-2.0, -1.0, 1.0, 2.0]]).repeat(3, 1)
+    change = torch.randn(6, 3, 4, 2, generator=rng)
+    whole, holed = (PathChoice(amounts, amounts[0], 2) for _ in range(2))
+    whole.update(change[:5])
+    change[5, :, 1, :] = float("nan")
+    holed.update(change)
+    for name, value in whole.compute().items():
+        torch.testing.assert_close(holed.compute()[name], value)
+    torch.testing.assert_close(holed.curve(), whole.curve())

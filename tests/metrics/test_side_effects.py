@@ -159,3 +159,18 @@ def test_where_no_path_reached_its_change_there_is_no_score():
 def test_the_unit_of_all_changes_cancels(rng):
     changes = torch.randn(6, 3, 3, generator=rng)
     torch.testing.assert_close(equal_change(changes).matrix(), equal_change(-7 * changes).matrix())
+
+
+def test_images_that_could_not_be_measured_do_not_count(rng):
+    changes = torch.rand(6, 2, 2, generator=rng)
+    whole, holed = EqualChangeSideEffects(torch.arange(2), 2), EqualChangeSideEffects(torch.arange(2), 2)
+    whole.update(changes[:5])
+    holed.update(torch.cat([changes[:5], torch.full((1, 2, 2), float("nan"))]))
+    torch.testing.assert_close(holed.matrix(), whole.matrix())
+
+    originals, moves, k = torch.randn(9, 2, generator=rng), torch.randn(9, 2, generator=rng), torch.arange(9) % 2
+    one, other = SideEffectError(2), SideEffectError(2)
+    one.update(*views(originals[:8], moves[:8], k[:8]))
+    originals[8] = float("nan")
+    other.update(*views(originals, moves, k))
+    torch.testing.assert_close(other.change(), one.change())
