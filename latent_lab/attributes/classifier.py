@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import torch
 from torch import Tensor, nn
 
 from latent_lab.attributes.base import Attributes
@@ -72,6 +73,34 @@ class ClassProbabilities(Attributes):
 
     def forward(self, images: Tensor) -> Tensor:
         return self.classifier(images).softmax(1)
+
+
+class ExpectedValues(Attributes):
+    r"""Several attributes of few values each: the mean of an attribute's values under its class probabilities, :math:`\sum_i p_i v_i`.
+
+    With the values 0 and 1 that is the probability of 1. The classifier's logits are the attributes' classes, one after another.
+
+    Arguments:
+        weights: A file, or the name of a shipped classifier.
+        values: The values of each attribute's classes, by its name, in the classifier's order.
+    """
+
+    def __init__(self, weights: str, values: Mapping[str, Sequence[float]]) -> None:
+        super().__init__()
+        self.classifier = load_classifier(weights)
+        self.names, self.sizes = tuple(values), [len(numbers) for numbers in values.values()]
+        self.units = tuple("probability" if list(numbers) == [0, 1] else "share" for numbers in values.values())
+        self.ranges = tuple((float(min(numbers)), float(max(numbers))) for numbers in values.values())
+        if sum(self.sizes) != self.classifier.config["classes"]:
+            raise ValueError(f"values must be {self.classifier.config['classes']} in all, one a class, got {sum(self.sizes)}")
+        self.register_buffer("values", torch.tensor([float(number) for numbers in values.values() for number in numbers]), persistent=False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        means = [
+            logits.softmax(1) @ numbers
+            for logits, numbers in zip(self.classifier(images).split(self.sizes, 1), self.values.split(self.sizes))
+        ]
+        return torch.stack(means, 1)
 
 
 class ClassifierIdentity(nn.Module):

@@ -39,32 +39,34 @@ def read_idx(file: str | Path, limit: int = 1 << 31) -> Tensor:
 
 
 class IdxImages(LightningDataModule):
-    """Grey images and labels in the idx.gz format of MNIST, padded to ``resolution``, in [-1, 1].
+    """Grey images :math:`(N, H, H)`, or colour images :math:`(N, H, H, 3)`, and labels in the idx.gz format of MNIST, padded to ``resolution``, in [-1, 1].
 
     The last ``held_out`` images are kept out of every training; they are the validation set.
 
     Arguments:
         folder: Where the files are expected; files there win over a download.
-        url: Address that the file names are appended to.
+        url: Address that the file names are appended to; None where the files are made and not fetched.
         files: ``images`` and ``labels``, each with its ``name`` and ``hash`` (as pooch takes it).
         resolution: Side of the padded images.
         batch_size: Images a batch.
         held_out: Number of images at the end that no training sees.
         seed: Seed of the order of the batches.
+        hint: How to make files that no address has.
     """
 
     def __init__(
         self,
         folder: str,
-        url: str,
+        url: str | None,
         files: Mapping[str, Mapping[str, str]],
         resolution: int = 32,
         batch_size: int = 64,
         held_out: int = 1000,
         seed: int = 0,
+        hint: str = "",
     ) -> None:
         super().__init__()
-        self.folder, self.url, self.files = Path(folder), url, files
+        self.folder, self.url, self.files, self.hint = Path(folder), url, files, hint
         self.resolution, self.batch_size, self.held_out, self.seed = resolution, batch_size, held_out, seed
 
     @property
@@ -76,6 +78,8 @@ class IdxImages(LightningDataModule):
         for file in self.files.values():
             if (self.folder / file["name"]).exists():
                 continue
+            if self.url is None:
+                raise FileNotFoundError(f"dataset: {self.folder / file['name']} is missing; {self.hint}")
             try:
                 pooch.retrieve(self.url + file["name"], file["hash"], file["name"], self.folder, progressbar=True)
             except Exception as error:  # requests, urllib3 and pooch raise a dozen unrelated classes
@@ -86,21 +90,22 @@ class IdxImages(LightningDataModule):
 
     def setup(self, stage: str | None = None) -> None:
         images, labels = (read_idx(self.folder / self.files[part]["name"]) for part in ("images", "labels"))
-        if images.ndim != 3 or len(images) != len(labels) or len(images) <= self.held_out:
+        if images.shape[3:] not in ((), (3,)) or images.ndim < 3 or len(images) != len(labels) or len(images) <= self.held_out:
             raise ValueError(
                 f"dataset in {self.folder} must hold more than held_out={self.held_out} images and a label each, got {tuple(images.shape)} and {tuple(labels.shape)}"
             )
         if images.shape[1] != images.shape[2] or images.shape[1] > self.resolution:
             raise ValueError(
-                f"dataset in {self.folder} must hold square images of at most {self.resolution} pixels, got {tuple(images.shape[1:])}"
+                f"dataset in {self.folder} must hold square images of at most {self.resolution} pixels, got {tuple(images.shape[1:3])}"
             )
         self.images, self.labels = images, labels.long()
 
     def prepare_images(self, images: Tensor) -> Tensor:
-        """uint8 :math:`(N, H, H)` to float :math:`(N, 1, R, R)` in [-1, 1]."""
-        before = (self.resolution - images.shape[-1]) // 2
-        after = self.resolution - images.shape[-1] - before
-        return F.pad(images[:, None].float() / 127.5 - 1, (before, after, before, after), value=-1.0)
+        """uint8 :math:`(N, H, H)` or :math:`(N, H, H, 3)` to float :math:`(N, 1, R, R)` or :math:`(N, 3, R, R)` in [-1, 1]."""
+        before = (self.resolution - images.shape[1]) // 2
+        after = self.resolution - images.shape[1] - before
+        channels_first = images[:, None] if images.ndim == 3 else images.permute(0, 3, 1, 2).contiguous()
+        return F.pad(channels_first.float() / 127.5 - 1, (before, after, before, after), value=-1.0)
 
     @property
     def image_shape(self) -> tuple[int, ...]:

@@ -21,12 +21,16 @@ from latent_lab.workflows.convert import generator_bytes
 
 def pretrain(config: DictConfig) -> None:
     """Trains the generator of ``gan`` on ``dataset`` and writes ``generator.safetensors``, ``samples.png`` and ``card.md`` into the run's folder."""
+    continued = config.run is not None
+    if continued:  # its own configuration names its data
+        run, config = open_run(config, "latent_lab.pretrain")
     if not config.dataset.get("data"):
         raise ValueError(f"dataset must have images to train gan={config.gan.name} on, got dataset={config.dataset.name}, which has none")
     data = instantiate(config.dataset.data)
     data.prepare_data()
     data.setup()
-    run, config = open_run(config, "latent_lab.pretrain")
+    if not continued:  # no folder before the data are there
+        run, config = open_run(config, "latent_lab.pretrain")
     steps = config.trainer.max_steps
     config.trainer.max_steps = 2 * steps  # Lightning counts the steps of both optimisers
     with torch.random.fork_rng():

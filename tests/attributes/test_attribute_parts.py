@@ -58,7 +58,7 @@ def test_predictors_stand_side_by_side(images):
     together = Together([DigitAttributes(), Pixels("a", "b", "c")])
     assert together.names == (*DigitAttributes.names, "a", "b", "c")
     assert together.units == (*DigitAttributes.units, "a", "degrees", "c")
-    assert together.ranges == (*DigitAttributes.ranges, *Pixels.ranges)
+    assert together.ranges == (*DigitAttributes().ranges, *Pixels.ranges)
     assert together.periods == (0.0,) * 7 + (0.0, 360.0, 0.0)
     values = together(images)
     assert torch.equal(values, torch.cat([DigitAttributes()(images), images.flatten(1)[:, :3]], 1))

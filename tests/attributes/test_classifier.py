@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from latent_lab.attributes.classifier import Classifier, ClassifierIdentity, ClassProbabilities, load_classifier
+from latent_lab.attributes.classifier import Classifier, ClassifierIdentity, ClassProbabilities, ExpectedValues, load_classifier
 from latent_lab.checkpoints import native
 
 DIGITS = list("0123456789")
@@ -77,7 +77,9 @@ def test_there_must_be_a_name_for_each_class(names):
 
 @pytest.mark.parametrize("make", [lambda name: ClassProbabilities(name, DIGITS), ClassifierIdentity])
 def test_unknown_weights_are_answered_with_the_shipped_ones(make):
-    with pytest.raises(FileNotFoundError, match=r"weights must be a file or one of \['mnist_classifier'\], got 'imagenet'") as error:
+    with pytest.raises(
+        FileNotFoundError, match=r"weights must be a file or one of \['avatar_classifier', 'mnist_classifier'\], got 'imagenet'"
+    ) as error:
         make("imagenet")
     assert "\n" not in str(error.value)
 
@@ -88,6 +90,29 @@ def test_a_file_is_read_where_it_lies(tmp_path, rng):
     file.write_bytes(native.to_bytes(classifier.state_dict(), {"config": classifier.config}))
     images = torch.randn(2, 3, 32, 32, generator=rng)
     torch.testing.assert_close(ClassProbabilities(str(file), ["a", "b"])(images), classifier.eval()(images).softmax(1))
+
+
+@pytest.fixture
+def two_heads(tmp_path) -> str:
+    classifier = Classifier(3, 5, (4, 8, 8), 6)
+    file = tmp_path / "mine.safetensors"
+    file.write_bytes(native.to_bytes(classifier.state_dict(), {"config": classifier.config}))
+    return str(file)
+
+
+def test_expected_values_are_means_under_each_attributes_own_probabilities(two_heads, rng):
+    attributes, images = ExpectedValues(two_heads, {"hat": [0, 1], "luma": [0.1, 0.5, 0.6]}), torch.randn(4, 3, 32, 32, generator=rng)
+    logits = attributes.classifier(images)
+    hat, luma = logits[:, :2].softmax(1), logits[:, 2:].softmax(1)
+    torch.testing.assert_close(attributes(images), torch.stack([hat[:, 1], 0.1 * luma[:, 0] + 0.5 * luma[:, 1] + 0.6 * luma[:, 2]], 1))
+    assert (attributes.names, attributes.units) == (("hat", "luma"), ("probability", "share"))
+    assert attributes.ranges == ((0.0, 1.0), (0.1, 0.6)) and attributes.periods == (0.0, 0.0)
+
+
+@pytest.mark.parametrize("values", [{"hat": [0, 1]}, {"hat": [0, 1], "luma": [0, 1, 2, 3]}, {}])
+def test_there_must_be_a_value_for_each_class(values, two_heads):
+    with pytest.raises(ValueError, match=r"values must be 5 in all, one a class, got \d"):
+        ExpectedValues(two_heads, values)
 
 
 def test_an_image_of_the_tiny_generator_is_measured(space, rng, probabilities):

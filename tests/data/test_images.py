@@ -102,6 +102,17 @@ def test_padding_and_range(digits, pixels):
     assert (images[:, 0, outside] == -1).all()
 
 
+def test_colours_stay_with_their_pixels(digits, tmp_path, rng):
+    colours = torch.randint(256, (NUM, SIDE, SIDE, 3), generator=rng, dtype=torch.uint8)
+    (tmp_path / "images.gz").write_bytes(gzip.compress(idx(colours)))
+    data = digits()
+    data.setup()
+    images = torch.cat([data.train_split()[0], data.held_out_split()[0]])
+    assert images.shape == (NUM, 3, 9, 9)
+    torch.testing.assert_close(images[:, :, 1:7, 1:7], colours.permute(0, 3, 1, 2) / 127.5 - 1)
+    assert (images[:, :, 0] == -1).all() and (images[:, :, :, 7:] == -1).all()
+
+
 @pytest.mark.parametrize("held_out", [HELD_OUT, 1, 0])
 def test_training_and_held_out_images_are_disjoint_and_complete(digits, held_out):
     data = digits(held_out=held_out)
@@ -131,6 +142,7 @@ def test_batches_are_shuffled_by_the_seed_and_never_hold_held_out_images(digits)
     "images, labels, message",
     [
         ((NUM, 6, 6), (NUM - 1,), r"must hold more than held_out=5 images and a label each, got \(20, 6, 6\) and \(19,\)"),
+        ((NUM, 6, 6, 4), (NUM,), r"must hold more than held_out=5 images and a label each, got \(20, 6, 6, 4\)"),
         ((NUM, 36), (NUM,), r"must hold more than held_out=5 images and a label each, got \(20, 36\)"),
         ((5, 6, 6), (5,), r"must hold more than held_out=5 images"),
         ((NUM, 6, 5), (NUM,), r"must hold square images of at most 9 pixels, got \(6, 5\)"),
@@ -154,3 +166,11 @@ def test_missing_files_without_a_network_are_named(digits, tmp_path):
     ) as error:
         digits(tmp_path / "empty").prepare_data()
     assert "\n" not in str(error.value)
+
+
+def test_files_that_no_address_has_say_how_they_are_made(tmp_path):
+    data = IdxImages(
+        str(tmp_path), None, {"images": {"name": "images.gz"}, "labels": {"name": "labels.gz"}}, hint="draw them: node draw.js"
+    )
+    with pytest.raises(FileNotFoundError, match=r"dataset: .*images\.gz is missing; draw them: node draw\.js$"):
+        data.prepare_data()
