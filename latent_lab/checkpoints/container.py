@@ -26,7 +26,8 @@ def open_tree(file: str | Path):
         if content[:4] == b"PK\x03\x04":
             return plain(read_zip(content))
         if content[:5] == b"<?xml":
-            return {part.stem: read_graph(part) for part in sorted(Path(file).parent.glob("*.xml"))}
+            beside = {part for part in Path(file).parent.glob("*.xml") if part.with_suffix(".bin").is_file()}  # graphs, not any XML
+            return {part.stem: read_graph(part) for part in sorted(beside | {Path(file)})}
         if content[:1] != b"\x80":  # of every pickle since protocol 2
             raise ValueError("it is neither safetensors, nor a file of torch, nor a pickle")
         return plain(read_legacy(content) if is_legacy(content) else read_pickle(content))

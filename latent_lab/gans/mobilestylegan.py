@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from latent_lab.gans.styled import StyleGenerator
+from latent_lab.gans.styled import StyleGenerator, noise_map
 
 
 def inverse_haar(x: Tensor) -> Tensor:
@@ -43,7 +43,9 @@ class SeparableConv(nn.Module):
 
     def forward(self, x: Tensor, w: Tensor, noise: Tensor | None) -> Tensor:
         x = F.conv2d(x, self.depthwise[:, None], padding=1, groups=x.shape[1])
-        return noisy(modulated(x, self.weight, self.bias, self.affine(w)), self.noise, noise)
+        x = modulated(x, self.weight, self.bias, self.affine(w))
+        x += noise_map(self.noise, noise)
+        return F.leaky_relu_(x, 0.2)
 
 
 class FirstConv(nn.Module):
@@ -58,16 +60,8 @@ class FirstConv(nn.Module):
 
     def forward(self, x: Tensor, w: Tensor, noise: Tensor | None) -> Tensor:
         x = F.conv2d(x * self.affine(w)[:, :, None, None], self.weight, self.bias, padding=1)
-        return noisy(x, self.noise, noise)
-
-
-def noisy(x: Tensor, stored: Tensor, noise: Tensor | None) -> Tensor:
-    """With maps :math:`(N, 1, H, W)`, a share :math:`(N,)` of the stored map, or None for the whole of it; then the activation."""
-    if noise is None:
-        x += stored
-    else:
-        x += noise if noise.ndim == 4 else noise[:, None, None, None] * stored
-    return F.leaky_relu_(x, 0.2)
+        x += noise_map(self.noise, noise)
+        return F.leaky_relu_(x, 0.2)
 
 
 class Block(nn.Module):
@@ -159,13 +153,9 @@ class MobileStyleGAN(StyleGenerator):
         bands = self.rgb(x, w[:, -1])
         return inverse_haar(bands) if self.whole else bands[:, : self.channels]
 
-    def noise(self, mode: str, num: int, rng: torch.Generator) -> dict[str, Tensor]:
-        if mode == "none":
-            return {"noise": torch.zeros(num)}
+    def noise_scales(self) -> list[tuple[int, float]]:
         maps = [self.conv1.noise, *[conv.noise for block in self.blocks for conv in (block.conv1, block.conv2)]]
-        if mode == "const":
-            return {}
-        return {f"noise.{i}": torch.randn(num, 1, *m.shape, generator=rng) * m.std().cpu() for i, m in enumerate(maps)}
+        return [(len(stored), stored.std().item()) for stored in maps]  # their strength is part of them
 
     def style_maps(self) -> list[nn.Linear]:
         layers = [[block.up, block.conv1.affine, block.conv2.affine] for block in self.blocks]

@@ -16,6 +16,13 @@ from latent_lab.gans.space import Codes
 GAIN = math.sqrt(2)  # of a leaky ReLU that keeps the scale
 
 
+def noise_map(stored: Tensor, noise: Tensor | None) -> Tensor:
+    """Maps :math:`(N, 1, H, W)` as they are, a share :math:`(N,)` of the stored map, or for None the whole of it."""
+    if noise is None:
+        return stored
+    return noise if noise.ndim == 4 else noise[:, None, None, None] * stored
+
+
 class Mapping(nn.Module):
     """Latents, and classes where there are any, to styles. The learning rate's multiplier is part of the weights."""
 
@@ -119,8 +126,15 @@ class StyleGenerator(Generator):
             return self.convert(Codes(z, given), "z", space)
 
     def noise(self, mode: str, num: int, rng: torch.Generator) -> dict[str, Tensor]:
-        """What ``given`` holds of the noise maps in a mode; a family with noise has more than one."""
-        return {}
+        """What ``given`` holds of the noise maps in a mode."""
+        if mode == "none":
+            return {"noise": torch.zeros(num)}
+        scales = self.noise_scales() if mode == "random" else []
+        return {f"noise.{i}": torch.randn(num, 1, size, size, generator=rng) * scale for i, (size, scale) in enumerate(scales)}
+
+    def noise_scales(self) -> list[tuple[int, float]]:
+        """Side and standard deviation of each noise map, in order; none in a family without noise."""
+        return []
 
     def convert(self, codes: Codes, source: str, target: str) -> Codes:
         codes = super().convert(codes, source, target)

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from latent_lab.gans.styled import GAIN, StyleGenerator
+from latent_lab.gans.styled import GAIN, StyleGenerator, noise_map
 
 FIR = torch.tensor([1.0, 3.0, 3.0, 1.0]) / 8
 
@@ -31,7 +31,7 @@ class StyledConv(nn.Module):
         self.up, self.clamp = up, clamp
 
     def forward(self, x: Tensor, w: Tensor, noise: Tensor | None) -> Tensor:
-        """``noise``: maps :math:`(N, 1, H, W)`, a share :math:`(N,)` of the stored map, or None for the whole of it."""
+        """``noise``: as :func:`noise_map` takes it."""
         style = self.affine(w)
         energy = self.weight.square().sum((2, 3))
         demodulation = (style.square() @ (energy if self.up else energy.mT) + 1e-8).rsqrt()
@@ -47,11 +47,7 @@ class StyledConv(nn.Module):
             x = F.conv2d(x, weight, padding=1)
         # a wide map costs by the pass over it, and more by a new one: the gain goes into the numbers before, which are few
         x.mul_(demodulation[:, :, None, None] * GAIN).add_(self.bias[:, None, None] * GAIN)
-        strength = self.noise_strength * GAIN
-        if noise is None:
-            x += self.noise * strength
-        else:
-            x += (noise if noise.ndim == 4 else noise[:, None, None, None] * self.noise) * strength
+        x += noise_map(self.noise, noise) * (self.noise_strength * GAIN)
         x = F.leaky_relu_(x, 0.2)
         return x if self.clamp is None else x.clamp(-self.clamp, self.clamp)
 
@@ -145,11 +141,8 @@ class StyleGAN2(StyleGenerator):
             image = colours
         return image
 
-    def noise(self, mode: str, num: int, rng: torch.Generator) -> dict[str, Tensor]:
-        if mode == "none":
-            return {"noise": torch.zeros(num)}
-        sizes = [4] + [4 * 2**i for i in range(1, len(self.blocks)) for _ in range(2)]
-        return {f"noise.{i}": torch.randn(num, 1, size, size, generator=rng) for i, size in enumerate(sizes)} if mode == "random" else {}
+    def noise_scales(self) -> list[tuple[int, float]]:
+        return [(4, 1.0)] + [(4 * 2**i, 1.0) for i in range(1, len(self.blocks)) for _ in range(2)]
 
     def style_maps(self) -> list[nn.Linear]:
         convs = [conv for block in self.blocks for conv in (block.conv0, block.conv1) if conv is not None]

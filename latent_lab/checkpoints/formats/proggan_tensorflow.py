@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-import torch
-
 from latent_lab.checkpoints.proggan_layers import proggan
-from latent_lab.checkpoints.unpickling import Record
+from latent_lab.checkpoints.tensorflow import averaged_network, variables
 
 
 def matches(tree) -> bool:
-    if not isinstance(tree, tuple) or len(tree) != 3 or not isinstance(tree[2], Record) or tree[2].kind != "Network":
-        return False
-    return {"4x4/Dense/weight", "4x4/Conv/weight"} <= dict(tree[2].state.get("variables", ())).keys()
+    network = averaged_network(tree)
+    return network is not None and {"4x4/Dense/weight", "4x4/Conv/weight"} <= dict(network.state.get("variables", ())).keys()
 
 
 def convert(tree):
-    state = tree[2].state
+    state = averaged_network(tree).state
     if state["static_kwargs"].get("label_size", 0):
         raise ValueError("conditional networks of this repository are not known here")
-    own = {name: torch.tensor(np.ascontiguousarray(value)) for name, value in state["variables"]}
+    own = variables(state["variables"])
 
     def layer(name: str, gain: float = math.sqrt(2)):
         weight = own[f"{name}/weight"]

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import numpy as np
-import torch
-
 from latent_lab.checkpoints.stylegan2_layers import Conv, stylegan2
-from latent_lab.checkpoints.unpickling import Record
+from latent_lab.checkpoints.tensorflow import averaged_network, variables
 
 
 def matches(tree) -> bool:
-    if not isinstance(tree, tuple) or len(tree) != 3 or not isinstance(tree[2], Record) or tree[2].kind != "Network":
-        return False
-    components = tree[2].state.get("components", {})
+    network = averaged_network(tree)
+    components = network.state.get("components", {}) if network is not None else {}
     return {"mapping", "synthesis"} <= components.keys() and "4x4/Const/const" in dict(components["synthesis"].state["variables"])
 
 
 def convert(tree):
-    parts = tree[2].state["components"]
-    own = {f"{part}/{name}": torch.tensor(np.ascontiguousarray(value)) for part in parts for name, value in parts[part].state["variables"]}
-
+    state = averaged_network(tree).state
+    own = {}
+    for name, part in state["components"].items():
+        own |= variables(part.state["variables"], f"{name}/")
     if "mapping/LabelConcat/weight" in own:
         raise ValueError("it joins labels before they are normalised (LabelConcat), which no later network does; that is not known here")
     embed = (own["mapping/LabelEmbed/weight"].mT, own["mapping/LabelEmbed/bias"]) if "mapping/LabelEmbed/weight" in own else None
@@ -34,7 +31,7 @@ def convert(tree):
     layers = sum(name.startswith("mapping/Dense") and name.endswith("weight") for name in own)
     sizes = sorted({int(name.split("/")[1].split("x")[0]) for name in own if name.endswith("ToRGB/weight")})
     names = ["synthesis/4x4/Conv", *[f"synthesis/{size}x{size}/{name}" for size in sizes[1:] for name in ("Conv0_up", "Conv1")]]
-    mean = own["dlatent_avg"] if "dlatent_avg" in own else torch.tensor(dict(tree[2].state["variables"])["dlatent_avg"])
+    mean = own["dlatent_avg"] if "dlatent_avg" in own else variables(state["variables"])["dlatent_avg"]
     return stylegan2(
         [(own[f"mapping/Dense{i}/weight"].mT, own[f"mapping/Dense{i}/bias"]) for i in range(layers)],
         mean,
