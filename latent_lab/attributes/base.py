@@ -11,7 +11,15 @@ from torch import Tensor, nn
 from latent_lab.gans.space import Codes, LatentSpace
 
 
-class Attributes(nn.Module, ABC):
+class Predictor(nn.Module):
+    """What reads an image: its attributes, or the embedding of who or what it shows."""
+
+    def measure(self, space: LatentSpace, codes: Codes, images: Tensor) -> Tensor:
+        """What the images that ``space`` decodes from ``codes`` are read as; only a generator with known factors needs the codes."""
+        return self(images)
+
+
+class Attributes(Predictor, ABC):
     """Numbers that are measured on an image.
 
     A predictor sets, one for each attribute: ``names``, ``units``, ``ranges`` (smallest and largest possible value) and
@@ -29,10 +37,6 @@ class Attributes(nn.Module, ABC):
     @abstractmethod
     def forward(self, images: Tensor) -> Tensor:
         """Images :math:`(N, C, H, W)` in [-1, 1] to attributes :math:`(N, A)`."""
-
-    def measure(self, space: LatentSpace, codes: Codes, images: Tensor) -> Tensor:
-        """Attributes of the images that ``space`` decodes from ``codes``; only a generator with known factors needs the codes."""
-        return self(images)
 
     def change(self, before: Tensor, after: Tensor) -> Tensor:
         """``after - before``, the short way round where an attribute is an angle."""

@@ -8,9 +8,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from latent_lab.attributes.base import Attributes
+from latent_lab.attributes.base import Attributes, Predictor
 from latent_lab.checkpoints import native
-from latent_lab.gans.space import Codes, LatentSpace
 
 WEIGHTS = Path(__file__).parent / "weights"
 
@@ -103,7 +102,7 @@ class ExpectedValues(Attributes):
         return torch.stack(means, 1)
 
 
-class ClassifierIdentity(nn.Module):
+class ClassifierIdentity(Predictor):
     """What makes an image recognisable: the embedding of a classifier.
 
     Arguments:
@@ -117,6 +116,3 @@ class ClassifierIdentity(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Embeddings with shape :math:`(N, E)`."""
         return self.classifier.embed(images)
-
-    def measure(self, space: LatentSpace, codes: Codes, images: Tensor) -> Tensor:
-        return self(images)

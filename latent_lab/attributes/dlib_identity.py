@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from latent_lab.attributes.base import Predictor
 from latent_lab.attributes.faces import colours
 from latent_lab.checkpoints.face_packages import dlib_file
-from latent_lab.gans.space import Codes, LatentSpace
 
 SIDE = 400  # pixels at which a face is looked for: at 256 one of 32 was missed
 
 
-class DlibIdentity(nn.Module):
+class DlibIdentity(Predictor):
     """dlib's embedding of the largest face of an image; nan where none is found. It runs on the CPU, an image at a time, and has no gradient.
 
     References:
@@ -39,6 +39,3 @@ class DlibIdentity(nn.Module):
             known = self.recogniser.compute_face_descriptor(image, self.landmarks(image, found)) if found else [float("nan")] * 128
             embeddings.append(torch.tensor(list(known)))
         return torch.stack(embeddings).to(images.device)
-
-    def measure(self, space: LatentSpace, codes: Codes, images: Tensor) -> Tensor:
-        return self(images)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from latent_lab.attributes.base import Attributes
+from latent_lab.attributes.base import Attributes, Predictor
 from latent_lab.attributes.faces import colours, graph_model
-from latent_lab.gans.space import Codes, LatentSpace
 
 
 class FaceRes(Attributes):
@@ -35,7 +34,7 @@ class FaceRes(Attributes):
         return torch.stack([age @ self.years, male[:, 0]], 1)
 
 
-class FaceResIdentity(nn.Module):
+class FaceResIdentity(Predictor):
     """The embedding of FaceRes, before its layers for age and gender; the same network as the attributes, hence no judge of them."""
 
     def __init__(self) -> None:
@@ -45,6 +44,3 @@ class FaceResIdentity(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Images :math:`(N, 3, H, W)` in [-1, 1] to embeddings :math:`(N, 1024)`."""
         return self.model(255 * colours(images, 224))[0]
-
-    def measure(self, space: LatentSpace, codes: Codes, images: Tensor) -> Tensor:
-        return self(images)

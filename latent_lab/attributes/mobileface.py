@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+from torch import Tensor
 
+from latent_lab.attributes.base import Predictor
 from latent_lab.attributes.faces import colours, graph_model
-from latent_lab.gans.space import Codes, LatentSpace
 
 
-class MobileFaceIdentity(nn.Module):
+class MobileFaceIdentity(Predictor):
     """An embedding of the face whose cosine tells people apart. Images are of faces that are aligned as FFHQ's.
 
     References:
@@ -22,6 +22,3 @@ class MobileFaceIdentity(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Images :math:`(N, 3, H, W)` in [-1, 1] to embeddings :math:`(N, 256)`."""
         return self.model(255 * colours(images, 112))[0]
-
-    def measure(self, space: LatentSpace, codes: Codes, images: Tensor) -> Tensor:
-        return self(images)

@@ -15,11 +15,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet
 
-from latent_lab.attributes.base import Attributes
+from latent_lab.attributes.base import Attributes, Predictor
 from latent_lab.attributes.face_crops import MEAN, STD, FaceCrops
 from latent_lab.attributes.ir_se50 import IRSE
 from latent_lab.attributes.user_files import expectation, load_user_file
-from latent_lab.gans.space import Codes, LatentSpace
 
 RACES = {
     7: ("white", "black", "latino_hispanic", "east_asian", "southeast_asian", "indian", "middle_eastern"),
@@ -176,7 +175,7 @@ class ArcFaceNetwork(IRSE):
         return self.output_layer(super().forward(images))
 
 
-class ArcFaceIdentity(nn.Module):
+class ArcFaceIdentity(Predictor):
     """ArcFace's embedding, with length 1, of faces that are aligned as FFHQ's.
 
     References:
@@ -195,9 +194,6 @@ class ArcFaceIdentity(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Images :math:`(N, 3, H, W)` in [-1, 1] to embeddings :math:`(N, 512)`."""
         return F.normalize(self.network(arcface_crop(images)))
-
-    def measure(self, space: LatentSpace, codes: Codes, images: Tensor) -> Tensor:
-        return self(images)
 
 
 def arcface_crop(images: Tensor) -> Tensor:
