@@ -25,9 +25,19 @@ def haar(x: Tensor) -> Tensor:
 
 
 def modulated(x: Tensor, weight: Tensor, bias: Tensor, style: Tensor) -> Tensor:
-    """A 1x1 convolution whose input is scaled by styles: the kernels of each image are scaled instead, which are few."""
+    """A 1x1 convolution whose input is scaled by styles: maps :math:`(N, C, H, W)`, channels last, to :math:`(N, HW, C')`.
+
+    The kernels of each image are scaled instead, which are few.
+    """
     kernels = weight * style[:, None]  # (N, out, in)
-    return torch.baddbmm(bias, x.flatten(2).mT, kernels.mT).mT.unflatten(2, x.shape[2:])  # channels last, as the maps are
+    return torch.baddbmm(bias, x.flatten(2).mT, kernels.mT)
+
+
+def activated(x: Tensor, stored: Tensor, noise: Tensor | None) -> Tensor:
+    """Noise added to maps :math:`(N, HW, C)` that no one else holds, and leaky ReLU: maps :math:`(N, C, H, W)`, channels last."""
+    x += noise_map(stored, noise).flatten(-2).movedim(-2, -1) if noise is not None else stored.flatten()[:, None]
+    x = F.leaky_relu_(x, 0.2)  # in place before the view: on a view the backward pass copies the whole map
+    return x.mT.unflatten(2, stored.shape)
 
 
 class SeparableConv(nn.Module):
@@ -43,9 +53,7 @@ class SeparableConv(nn.Module):
 
     def forward(self, x: Tensor, w: Tensor, noise: Tensor | None) -> Tensor:
         x = F.conv2d(x, self.depthwise[:, None], padding=1, groups=x.shape[1])
-        x = modulated(x, self.weight, self.bias, self.affine(w))
-        x += noise_map(self.noise, noise)
-        return F.leaky_relu_(x, 0.2)
+        return activated(modulated(x, self.weight, self.bias, self.affine(w)), self.noise, noise)
 
 
 class FirstConv(nn.Module):
@@ -60,8 +68,7 @@ class FirstConv(nn.Module):
 
     def forward(self, x: Tensor, w: Tensor, noise: Tensor | None) -> Tensor:
         x = F.conv2d(x * self.affine(w)[:, :, None, None], self.weight, self.bias, padding=1)
-        x += noise_map(self.noise, noise)
-        return F.leaky_relu_(x, 0.2)
+        return activated(x.flatten(2).mT, self.noise, noise)
 
 
 class Block(nn.Module):
@@ -84,7 +91,7 @@ class Colours(nn.Module):
         self.bias = nn.Parameter(torch.zeros(4 * channels))
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
-        return modulated(x, self.weight, self.bias, self.affine(w))
+        return modulated(x, self.weight, self.bias, self.affine(w)).mT.unflatten(2, x.shape[2:])
 
 
 class MobileStyleGAN(StyleGenerator):

@@ -25,13 +25,19 @@ from latent_lab.workflows.evaluate import evaluate
 from latent_lab.workflows.report import write_evaluation, write_report
 
 
-def build_space(config: DictConfig) -> LatentSpace:
+def build_space(gan: DictConfig, seed: int, compile: bool) -> LatentSpace:
     """The frozen generator's latent space."""
-    generator = build_generator(OmegaConf.to_container(config.gan), get_class(config.gan.generator._target_), config.seed)
-    space = space_of(generator, config.gan)
-    if config.compile:
+    generator = build_generator(OmegaConf.to_container(gan), get_class(gan.generator._target_), seed)
+    if compile:
         generator.compile()
-    return space
+    return space_of(generator, gan)
+
+
+def preview_of(gan: DictConfig) -> DictConfig | None:
+    """The configuration of the cheaper generator that paths are trained on, if the named weights have one."""
+    if not gan.get("preview") or gan.weights is not None:
+        return None
+    return OmegaConf.merge(gan, gan.preview)
 
 
 def build_metrics(space: LatentSpace, attributes: Attributes | None, seed: int, num_paths: int) -> dict:
@@ -50,20 +56,21 @@ def discover(config: DictConfig) -> None:
     """Fits the method (unless the run has its paths already), evaluates it and writes the report."""
     run, config = open_run(config, "latent_lab.train")
     attributes = build_attributes(config.dataset, config.evaluation.attributes)
-    space = build_space(config)
+    space = build_space(config.gan, config.seed, config.compile)
     trainer = build_trainer(config, run)
     if not run.has_paths():
         checkpoint = resume_from(run)
-        method = instantiate(config.method)
+        method, preview = instantiate(config.method), preview_of(config.gan)
+        seen = attributes if preview is None else None  # predictors do not read a preview's images
         context = Context(
             trainer=trainer,
             seed=config.seed,
             rng=stream(config.seed, 0, 0, INITIAL),
-            metrics=lambda num_paths: build_metrics(space, attributes, config.seed, num_paths),
-            attributes=attributes,
+            metrics=lambda num_paths: build_metrics(space, seen, config.seed, num_paths),
+            attributes=seen,
             checkpoint=checkpoint,
         )
-        paths = method.fit(space, context)
+        paths = method.fit(space if preview is None else build_space(preview, config.seed, config.compile), context)
         if trainer.is_global_zero:
             run.save_paths(
                 paths, {"generator": weight_hash(space.generator), "gan": config.gan.name, "space": space.name, "seed": config.seed}
