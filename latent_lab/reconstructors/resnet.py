@@ -23,11 +23,13 @@ class ResNetReconstructor(nn.Module):
         image_channels: Channels C of an image.
         num_paths: Number K of paths.
         image_size: Side that larger pairs are downsampled to first; None reads them at full size.
+        difference: Whether it reads the first image and the change instead of both images: the same functions (the first
+            layer is linear), but from another start, which learns several times as fast.
     """
 
-    def __init__(self, image_channels: int, num_paths: int, image_size: int | None = None) -> None:
+    def __init__(self, image_channels: int, num_paths: int, image_size: int | None = None, difference: bool = False) -> None:
         super().__init__()
-        self.image_size = image_size
+        self.image_size, self.difference = image_size, difference
         self.features = resnet18(weights=None)
         self.features.conv1 = nn.Conv2d(2 * image_channels, 64, 7, stride=2, padding=3, bias=False)
         nn.init.kaiming_normal_(self.features.conv1.weight, mode="fan_out", nonlinearity="relu")
@@ -36,7 +38,7 @@ class ResNetReconstructor(nn.Module):
 
     def forward(self, before: Tensor, after: Tensor) -> tuple[Tensor, Tensor]:
         """Images :math:`(N, C, H, W)` to logits :math:`(N, K)` and amounts :math:`(N,)`."""
-        pair = torch.cat([before, after], 1)
+        pair = torch.cat([before, after - before if self.difference else after], 1)
         if self.image_size is not None and pair.shape[-1] > self.image_size:
             pair = F.interpolate(pair, size=(self.image_size, self.image_size), mode="area")
         features = self.features(pair)

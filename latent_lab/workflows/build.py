@@ -6,14 +6,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
+import yaml
+from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
 from latent_lab.attributes.base import Attributes, Selection
 from latent_lab.checkpoints import native
 from latent_lab.checkpoints.locate import locate
 from latent_lab.checkpoints.weights import read_weights
+from latent_lab.cli import CONF
 from latent_lab.gans.base import Generator
 from latent_lab.gans.space import LatentSpace
 from latent_lab.runs import own_class
@@ -65,6 +68,28 @@ def read_generator(file: str | Path) -> Generator:
     if found.family is None:
         raise ValueError(f"{file} does not say which generator it is; give it as gan.weights of a configuration")
     return filled(own_class(found.family, "gans", Generator), found.config, found.tensors, file)
+
+
+def load_generator(source: str | Path, **options) -> Generator:
+    """A pretrained generator, frozen.
+
+    Arguments:
+        source: A checkpoint in any known format, or the name of a configuration (``gan=`` of the command line).
+        options: Keys of that configuration that replace its values, e.g. ``weights=<file>`` or ``weights="random"``.
+    """
+    if Path(source).is_file():
+        return read_generator(source)
+    choices = sorted(file.stem for file in (CONF / "gan").glob("*.yaml"))
+    if source not in choices:
+        raise ValueError(f"source must be a file or one of {choices}, got {str(source)!r}")
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config = compose("train", [f"gan={source}"])
+    gan = yaml.safe_load(OmegaConf.to_yaml(config.gan, resolve=True))
+    unknown = sorted(options.keys() - gan.keys())
+    if unknown:
+        raise ValueError(f"options must be among {sorted(gan)}, got {unknown}")
+    gan |= options
+    return build_generator(gan, own_class(gan["generator"]["_target_"], "gans", Generator))
 
 
 def build_attributes(dataset: DictConfig, names: Sequence[str] | None) -> Attributes | None:

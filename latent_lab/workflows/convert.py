@@ -14,7 +14,7 @@ from latent_lab.gans.mobilestylegan import MobileStyleGAN
 from latent_lab.gans.stylegan2 import StyleGAN2
 from latent_lab.pretraining.exits import fit_exit
 from latent_lab.runs import write_atomically
-from latent_lab.workflows.build import read_generator
+from latent_lab.workflows.build import load_generator
 from latent_lab.workflows.stylegan2_layouts import nvlabs, rosinality
 
 LAYOUTS = {"nvlabs": nvlabs, "rosinality": rosinality}
@@ -38,14 +38,12 @@ def layout_bytes(generator: Generator, layout: str) -> bytes:
 
 
 def convert(config: DictConfig) -> None:
-    """Reads ``source``, whatever its format, and writes the generator in it to ``target``, which must not exist."""
-    source, target = Path(config.source), Path(config.target)
+    """Reads ``source``, a file of any format or a configuration's name, and writes its generator to ``target``, which must not exist."""
+    target = Path(config.target).expanduser()
     suffix = ".safetensors" if config.layout is None else ".pt"
-    if not source.is_file():
-        raise FileNotFoundError(f"source must be a checkpoint, got {str(source)!r}, which does not exist")
     if target.suffix != suffix or target.exists():
         raise FileExistsError(f"target must be a new file that ends in {suffix}, got {str(target)!r}")
-    generator = read_generator(source)
+    generator = load_generator(config.source)
     if config.pixels is not None:
         if not isinstance(generator, MobileStyleGAN):
             raise ValueError(

@@ -8,7 +8,6 @@ from omegaconf import DictConfig
 from torch import Tensor, nn
 
 from latent_lab.attributes.base import Attributes
-from latent_lab.attributes.face_crops import FaceCrops
 from latent_lab.attributes.factors import TrueFactors
 from latent_lab.data.moves import EVALUATION, stream
 from latent_lab.gans.space import LatentSpace
@@ -40,9 +39,6 @@ def add_extras(
     plan, protocol = result.plan, result.protocol
     if attributes is not None and isinstance(getattr(attributes, "attributes", attributes), TrueFactors):
         add_recovery(result, space, paths, plan, protocol)
-    for part in (attributes, identity):
-        crops = [module for module in part.modules() if isinstance(module, FaceCrops)] if part is not None else []
-        result.notes += sorted({line for module in crops if (line := module.report())})
     if not options:
         return
     amounts = plan.amounts.to(space.device)

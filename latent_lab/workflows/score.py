@@ -116,6 +116,7 @@ def summarise(
     matrices = {"commutativity": order_matrix(space, paths, plan, protocol)}
     curves: dict[str, list[tuple[float, float]]] = {}
     if attributes is not None:
+        notes += missing_images(found, plan)
         names = list(attributes.names)
         matrices |= pair_matrices(found, plan, labels)
         matrices["ranking"] = Matrix(
@@ -158,6 +159,20 @@ def summarise(
     )
 
 
+def missing_images(found: Mapping[str, Tensor], plan: Plan) -> list[str]:
+    """A sentence on the edits whose images could not be measured, if there are any: a predictor may find no face."""
+    single = found["change"][:, plan.equal.isfinite()].isnan().any(-1)
+    if found["identity"].isfinite().any():
+        single |= found["identity"][:, plan.equal.isfinite()].isnan()
+    pairs = found["commutativity/swap/attributes"].isnan().any(-1) | found["commutativity/return/attributes"].isnan().any(-1)
+    if not (single.any() or pairs.any()):
+        return []
+    return [
+        f"{int(single.sum())} of {single.numel()} single edits and {int(pairs.sum())} of {pairs.numel()} pairs of edits could not be "
+        "measured (a predictor found nothing in an image) and are left out of the means"
+    ]
+
+
 def own_attributes(found: Mapping[str, Tensor], name: str, plan: Plan) -> Tensor:
     """An attribute-level error narrowed to the two attributes of each pair, as the paper's table: :math:`(N, m, A)` to :math:`(N, m, 2)`."""
     return found[name].gather(2, plan.targets[found["pair"]])
@@ -173,8 +188,9 @@ def pair_matrices(found: Mapping[str, Tensor], plan: Plan, labels: list[str]) ->
     matrices = {}
     for form in ("swap", "return"):
         error = own_attributes(found, f"commutativity/{form}/attributes", plan)[..., 0].flatten().double()
-        count = torch.bincount(cell, minlength=size * size)
-        mean = torch.zeros(size * size, dtype=torch.float64).index_add_(0, cell, error) / count
+        measured = error.isfinite()
+        count = torch.bincount(cell[measured], minlength=size * size)
+        mean = torch.zeros(size * size, dtype=torch.float64).index_add_(0, cell[measured], error[measured]) / count
         mean = mean.unflatten(0, (size, size))
         raw = mean / 100 * plan.deviation[plan.targets][:, None]
         for name, values, unit in (("", mean, "% of a standard deviation"), ("_raw", raw, "the row's attribute's own unit")):
@@ -258,7 +274,7 @@ def order_floor(space: LatentSpace, attributes: Attributes | None, plan: Plan, p
     return [
         Row(
             f"floor/commutativity/{level}",
-            error.double().mean().item(),
+            error.double().nanmean().item(),
             *[float("nan")] * 2,
             len(z),
             UNITS[f"commutativity/swap/{level}"],

@@ -10,16 +10,13 @@ import pytest
 import torch
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
-from omegaconf import OmegaConf
 from PIL import Image
-from torch import nn
 
 from latent_lab import load_generator, pretrain
-from latent_lab.attributes.face_crops import FaceCrops
 from latent_lab.cli import CONF
 from latent_lab.gans.sngan import SNGAN
 from latent_lab.paths.linear import LinearPaths
-from latent_lab.workflows.extras import add_extras, add_naturalness
+from latent_lab.workflows.extras import add_naturalness
 from tests.workflows.conftest import newest_run
 
 COLOUR = ("gan=sngan_anime", "gan.generator.widths=[8,8,8,8]", "gan.generator.latent_dim=16")
@@ -65,15 +62,3 @@ def test_naturalness_reads_the_pictures_that_fit_the_generator(pictures, resolut
         assert [row.name for row in result.scores] == ["naturalness/mean", "naturalness/best"] and not result.notes
     else:
         assert not result.scores and "it needs images of shape (3, 32, 32), dataset=folder has (3, 64, 64)" in result.notes[0]
-
-
-def test_missing_faces_are_told_in_the_report(space):
-    class Blind(nn.Module):
-        def forward(self, images: torch.Tensor) -> torch.Tensor:
-            return torch.full((len(images), 4), torch.nan)
-
-    predictor = nn.Sequential(FaceCrops(8, Blind()))
-    predictor(torch.zeros(3, 3, 16, 16))
-    result = SimpleNamespace(plan=None, protocol=None, notes=[])
-    add_extras(result, space, None, None, predictor, OmegaConf.create({}), None)
-    assert result.notes == ["3 of 3 images show no face and have no score"]
