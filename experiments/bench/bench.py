@@ -17,6 +17,7 @@ import pytorch_lightning as pl
 import torch
 
 from latent_lab.attributes.digits import DigitAttributes
+from latent_lab.cpu_memory import keep_freed_memory
 from latent_lab.gans.sngan import SNGAN
 from latent_lab.methods.base import Context
 from latent_lab.methods.reconstructor_guided import ReconstructorGuided
@@ -118,6 +119,7 @@ def measure_evaluation(size: str, batch: int, seconds: float = 20) -> tuple[floa
 
 def main() -> None:
     warnings.filterwarnings("ignore")
+    keep_freed_memory()  # as the commands do
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     defaults = {"size": "paper", "batch": "128", "steps": "3", "precision": "32-true", "accelerator": "cpu", "methods": ",".join(METHODS)}
     given = dict(argument.split("=", 1) for argument in sys.argv[1:])

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from latent_lab.gans.mobilestylegan import MobileStyleGAN, SeparableConv
 from latent_lab.gans.styled import GAIN, StyleGenerator
 from latent_lab.gans.stylegan2 import FIR, StyledConv, StyleGAN2
 from latent_lab.gans.stylegan3 import FilteredConv
@@ -76,3 +77,28 @@ def stylegan3(generator: StyleGenerator, w: Tensor) -> Tensor:
     for row, layer in enumerate(generator.layers, 1):
         x = filtered(layer, x, w[:, row])
     return x * generator.output_scale
+
+
+def wavelets(x: Tensor) -> Tensor:
+    """The inverse Haar transform as a grouped transposed convolution of the bands."""
+    signs = torch.tensor([[1.0, 1, 1, 1], [1, 1, -1, -1], [1, -1, 1, -1], [1, -1, -1, 1]]).to(x).reshape(4, 1, 2, 2)
+    channels = x.shape[1] // 4
+    bands = x.unflatten(1, (4, channels)).transpose(1, 2).flatten(1, 2)
+    return F.conv_transpose2d(bands, signs.repeat(channels, 1, 1, 1), stride=2, groups=channels)
+
+
+def separable(conv: SeparableConv, x: Tensor, w: Tensor) -> Tensor:
+    x = F.conv2d(x, conv.depthwise[:, None], padding=1, groups=x.shape[1]) * conv.affine(w)[:, :, None, None]
+    return F.leaky_relu(F.conv2d(x, conv.weight[:, :, None, None], conv.bias) + conv.noise, 0.2)
+
+
+def mobilestylegan(generator: MobileStyleGAN, w: Tensor) -> Tensor:
+    first = generator.conv1
+    x = generator.const.expand(len(w), -1, -1, -1).contiguous() * first.affine(w[:, 0])[:, :, None, None]
+    x = F.leaky_relu(F.conv2d(x, first.weight.contiguous(), first.bias, padding=1) + first.noise, 0.2)
+    for i, block in enumerate(generator.blocks):
+        x = wavelets(x * block.up(w[:, 3 * i + 1])[:, :, None, None])
+        x = separable(block.conv1, x, w[:, 3 * i + 2])
+        x = separable(block.conv2, x, w[:, 3 * i + 3])
+    colours = generator.rgb
+    return wavelets(F.conv2d(x * colours.affine(w[:, -1])[:, :, None, None], colours.weight[:, :, None, None], colours.bias))

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import shutil
 import subprocess
 import tarfile
@@ -14,7 +13,7 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
-from latent_lab.checkpoints.locate import home
+from latent_lab.checkpoints.locate import home, of_package
 
 
 class Pinned(NamedTuple):
@@ -44,8 +43,8 @@ NPM: dict[str, dict[str, Pinned]] = {
     },
 }
 DAT = {
-    "dlib_face_recognition_resnet_model_v1.dat": Pinned(22466066, "55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30"),
-    "shape_predictor_5_face_landmarks.dat": Pinned(9150489, "c4b1e9804792707d3a405c2c16a80a20269e6675021f64a41d30fffafbc41888"),
+    "dlib_face_recognition_resnet_model_v1.dat": "55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
+    "shape_predictor_5_face_landmarks.dat": "c4b1e9804792707d3a405c2c16a80a20269e6675021f64a41d30fffafbc41888",
 }
 
 
@@ -78,13 +77,10 @@ def installed(name: str) -> Path:
 
 
 def dlib_file(name: str) -> Path:
-    """A model of dlib's, by name, from the pip package, which is not imported. Raises as :func:`installed` does."""
-    spec = importlib.util.find_spec("face_recognition_models")
-    file = Path(spec.origin).parent / "models" / name if spec and spec.origin else Path(name)
-    if not file.is_file():
-        raise FileNotFoundError(f"{name} of {DLIB} is not installed; run make faces")
-    verify(file.read_bytes(), DAT[name], file, DLIB)
-    return file
+    """A model of dlib's, by name, from the pip package. Raises as :func:`installed` does."""
+    package, version = DLIB.split("==")
+    files = {f"models/{name}": DAT[name]}
+    return of_package({"name": package, "version": version, "files": files, "install": "make faces"}, f"models/{name}")
 
 
 def take(archive: Path, package: str) -> None:

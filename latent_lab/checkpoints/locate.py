@@ -24,17 +24,13 @@ def of_package(package: Mapping[str, object], name: str) -> Path:
     """A file of an installed Python package, which is not imported; its ``files`` must have their ``sha256``."""
     spec = importlib.util.find_spec(package["name"])
     if spec is None or spec.origin is None:
-        raise FileNotFoundError(
-            f"gan.weights: the package {package['name']}=={package['version']} is not installed; run {package['install']}"
-        )
+        raise FileNotFoundError(f"the package {package['name']}=={package['version']} is not installed; run {package['install']}")
     folder = Path(spec.origin).parent
     for file, sha256 in package["files"].items():
         found = hashlib.sha256((folder / file).read_bytes()).hexdigest() if (folder / file).is_file() else "no such file"
         if found != sha256:
             wanted = f"{package['name']}=={package['version']}"
-            raise ValueError(
-                f"gan.weights: {folder / file} is not that of {wanted} (sha256 {sha256}, got {found}); run {package['install']}"
-            )
+            raise ValueError(f"{folder / file} is not that of {wanted} (sha256 {sha256}, got {found}); run {package['install']}")
     return folder / name
 
 
