@@ -15,12 +15,15 @@ from latent_lab.cpu_memory import keep_freed_memory
 _PACKAGE = Path(__file__).resolve().parent
 CONF = _PACKAGE / "conf" if (_PACKAGE / "conf").is_dir() else _PACKAGE.parent / "conf"  # in a wheel, in a checkout
 
+# one line for each run of this process's sweep that failed; None outside of sweeps (latent_lab.workflows.sweep)
+failures: list[str] | None = None
+
 # hydra.run.dir: the folder that is continued, else a new one
 OmegaConf.register_new_resolver("first", lambda *values: next(value for value in values if value is not None), replace=True)
 
 
 def one_line_errors(command: Callable) -> Callable:
-    """Prints what is wrong as one line and exits with 1; ``HYDRA_FULL_ERROR=1`` shows the traceback."""
+    """Prints what is wrong as one line and exits with 1, in a sweep once all have run; ``HYDRA_FULL_ERROR=1`` shows the traceback."""
 
     @functools.wraps(command)
     def guarded(config):
@@ -34,7 +37,11 @@ def one_line_errors(command: Callable) -> Callable:
                 raise
             cause = error.__cause__ if type(error).__name__ == "InstantiationException" and error.__cause__ else error
             text = " ".join(str(cause).split())
-            known = isinstance(cause, ValueError | OSError | FloatingPointError)
-            sys.exit(f"latent_lab: {text if known else f'{type(cause).__name__}: {text} (HYDRA_FULL_ERROR=1 shows where)'}")
+            if not isinstance(cause, ValueError | OSError | FloatingPointError):
+                text = f"{type(cause).__name__}: {text} (HYDRA_FULL_ERROR=1 shows where)"
+            if failures is None:
+                sys.exit(f"latent_lab: {text}")
+            failures.append(text)
+            print(f"latent_lab: {text}; the sweep goes on", file=sys.stderr)
 
     return guarded

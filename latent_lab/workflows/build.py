@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 import yaml
 from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
@@ -70,6 +71,16 @@ def read_generator(file: str | Path) -> Generator:
     return filled(own_class(found.family, "gans", Generator), found.config, found.tensors, file)
 
 
+def composed(command: str, overrides: list[str]) -> DictConfig:
+    """The configuration of a command, also from inside of another command."""
+    running, GlobalHydra.instance().hydra = GlobalHydra.instance().hydra, None
+    try:
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            return compose(command, overrides)
+    finally:
+        GlobalHydra.instance().hydra = running
+
+
 def load_generator(source: str | Path, **options) -> Generator:
     """A pretrained generator, frozen.
 
@@ -82,9 +93,7 @@ def load_generator(source: str | Path, **options) -> Generator:
     choices = sorted(file.stem for file in (CONF / "gan").glob("*.yaml"))
     if source not in choices:
         raise ValueError(f"source must be a file or one of {choices}, got {str(source)!r}")
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        config = compose("train", [f"gan={source}"])
-    gan = yaml.safe_load(OmegaConf.to_yaml(config.gan, resolve=True))
+    gan = yaml.safe_load(OmegaConf.to_yaml(composed("train", [f"gan={source}"]).gan, resolve=True))
     unknown = sorted(options.keys() - gan.keys())
     if unknown:
         raise ValueError(f"options must be among {sorted(gan)}, got {unknown}")

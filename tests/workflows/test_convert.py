@@ -33,6 +33,12 @@ def test_the_converted_file_makes_the_same_images(source, tmp_path, monkeypatch,
     assert one.config == other.config and torch.equal(one.space("w").decode(codes), other.space("w").decode(codes))
 
 
+def test_named_weights_are_converted(tmp_path, monkeypatch):
+    run(monkeypatch, "source=sngan_mnist", f"target={tmp_path}/own.safetensors")
+    one, other = load_generator("sngan_mnist"), load_generator(tmp_path / "own.safetensors")
+    assert one.config == other.config and all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters()))
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
