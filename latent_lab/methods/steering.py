@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from latent_lab.gans.space import Codes, LatentSpace
 from latent_lab.methods.base import Context
-from latent_lab.methods.transformations import NAMES, transform
+from latent_lab.methods.transformations import parameters_of, transform
 from latent_lab.methods.walk import Target
 
 
@@ -42,18 +42,8 @@ class TransformationTarget(Target):
         amounts: tuple[float, float],
     ) -> None:
         super().__init__()
-        allowed = NAMES if space.generator.channels == 3 else NAMES[:5]
-        if not transformations or set(transformations) - set(allowed):
-            raise ValueError(
-                f"target.transformations must be among {list(allowed)} for images of {space.generator.channels} channels, got {list(transformations)}"
-            )
-        if not all(unit > 0 for unit in transformations.values()):
-            raise ValueError(f"target.transformations must be above 0, the parameter of one unit of amount, got {dict(transformations)}")
         self.names, self.distance = tuple(transformations), distance
-        units = torch.zeros(len(self.names), len(NAMES))
-        for k, name in enumerate(self.names):
-            units[k, NAMES.index(name)] = transformations[name]
-        self.register_buffer("units", units.to(space.device), persistent=False)
+        self.register_buffer("units", parameters_of(transformations, space.generator.channels).to(space.device), persistent=False)
         # realised transformations are looked for up to four times what the training asks for, in steps of an eighth
         self.register_buffer("grid", amounts[1] * torch.arange(-32, 33, device=space.device) / 8, persistent=False)
 

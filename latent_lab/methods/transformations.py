@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -33,3 +35,18 @@ def transform(images: Tensor, parameters: Tensor) -> tuple[Tensor, Tensor]:
     moved = F.grid_sample(images, grid, padding_mode="border", align_corners=False)
     offsets = colours[0][:, None] + torch.stack(colours[1:], 1)[:, : images.shape[1]] if images.shape[1] == 3 else colours[0][:, None]
     return (moved + 2 * offsets[:, :, None, None]).clamp(-1, 1), known
+
+
+def parameters_of(transformations: Mapping[str, float], image_channels: int) -> Tensor:
+    """Parameters of one unit of amount of each transformation, with shape :math:`(K, 8)`, from its unit by name."""
+    allowed = NAMES if image_channels == 3 else NAMES[:5]
+    if not transformations or set(transformations) - set(allowed):
+        raise ValueError(
+            f"transformations must be among {list(allowed)} for images of {image_channels} channels, got {list(transformations)}"
+        )
+    if not all(unit > 0 for unit in transformations.values()):
+        raise ValueError(f"transformations must be above 0, the parameter of one unit of amount, got {dict(transformations)}")
+    units = torch.zeros(len(transformations), len(NAMES))
+    for k, (name, unit) in enumerate(transformations.items()):
+        units[k, NAMES.index(name)] = unit
+    return units
