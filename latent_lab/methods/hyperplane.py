@@ -82,8 +82,8 @@ class Hyperplane(Method):
         """The unit normal :math:`(D,)`, towards higher values, and the accuracies."""
         found = values.isfinite()
         latents, values = latents[found], values[found]
-        num = int(self.share * len(values))
-        held = num - int(self.train * num)
+        num = round(self.share * len(values))
+        held = num - round(self.train * num)
         if min(num - held, held) < SMALLEST_CLASS:
             raise ValueError(
                 f"method.num_samples, share and train must leave at least {SMALLEST_CLASS} samples of each class of {name!r} to train "

@@ -58,7 +58,7 @@ class CalibratedPaths(Paths):
         """:math:`g_k(c)`, with shape :math:`(N,)`; 0 at the first knot."""
         slopes = self.log_slopes.exp()[k]
         index = ((projections.detach() + self.extent) / self.interval).long().clamp(0, slopes.shape[1] - 1)[:, None]
-        beyond = projections - (self.interval * index[:, 0] - self.extent)
+        beyond = projections - self._knots(index, projections)
         return self._values(slopes).gather(1, index)[:, 0] + slopes.gather(1, index)[:, 0] * beyond
 
     def inverse(self, values: Tensor, k: Tensor) -> Tensor:
@@ -67,7 +67,11 @@ class CalibratedPaths(Paths):
         table = self._values(slopes)
         index = (torch.searchsorted(table.detach(), values.detach()[:, None], right=True) - 1).clamp(0, slopes.shape[1] - 1)
         beyond = (values - table.gather(1, index)[:, 0]) / slopes.gather(1, index)[:, 0]
-        return self.interval * index[:, 0] - self.extent + beyond
+        return self._knots(index, values) + beyond
+
+    def _knots(self, index: Tensor, like: Tensor) -> Tensor:
+        """Projections at the left ends of the intervals, with shape :math:`(N,)`."""
+        return self.interval * index[:, 0].to(like) - self.extent
 
     def _values(self, slopes: Tensor) -> Tensor:
         """The models at the knots' left ends, with shape :math:`(N, M)`."""
