@@ -19,7 +19,7 @@ class Response(NamedTuple):
 
     Arguments:
         amounts: Signed amounts, ascending, 0 in the middle, with shape :math:`(S,)`.
-        change: Mean realised change of each path, in units of amount, with shape :math:`(K, S)`.
+        change: Realised change of each path, the median over latents, in units of amount, with shape :math:`(K, S)`.
         outside: Share of the walked latents that have left the prior's 99 % shell, with shape :math:`(K, S)`.
     """
 
@@ -32,7 +32,7 @@ class Response(NamedTuple):
 def response(
     space: LatentSpace, paths: Paths, realised: Callable[..., Tensor], largest: float, rng: torch.Generator, num: int, batch_size: int
 ) -> Response:
-    """The mean response of every path to amounts of up to three times the ``largest`` of the training, on ``num`` new latents."""
+    """The response of every path to amounts of up to three times the ``largest`` of the training, on ``num`` new latents."""
     radii = space.radius(space.sample(4096, rng).latents)
     inner, outer = radii.quantile(0.005), radii.quantile(0.995)
     amounts = largest * torch.tensor(SHARES)
@@ -47,11 +47,12 @@ def response(
                 change.append(realised(codes, before, moved, space.decode(moved).float(), index).cpu())
                 outside.append(((radius < inner) | (radius > outer)).float().cpu())
 
-    def means(values: list[Tensor]) -> Tensor:
+    def by_path(values: list[Tensor]) -> Tensor:
+        """One row a path, one column an amount, all latents in the last axis."""
         kinds = paths.num_paths * len(SHARES)
-        return torch.stack([torch.cat(values[kind::kinds]).nanmean() for kind in range(kinds)]).unflatten(0, (-1, len(SHARES)))
+        return torch.stack([torch.cat(values[kind::kinds]) for kind in range(kinds)]).unflatten(0, (-1, len(SHARES)))
 
-    return Response(amounts, means(change), means(outside))
+    return Response(amounts, by_path(change).nanmedian(2).values, by_path(outside).mean(2))
 
 
 def limits(found: Response, path: int, slope: float = 0.25) -> tuple[float, float]:

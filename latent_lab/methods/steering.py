@@ -44,8 +44,8 @@ class TransformationTarget(Target):
         super().__init__()
         self.names, self.distance = tuple(transformations), distance
         self.register_buffer("units", parameters_of(transformations, space.generator.channels).to(space.device), persistent=False)
-        # realised transformations are looked for up to four times what the training asks for, in steps of an eighth
-        self.register_buffer("grid", amounts[1] * torch.arange(-32, 33, device=space.device) / 8, persistent=False)
+        # realised transformations are looked for up to three times what the training asks for
+        self.register_buffer("grid", amounts[1] * torch.arange(-24, 25, device=space.device) / 8, persistent=False)
 
     def distances(self, after: Tensor, asked: Tensor, known: Tensor) -> Tensor:
         """Distance of images where they are known, with shape :math:`(N,)`."""
@@ -58,6 +58,10 @@ class TransformationTarget(Target):
         return {"distance": self.distances(after, *transform(before, amounts @ self.units)).mean()}
 
     def realised(self, codes: Codes, before: Tensor, moved: Codes, after: Tensor, k: Tensor) -> Tensor:
-        """The amount of the transformation that explains the image best."""
-        found = [self.distances(after, *transform(before, amount * self.units[k])) for amount in self.grid]
+        """The amount of the transformation that explains the image best, among those that leave half of the image known."""
+        found = []
+        for amount in self.grid:
+            asked, known = transform(before, amount * self.units[k])
+            distance = self.distances(after, asked, known)
+            found.append(distance.where(known.mean((1, 2, 3)) >= 0.5, torch.full_like(distance, torch.inf)))
         return self.grid[torch.stack(found, 1).argmin(1)]

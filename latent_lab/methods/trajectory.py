@@ -49,7 +49,7 @@ class TrajectoryMethod(Method):
 
     Arguments:
         transformations: By name, the parameter of one unit of amount, see :func:`transform`; each is a path.
-        num_trajectories: Latents that are followed, for each transformation.
+        num_trajectories: Latents that are followed, for each transformation; every fourth tests the model.
         steps: Steps of a trajectory to each side.
         largest: Amount at its ends.
         iterations: Steps of Adam at each amount.
@@ -75,9 +75,9 @@ class TrajectoryMethod(Method):
         smoothness: float = 1.0,
         batch_size: int = 64,
     ) -> None:
-        if min(num_trajectories, steps, iterations) < 1 or largest <= 0 or blur <= 0 or not 0 <= drop < 1:
+        if min(num_trajectories // 4, steps, iterations) < 1 or largest <= 0 or blur <= 0 or not 0 <= drop < 1:
             raise ValueError(
-                "method.num_trajectories, steps and iterations must be at least 1, largest and blur above 0, drop in [0, 1), "
+                "method.num_trajectories must be at least 4, steps and iterations 1, largest and blur above 0, drop in [0, 1), "
                 f"got {num_trajectories}, {steps}, {iterations}, {largest}, {blur} and {drop}"
             )
         self.transformations, self.num_trajectories, self.steps, self.largest = transformations, num_trajectories, steps, largest
@@ -100,7 +100,7 @@ class TrajectoryMethod(Method):
             path, explained = self.calibrated(paths.centre, paths.extent, found)
             paths.weight[k], paths.log_slopes[k] = path.weight[0].detach(), path.log_slopes[0].detach()
             context.findings["fit"][name] = {"explained": explained, "error": torch.cat([part.errors for part in found], 1).mean().item()}
-            print(f"latent_lab: {name}: one direction explains {explained:.1%} of the variance of the amounts along its trajectories")
+            print(f"latent_lab: {name}: one direction explains {explained:.1%} of the variance of the amounts along held-out trajectories")
         return paths.cpu()
 
     def trajectories(self, space: LatentSpace, codes: Codes, unit: Tensor) -> Trajectories:
@@ -145,30 +145,39 @@ class TrajectoryMethod(Method):
             return latents.detach(), distance()
 
     def calibrated(self, centre: Tensor, extent: float, found: list[Trajectories]) -> tuple[CalibratedPaths, float]:
-        """The one path that explains the trajectories best, and the share of the amounts' variance that it explains."""
-        start = torch.cat([part.start.expand_as(part.points).flatten(0, 1) for part in found])
-        end = torch.cat([part.points.flatten(0, 1) for part in found])
-        amounts = torch.cat([part.amounts[:, None].expand_as(part.errors).flatten() for part in found])
-        errors = torch.cat([part.errors.flatten() for part in found])
-        kept = errors.argsort()[: max(1, round((1 - self.drop) * len(errors)))]
-        start, end, amounts = start[kept] - centre, end[kept] - centre, amounts[kept]
+        """The one path that explains the trajectories best, and the share of the amounts' variance that it explains on every fourth, held out."""
+        start = torch.cat([part.start.expand_as(part.points) for part in found], 1) - centre
+        end = torch.cat([part.points for part in found], 1) - centre
+        amounts = torch.cat([part.amounts[:, None].expand_as(part.errors) for part in found], 1)
+        errors = torch.cat([part.errors for part in found], 1)
+        kept = errors <= errors.quantile(1 - self.drop)
+        held = torch.arange(errors.shape[1], device=errors.device) % 4 == 3
 
+        def points(chosen: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+            return start[chosen], end[chosen], amounts[chosen]
+
+        begin, arrive, asked = points(kept & ~held)
         # a straight model first: its direction, and the slope that explains most; the model of the factor bends from there
-        direction = F.normalize((amounts[:, None] * (end - start)).mean(0), dim=0)
-        moved = (end - start) @ direction
-        slope = ((moved * amounts).sum() / moved.square().sum()).item()
+        direction = F.normalize((asked[:, None] * (arrive - begin)).mean(0), dim=0)
+        moved = (arrive - begin) @ direction
+        slope = ((moved * asked).sum() / moved.square().sum()).item()
         path = CalibratedPaths(len(centre), 1, extent, slope=slope).to(centre.device)
         path.weight.data.copy_(direction[None])
-        index = torch.zeros(len(amounts), dtype=torch.long, device=amounts.device)
+
+        def error(begin: Tensor, arrive: Tensor, asked: Tensor) -> Tensor:
+            index = torch.zeros(len(asked), dtype=torch.long, device=asked.device)
+            direction = path.directions()[0]
+            return path.model(arrive @ direction, index) - path.model(begin @ direction, index) - asked
+
         optimiser = torch.optim.Adam(path.parameters(), 1e-2)
         for _ in range(200):
-            direction = path.directions()[0]
-            error = path.model(end @ direction, index) - path.model(start @ direction, index) - amounts
-            loss = error.square().mean() + self.smoothness * path.log_slopes.diff().square().mean()
+            loss = error(begin, arrive, asked).square().mean() + self.smoothness * path.log_slopes.diff().square().mean()
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
-        return path, 1 - (error.square().sum() / amounts.square().sum()).item()
+        begin, arrive, asked = points(kept & held)
+        with torch.no_grad():
+            return path, 1 - (error(begin, arrive, asked).square().sum() / asked.square().sum()).item()
 
 
 def blurred(images: Tensor, share: float) -> Tensor:
