@@ -199,7 +199,7 @@ class Walk(Method):
         paths, target = module.paths.eval().to(space.device), module.target.eval().to(space.device)
         curves = response(space, paths, target.realised, self.amounts[1], context.rng, self.limit_latents, self.options["batch_size"])
         context.findings["response"] = described = describe(curves, target.names)
-        for name, found in described.items():
+        for name, found in described.items() if context.trainer.is_global_zero else ():
             print(
                 f"latent_lab: {name}: an amount of {self.amounts[1]:g} changes it by {found['at_largest']:.2f}; "
                 f"its walk ends at {found['limits'][0]:g} and {found['limits'][1]:g}"

@@ -25,6 +25,7 @@ CAPTIONS = {
     "order": "Change of the first edit's attribute that is left after two edits were undone in the order in which they were made.",
     "commutativity": "Relative distance of the latents after two edits in both orders, for each pair of paths.",
     "identity": "How much the identity changes when a path's own attribute changes.",
+    "response": "What an amount of each walk really changes (the median over latents), in units of amount; the diagonal is what the training asked for.",
     "curves": "Training curves.",
 }
 SEQUENCE = ("original", "edit 1", "1 then 2", "2 then 1", "undone")
@@ -115,6 +116,10 @@ def write_report(run: Run, evaluation: Evaluation, loggers: Sequence[pl.loggers.
     pictures = {name: png_bytes(figure, 110) for name, figure in figures_of(evaluation, run.collect_curves()).items()}
     for name, content in pictures.items():
         run.write(f"pictures/{name}.png", content)
+    if response := run.read_json("findings.json").get("response"):
+        curves = {name: list(zip(found["amounts"], found["change"])) for name, found in response.items()}
+        pictures["response"] = png_bytes(line_figure(curves, "amount", "realised change"), 110)
+        run.write("pictures/response.png", pictures["response"])
     environment = run.read_json("environment.json")
     facts = {key: str(value) for key, value in environment.items() if key != "versions"} | environment["versions"]
     command = (run.folder / "command.txt").read_text().strip()

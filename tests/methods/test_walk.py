@@ -43,7 +43,7 @@ def context(attributes: Attributes | None = None, steps: int = 1) -> Context:
 
 @pytest.fixture
 def shapes() -> LatentSpace:
-    return Shapes(mixing=0.0, resolution=16).space()
+    return Shapes(mixing=0.0, resolution=12).space()
 
 
 def paths_of(**options):
@@ -77,7 +77,7 @@ def cosines(paths: WalkPaths, space: LatentSpace) -> Tensor:
 @pytest.mark.parametrize("target", [assessor(), editing(embedding=FactorIdentity())], ids=["ganalyze", "enjoy_your_editing"])
 def test_known_factors_are_recovered(target, shapes):
     """With unit variance and no mixing a unit of amount is a unit of the factor, and the direction its row of the rotation."""
-    asked = context(steps=100)
+    asked = context(steps=70)
     paths = method(target, together=7, lr=0.1).fit(shapes, asked)
     assert cosines(paths, shapes).min() > 0.95
     torch.testing.assert_close(torch.linalg.vector_norm(paths.weight[0], dim=1), torch.ones(7), rtol=0.15, atol=0)
