@@ -58,9 +58,12 @@ def response(
 def limits(found: Response, path: int, slope: float = 0.25) -> tuple[float, float]:
     r"""The amounts at which a walk ends, downwards and upwards.
 
-    A walk ends before the first step whose realised change is less than ``slope`` of the mean of the two steps around 0 (it saturates), or after which
-    more than half of the latents have left the prior's 99 % shell; else at the largest amount tried. Both are what Jahanian et al. (2020,
-    Section 4, https://arxiv.org/abs/1907.07171) read from their curves: the change levels off, and the images leave the real ones.
+    A walk ends before the first step whose realised change is less than ``slope`` of the mean of the two steps around 0 (it saturates), or that takes
+    more than half of the latents out of the prior's 99 % shell; else at the largest amount tried. A walk that goes the wrong way ends at 0.
+
+    References:
+        | On the "steerability" of generative adversarial networks (Jahanian et al., 2020), Section 4
+        | https://arxiv.org/abs/1907.07171
     """
     middle = len(found.amounts) // 2
     change, outside = found.change[path], found.outside[path]
