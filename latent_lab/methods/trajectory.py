@@ -38,7 +38,7 @@ class TrajectoryMethod(Method):
     1. Trajectories: :math:`z_t = \arg\min_z \|K * m (G(z) - T_t(G(z_0)))\|^2`, begun at the solution of the step before, so that a large
        transformation is a sequence of small ones. K is a Gaussian blur, which weighs low frequencies: a generator cannot repeat
        every texture. m leaves out what the transformation takes from outside the image.
-    2. The worst trajectories are dropped, for their images were not reached.
+    2. The points with the largest distances are dropped: their images were not reached.
     3. A direction u and a monotone model g of the factor: :math:`\min_{u, g} \mathbb{E}\left(g(\langle u, z_t \rangle) - g(\langle u, z_0 \rangle) - t\right)^2`.
 
     One unit of amount transforms by ``transformations[name]``, as far as the model goes, see :class:`CalibratedPaths`.
