@@ -74,6 +74,23 @@ class ClassProbabilities(Attributes):
         return self.classifier(images).softmax(1)
 
 
+class Confidence(Attributes):
+    """The probability of the most likely class: how sure a classifier is of an image.
+
+    Arguments:
+        weights: A file, or the name of a shipped classifier.
+    """
+
+    names, units, ranges = ("confidence",), ("probability",), ((0.0, 1.0),)
+
+    def __init__(self, weights: str) -> None:
+        super().__init__()
+        self.classifier = load_classifier(weights)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.classifier(images).softmax(1).amax(1, keepdim=True)
+
+
 class ExpectedValues(Attributes):
     r"""Several attributes of few values each: the mean of an attribute's values under its class probabilities, :math:`\sum_i p_i v_i`.
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import latent_lab.cpu_torchvision  # noqa: F401  (before lightning)
@@ -29,6 +29,8 @@ class Context:
         metrics: Makes the metrics of the validation for a number of paths and an attribute measurer.
         attributes: Measures images; may be None.
         checkpoint: Training state to continue from; may be None.
+        measures: Makes a predictor of the dataset's attributes by their names, None for all of them; None where it has none.
+        findings: What a method measured while it fitted, kept with the run (``findings.json``).
     """
 
     trainer: pl.Trainer
@@ -37,10 +39,33 @@ class Context:
     metrics: Callable[[int], Mapping[str, Metric]]
     attributes: Attributes | None = None
     checkpoint: Path | None = None
+    measures: Callable[[Sequence[str] | None], Attributes | None] = lambda names: None
+    findings: dict = field(default_factory=dict)
+
+    def required_attributes(self, names: Sequence[str] | None) -> Attributes:
+        """The attributes of these names, or all, on the trainer's device; an error where the dataset has none."""
+        attributes = self.measures(names)
+        if attributes is None:
+            raise ValueError("method: attributes guide this one, and this dataset measures none; choose another dataset=")
+        return attributes.eval().to(self.trainer.strategy.root_device)
 
 
 class Method(ABC):
-    """An algorithm that discovers paths."""
+    """An algorithm that discovers paths.
+
+    ``supervised``: it reads the generator's own images, so that it is never given a preview of it.
+    """
+
+    supervised: bool = False
 
     @abstractmethod
     def fit(self, space: LatentSpace, context: Context) -> Paths: ...
+
+
+def vector_size(space: LatentSpace) -> int:
+    """The size D of a space whose latents are vectors; an error for the others."""
+    if len(space.shape) != 1:
+        raise ValueError(
+            f"gan.space must be one whose latents are vectors, as z or w, for this method, got {space.name!r} of {space.shape}"
+        )
+    return space.shape[0]

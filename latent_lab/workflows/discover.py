@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 import latent_lab.cpu_torchvision  # noqa: F401  (before lightning)
@@ -60,7 +61,8 @@ def discover(config: DictConfig) -> None:
     trainer = build_trainer(config, run)
     if not run.has_paths():
         checkpoint = resume_from(run)
-        method, preview = instantiate(config.method), preview_of(config.gan)
+        method = instantiate(config.method)
+        preview = None if method.supervised else preview_of(config.gan)
         seen = attributes if preview is None else None  # predictors do not read a preview's images
         context = Context(
             trainer=trainer,
@@ -69,9 +71,12 @@ def discover(config: DictConfig) -> None:
             metrics=lambda num_paths: build_metrics(space, seen, config.seed, num_paths),
             attributes=seen,
             checkpoint=checkpoint,
+            measures=lambda names: build_attributes(config.dataset, names),
         )
         paths = method.fit(space if preview is None else build_space(preview, config.seed, config.compile), context)
         if trainer.is_global_zero:
+            if context.findings:
+                run.write("findings.json", json.dumps(context.findings, indent=1))
             run.save_paths(
                 paths, {"generator": weight_hash(space.generator), "gan": config.gan.name, "space": space.name, "seed": config.seed}
             )

@@ -25,6 +25,7 @@ CAPTIONS = {
     "order": "Change of the first edit's attribute that is left after two edits were undone in the order in which they were made.",
     "commutativity": "Relative distance of the latents after two edits in both orders, for each pair of paths.",
     "identity": "How much the identity changes when a path's own attribute changes.",
+    "response": "What an amount of each walk really changes (the median over latents), in units of amount, beside what was asked; a line ends where more of the walk changes no more, or leaves the prior.",
     "curves": "Training curves.",
 }
 SEQUENCE = ("original", "edit 1", "1 then 2", "2 then 1", "undone")
@@ -110,11 +111,24 @@ def figures_of(evaluation: Evaluation, curves: Curves) -> dict[str, Figure]:
     return figures
 
 
+def response_figure(response: dict[str, dict]) -> Figure:
+    """What walks change over their amounts, within their limits, from a run's findings."""
+    lines = {
+        name: [(x, y) for x, y in zip(found["amounts"], found["change"]) if found["limits"][0] <= x <= found["limits"][1]]
+        for name, found in response.items()
+    }
+    asked = {"asked": [(x, x) for x in next(iter(response.values()))["amounts"]]}
+    return line_figure(asked | lines, "amount", "realised change")
+
+
 def write_report(run: Run, evaluation: Evaluation, loggers: Sequence[pl.loggers.Logger]) -> Path:
     """Writes ``metrics.csv``, ``pictures/*.png`` and ``report.html``; returns the page."""
     pictures = {name: png_bytes(figure, 110) for name, figure in figures_of(evaluation, run.collect_curves()).items()}
     for name, content in pictures.items():
         run.write(f"pictures/{name}.png", content)
+    if response := run.read_json("findings.json").get("response"):
+        pictures["response"] = png_bytes(response_figure(response), 110)
+        run.write("pictures/response.png", pictures["response"])
     environment = run.read_json("environment.json")
     facts = {key: str(value) for key, value in environment.items() if key != "versions"} | environment["versions"]
     command = (run.folder / "command.txt").read_text().strip()

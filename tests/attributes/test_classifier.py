@@ -6,7 +6,14 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from latent_lab.attributes.classifier import Classifier, ClassifierIdentity, ClassProbabilities, ExpectedValues, load_classifier
+from latent_lab.attributes.classifier import (
+    Classifier,
+    ClassifierIdentity,
+    ClassProbabilities,
+    Confidence,
+    ExpectedValues,
+    load_classifier,
+)
 from latent_lab.checkpoints import native
 
 DIGITS = list("0123456789")
@@ -31,6 +38,14 @@ def probabilities() -> ClassProbabilities:
 def test_the_shipped_classifier_knows_a_one_from_a_nought(probabilities):
     values = probabilities(torch.cat([stroke("0"), stroke("1")]))
     assert values.argmax(1).tolist() == [0, 1] and values.amax(1).min() > 0.5
+
+
+def test_confidence_is_the_largest_probability(probabilities, rng):
+    images = torch.randn(6, 1, 32, 32, generator=rng).tanh().requires_grad_()
+    confidence = Confidence("mnist_classifier")
+    torch.testing.assert_close(confidence(images)[:, 0], probabilities(images).amax(1))
+    (gradient,) = torch.autograd.grad(confidence(images).sum(), images)
+    assert gradient.isfinite().all() and gradient.any()
 
 
 def test_probabilities_are_probabilities(probabilities, rng):

@@ -1,0 +1,219 @@
+"""The training of walks towards a target: GANalyze, GAN steerability and Enjoy Your Editing differ in the target alone."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+
+import latent_lab.cpu_torchvision  # noqa: F401  (before lightning)
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from latent_lab.data.moves import TRAINING, VALIDATION, stream
+from latent_lab.gans.space import Codes, LatentSpace
+from latent_lab.methods.base import Context, Method, vector_size
+from latent_lab.methods.limits import describe, response
+from latent_lab.paths.base import Paths
+
+
+class Target(nn.Module, ABC):
+    """What a walk is trained towards. ``names`` says what each path is to change."""
+
+    names: tuple[str, ...]
+
+    @abstractmethod
+    def losses(self, codes: Codes, before: Tensor, moved: Codes, after: Tensor, amounts: Tensor) -> dict[str, Tensor]:
+        """Weighted terms by name, whose sum is the loss.
+
+        Arguments:
+            codes, moved: Codes before and after the walk, N of them.
+            before, after: Their images, with shape :math:`(N, C, H, W)`.
+            amounts: Signed amounts walked along each path, with shape :math:`(N, K)`.
+        """
+
+    @abstractmethod
+    def realised(self, codes: Codes, before: Tensor, moved: Codes, after: Tensor, k: Tensor) -> Tensor:
+        """By how much the walk along path ``k`` :math:`(N,)` has changed what it is to change, in units of amount; nan: not measured."""
+
+
+class WalkTraining(pl.LightningModule):
+    r"""Trains walks on a frozen generator G so that their images reach a target.
+
+    .. math:: L = \mathbb{E}_{z, k, \varepsilon}\, \ell\left(G(z), G(\phi_k^\varepsilon(z)), \varepsilon\right)
+
+    Everything random is a function of the seed, the rank and the step, so that a resumed run repeats an uninterrupted one.
+
+    Arguments:
+        space: Where the walks are.
+        paths: The paths to train.
+        target: Gives the loss; what it trains itself (a critic) is trained at the same time.
+        amounts: Smallest and largest magnitude of a training amount; its sign is a fair coin.
+        together: Paths that each latent walks at once, in random order; at most K.
+        batch_size: Latents a step and rank.
+        lr: Adam's learning rate of the walks.
+        lr_critic: Adam's learning rate of the target's own parameters.
+        lr_decay: Share of the run, at its end, in which both fall linearly to 0.
+        seed: Seed of the walks.
+        validation_batches: Batches a validation and rank.
+    """
+
+    strict_loading = False  # neither the frozen generator nor the predictors are in the checkpoint
+
+    def __init__(
+        self,
+        space: LatentSpace,
+        paths: Paths,
+        target: Target,
+        *,
+        amounts: tuple[float, float],
+        together: int,
+        batch_size: int,
+        lr: float,
+        lr_critic: float,
+        lr_decay: float,
+        seed: int,
+        validation_batches: int,
+    ) -> None:
+        super().__init__()
+        self.space, self.paths, self.target = space, paths, target
+        self.amounts, self.together, self.batch_size = amounts, min(together, paths.num_paths), batch_size
+        self.lr, self.lr_critic, self.lr_decay = lr, lr_critic, lr_decay
+        self.seed, self.validation_batches = seed, validation_batches
+
+    def configure_optimizers(self):
+        groups = [
+            {"params": list(self.paths.parameters()), "lr": self.lr},
+            {"params": [p for p in self.target.parameters() if p.requires_grad], "lr": self.lr_critic},
+        ]
+        optimiser = torch.optim.Adam([group for group in groups if group["params"]])
+        if not self.lr_decay:
+            return optimiser
+        steps = self.trainer.max_steps
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: min(1.0, (steps - step) / (self.lr_decay * steps)))
+        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    # The data of a step is its number: walks are drawn where they are needed, on the device.
+    def train_dataloader(self) -> DataLoader:
+        return DataLoader(range(self.trainer.max_steps))
+
+    def val_dataloader(self) -> DataLoader:
+        return DataLoader(range(self.validation_batches))
+
+    def losses(self, step: int, purpose: int) -> dict[str, Tensor]:
+        """The target's terms on the walks of a step."""
+        rng = stream(self.seed, self.global_rank, step, purpose)
+        codes, num = self.space.sample(self.batch_size, rng), self.batch_size
+        k = torch.rand(num, self.paths.num_paths, generator=rng).argsort(1)[:, : self.together]
+        smallest, largest = self.amounts
+        sign = 2.0 * torch.randint(2, k.shape, generator=rng) - 1
+        eps = sign * (smallest + (largest - smallest) * torch.rand(k.shape, generator=rng))
+        amounts = torch.zeros(num, self.paths.num_paths).scatter(1, k, eps).to(self.device)
+        with torch.no_grad():
+            before = self.space.decode(codes).float()
+        latents = codes.latents
+        for path, amount in zip(k.to(self.device).unbind(1), eps.to(self.device).unbind(1)):
+            latents = self.paths.shift(latents, path, amount, codes.given)
+        moved = codes.moved(latents)
+        return self.target.losses(codes, before, moved, self.space.decode(moved).float(), amounts)
+
+    def training_step(self, batch: Tensor, batch_idx: int) -> Tensor:
+        terms = self.losses(self.global_step, TRAINING)
+        loss = torch.stack(list(terms.values())).sum()
+        if not loss.isfinite():
+            name = next(name for name, value in terms.items() if not value.isfinite())
+            raise FloatingPointError(f"{name} is not finite at step {self.global_step}; try a smaller method.lr or method.amounts")
+        self.log_dict({f"train/{name}": value.detach() for name, value in ({"loss": loss} | terms).items()}, prog_bar=len(terms) < 4)
+        return loss
+
+    def validation_step(self, batch: Tensor, batch_idx: int) -> None:
+        terms = self.losses(batch_idx, VALIDATION)
+        self.log_dict({f"val/{name}": value for name, value in terms.items()}, sync_dist=True, batch_size=self.batch_size)
+
+    def on_save_checkpoint(self, checkpoint: dict) -> None:
+        trained = ("paths.", "target.critic.")
+        checkpoint["state_dict"] = {name: value for name, value in checkpoint["state_dict"].items() if name.startswith(trained)}
+
+
+class Walk(Method):
+    r"""Walks trained towards a target: an assessor's score, a transformation of the image, several attributes at once.
+
+    After the training the walks' response is measured on new latents: what each amount really changes, and where more of it
+    changes no more or leaves the prior. It is printed and kept with the run (``findings.json``).
+
+    Arguments:
+        paths: Makes the paths from ``dim``, ``num_paths`` and ``rng``.
+        target: Makes the target from ``space``, ``context`` and ``amounts``.
+        amounts: Smallest and largest magnitude of a training amount, in the target's unit.
+        batch_size, lr, lr_critic, lr_decay, together, validation_batches: See :class:`WalkTraining`.
+        limit_latents: Latents that the response is measured on.
+    """
+
+    supervised = True
+
+    def __init__(
+        self,
+        paths: Callable[..., Paths],
+        target: Callable[..., Target],
+        amounts: Sequence[float],
+        batch_size: int,
+        lr: float,
+        lr_critic: float = 1e-3,
+        lr_decay: float = 0.0,
+        together: int = 1,
+        validation_batches: int = 4,
+        limit_latents: int = 64,
+    ) -> None:
+        if len(amounts) != 2 or not 0 <= amounts[0] <= amounts[1] or amounts[1] == 0:
+            raise ValueError(
+                f"method.amounts must be two numbers with 0 <= smallest <= largest and the largest above 0, got {list(amounts)}"
+            )
+        if min(together, batch_size, limit_latents) < 1:
+            raise ValueError(
+                f"method.together, batch_size and limit_latents must be at least 1, got {together}, {batch_size} and {limit_latents}"
+            )
+        self.paths, self.target, self.amounts, self.limit_latents = paths, target, tuple(amounts), limit_latents
+        self.options = dict(
+            amounts=self.amounts,
+            together=together,
+            batch_size=batch_size,
+            lr=lr,
+            lr_critic=lr_critic,
+            lr_decay=lr_decay,
+            validation_batches=validation_batches,
+        )
+
+    def module(self, space: LatentSpace, context: Context) -> WalkTraining:
+        """Everything that is trained, before the first step."""
+        target = self.target(space=space, context=context, amounts=self.amounts)
+        paths = self.paths(dim=vector_size(space), num_paths=len(target.names), rng=context.rng)
+        require_labels(space, paths)
+        return WalkTraining(space, paths, target, seed=context.seed, **self.options)
+
+    def fit(self, space: LatentSpace, context: Context) -> Paths:
+        space = space.to(context.trainer.strategy.root_device)
+        module = self.module(space, context)
+        context.trainer.fit(module, ckpt_path=context.checkpoint, weights_only=True)
+        paths, target = module.paths.eval().to(space.device), module.target.eval().to(space.device)
+        curves = response(space, paths, target.realised, self.amounts[1], context.rng, self.limit_latents, self.options["batch_size"])
+        context.findings["response"] = described = describe(curves, target.names)
+        for name, found in described.items() if context.trainer.is_global_zero else ():
+            print(
+                f"latent_lab: {name}: an amount of {self.amounts[1]:g} changes it by {found['at_largest']:.2f}; "
+                f"its walk ends at {found['limits'][0]:g} and {found['limits'][1]:g}"
+            )
+        return paths.cpu()
+
+
+def require_labels(space: LatentSpace, paths: Paths) -> None:
+    """An error where a walk asks for classes that the generator has not."""
+    classes = getattr(paths, "classes", 0)
+    if not classes:
+        return
+    label = space.sample(64, torch.Generator().manual_seed(0)).given.get("label")
+    if label is None or label.ndim != 1:
+        raise ValueError(f"method.paths.classes must be 0 for a generator whose codes have no class, got {classes}")
+    if int(label.max()) >= classes:
+        raise ValueError(f"method.paths.classes must be above every class of the generator, one is {int(label.max())}, got {classes}")
