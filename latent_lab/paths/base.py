@@ -48,6 +48,10 @@ class Paths(nn.Module, ABC):
         amounts = torch.full((len(k),), eps, dtype=torch.promote_types(latents.dtype, torch.float32), device=latents.device)
         return self.shift(latents.repeat_interleave(self.num_paths, 0), k, amounts).unflatten(0, (num, self.num_paths))
 
+    def description(self) -> dict[str, object]:
+        """The class's name and the arguments that rebuild the object."""
+        return {"class": f"{type(self).__module__}.{type(self).__qualname__}", "config": self.config}
+
     def coordinates(self, latents: Tensor) -> Tensor | None:
         """Coordinates :math:`(N, K)` of which path k changes the k-th alone; None where paths are not the axes of any."""
         return None

@@ -47,6 +47,13 @@ class LinearPaths(Paths):
         else:
             self.weight = nn.Parameter(torch.eye(dim, num_paths) + init / dim**0.5 * torch.randn(dim, num_paths, generator=rng))
 
+    @classmethod
+    def along(cls, directions: Tensor) -> LinearPaths:
+        """Frozen paths along the columns of ``directions`` :math:`(D, K)`; an amount of 1 is a column's length."""
+        paths = cls(*directions.shape, "free", rng=torch.Generator()).requires_grad_(False)
+        paths.weight.copy_(directions)
+        return paths
+
     def matrix(self) -> Tensor:
         """The directions A, with shape :math:`(D, K)`."""
         if self.kind == "orthogonal":
