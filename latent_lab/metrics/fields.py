@@ -47,14 +47,14 @@ def lie_bracket(paths: Paths, latents: Tensor, k: Tensor, l: Tensor, step: float
 
 def bracket_error(paths: Paths, latents: Tensor, k: Tensor, l: Tensor) -> Tensor:
     r"""The bracket's length over the fields', :math:`\|[X_k, X_l]\| / (\|X_k\| \|X_l\|)`, per unit of length, with shape :math:`(N,)`."""
-    bracket = torch.linalg.vector_norm(lie_bracket(paths, latents, k, l), dim=1)
-    lengths = [torch.linalg.vector_norm(field(paths, latents, c), dim=1) for c in (k, l)]
+    bracket = torch.linalg.vector_norm(lie_bracket(paths, latents, k, l).flatten(1), dim=1)
+    lengths = [torch.linalg.vector_norm(field(paths, latents, c).flatten(1), dim=1) for c in (k, l)]
     return bracket.to(latents.dtype) / (lengths[0] * lengths[1]).clamp_min(1e-12)
 
 
 def direction_spread(directions: Tensor) -> Tensor:
     """One minus the mean cosine between a path's directions at different latents: :math:`(N, K, D)` to :math:`(K,)`; 0 for straight paths."""
-    unit = torch.nn.functional.normalize(directions.double(), dim=2)
+    unit = torch.nn.functional.normalize(directions.double().flatten(2), dim=2)
     num = len(unit)
     if num < 2:
         return torch.full(unit.shape[1:2], float("nan"), dtype=unit.dtype)
@@ -64,7 +64,7 @@ def direction_spread(directions: Tensor) -> Tensor:
 
 def bend(points: Tensor) -> Tensor:
     """One minus chord over arc of sampled paths: :math:`(N, S, D)` to :math:`(N,)`; 0 for straight paths, 1 for closed ones."""
-    points = points.double()
+    points = points.double().flatten(2)
     arc = torch.linalg.vector_norm(points.diff(dim=1), dim=2).sum(1)
     chord = torch.linalg.vector_norm(points[:, -1] - points[:, 0], dim=1)
     return (1 - chord / arc.clamp_min(1e-12)).clamp_min(0)

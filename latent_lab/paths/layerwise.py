@@ -20,7 +20,9 @@ def layer_rows(space: LatentSpace, layers: int | str | Sequence[int | str] | Non
     """
     if len(space.shape) == 1:
         if layers is not None:
-            raise ValueError(f"method.layers needs gan.space=w+, whose layers have latents of their own, got {layers!r} in space {space.name}")
+            raise ValueError(
+                f"method.layers needs gan.space=w+, whose layers have latents of their own, got {layers!r} in space {space.name}"
+            )
         return None
     num = space.shape[0]
     if layers is None:
