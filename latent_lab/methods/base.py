@@ -11,7 +11,6 @@ import latent_lab.cpu_torchvision  # noqa: F401  (before lightning)
 
 import pytorch_lightning as pl
 import torch
-from torch import Tensor
 from torchmetrics import Metric
 
 from latent_lab.attributes.base import Attributes
@@ -45,8 +44,3 @@ class Method(ABC):
 
     @abstractmethod
     def fit(self, space: LatentSpace, context: Context) -> Paths: ...
-
-
-def faced(directions: Tensor) -> Tensor:
-    """Directions :math:`(D, K)` whose largest entries are positive: an eigenvector's sign is arbitrary, a run's must repeat."""
-    return directions * directions.gather(0, directions.abs().argmax(0, keepdim=True)).sign()

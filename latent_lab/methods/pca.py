@@ -9,10 +9,10 @@ from torch import Tensor
 
 from latent_lab.data.moves import TRAINING, stream
 from latent_lab.gans.space import LatentSpace
-from latent_lab.methods.base import Context, Method, faced
+from latent_lab.methods.base import Context, Method
 from latent_lab.paths.base import Paths
 from latent_lab.paths.layerwise import across_layers, layer_rows
-from latent_lab.paths.linear import LinearPaths
+from latent_lab.paths.linear import LinearPaths, faced
 
 LARGEST = 8192  # numbers of an activation: its covariance is half a gigabyte
 

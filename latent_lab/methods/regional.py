@@ -5,15 +5,36 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 
-from latent_lab.data.moves import TRAINING, VALIDATION, stream
-from latent_lab.gans.space import LatentSpace
-from latent_lab.methods.base import Context, Method, faced
-from latent_lab.methods.region import region_changes, region_masks, region_metrics
+from latent_lab.data.edits import amounts_for_length
+from latent_lab.data.moves import TRAINING, VALIDATION, Moves, stream
+from latent_lab.gans.region import region_masks, region_metrics
+from latent_lab.gans.space import Codes, LatentSpace
+from latent_lab.methods.base import Context, Method
 from latent_lab.paths.base import Paths
 from latent_lab.paths.layerwise import across_layers, layer_rows
-from latent_lab.paths.linear import LinearPaths
+from latent_lab.paths.linear import LinearPaths, faced
+
+
+@torch.no_grad()
+def region_changes(space: LatentSpace, paths: Paths, codes: Codes, masks: Tensor, length: float) -> Tensor:
+    r"""Mean squared change of a pixel within the region and outside it after edits of one realised length, with shape :math:`(K, 2)`.
+
+    Their ratio is the objective :math:`n^\top J_f^\top J_f n / n^\top J_b^\top J_b n` of the paper, measured on whole edits;
+    means over codes and both signs.
+    """
+    before, weights = space.decode(codes).float(), masks.sum((2, 3)).mean(0) * space.generator.channels
+    changes = torch.zeros(paths.num_paths, 2, dtype=torch.float64)
+    for k in range(paths.num_paths):
+        chosen = torch.full((len(codes.latents),), k, device=space.device)
+        for sign in (-1.0, 1.0):
+            wanted = torch.full_like(before[:, 0, 0, 0], length)
+            eps = amounts_for_length(space, paths, Moves(codes, chosen, sign * torch.ones_like(wanted)), wanted)
+            change = space.decode(codes.moved(paths.shift(codes.latents, chosen, eps, codes.given))).float() - before
+            changes[k] += (torch.einsum("nchw,nrhw->r", change.square(), masks) / weights / len(codes.latents) / 2).double().cpu()
+    return changes
 
 
 class Regional(Method):
@@ -67,7 +88,7 @@ class Regional(Method):
 
     def report(self, space: LatentSpace, paths: Paths, seed: int) -> None:
         """Prints the ratio of the change within the region to that outside it, beside that of random directions."""
-        codes = space.sample(self.held_out, stream(seed, 0, 0, VALIDATION))
+        codes = paths.anchor(space, space.sample(self.held_out, stream(seed, 0, 0, VALIDATION)))
         masks = region_masks(self.region, space, codes)
         random = LinearPaths(paths.dim, min(paths.num_paths, 8), "projective", 10.0, stream(seed, 0, 1, VALIDATION)).to(space.device)
         random = across_layers(random, layer_rows(space, self.layers))

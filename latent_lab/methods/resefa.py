@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from latent_lab.data.moves import TRAINING, stream
+from latent_lab.gans.region import region_masks
+from latent_lab.gans.space import LatentSpace
+from latent_lab.methods.base import Context
 from latent_lab.methods.regional import Regional
-
-
-def generalised_directions(foreground: Tensor, background: Tensor, tau: float) -> Tensor:
-    r"""Unit vectors :math:`(M, M)`, a column each, with :math:`A n = \lambda (B + \tau \tfrac{\operatorname{tr} B}{M} I) n`, largest :math:`\lambda` first.
-
-    By a Cholesky factor L of the right-hand matrix, :math:`L^{-1} A L^{-\top} y = \lambda y,\ n = L^{-\top} y`: symmetric,
-    unlike the published inverse, so that the eigenvalues are real and sorted.
-    """
-    mean = background.diagonal().mean()
-    regularised = background + tau * mean * torch.eye(len(background), dtype=background.dtype, device=background.device)
-    spectrum = torch.linalg.eigvalsh(regularised)
-    if not spectrum[0] > 1e-9 * spectrum[-1]:
-        reason = "nothing changes outside the region" if not mean > 0 else "some directions do not change what is outside the region"
-        raise ValueError(f"method.tau must be above 0 where {reason} (J_b^T J_b is singular), and that must change at all; got tau={tau}")
-    factor = torch.linalg.cholesky(regularised)
-    half = torch.linalg.solve_triangular(factor, foreground, upper=False)
-    whole = torch.linalg.solve_triangular(factor, half.mT, upper=False)
-    vectors = torch.linalg.eigh((whole + whole.mT) / 2).eigenvectors.flip(1)
-    return torch.nn.functional.normalize(torch.linalg.solve_triangular(factor.mT, vectors, upper=True), dim=0)
+from latent_lab.paths.base import Paths
+from latent_lab.paths.layerwise import layer_rows
+from latent_lab.paths.local import RegionalPaths, generalised_directions
 
 
 class ReSeFa(Regional):
@@ -43,14 +30,27 @@ class ReSeFa(Regional):
     Arguments:
         tau: Regulariser, in mean eigenvalues of the background's metric. The published code adds 1e-3 of its trace with
             ``--full_rank``, which is 0.5 at D = 512, and else nothing.
+        per_image: Directions of each image for itself, found where an edit starts, as in the paper; else of the mean over samples.
         options: See :class:`latent_lab.methods.regional.Regional`.
     """
 
-    def __init__(self, tau: float, **options) -> None:
+    def __init__(self, tau: float, per_image: bool = False, **options) -> None:
         super().__init__(**options)
         if tau < 0:
             raise ValueError(f"method.tau must be at least 0, got {tau}")
-        self.tau = tau
+        if per_image and (isinstance(self.region, nn.Module) or self.rank is not None):
+            raise ValueError("method.per_image needs a region that is a box or a mask's file, which is kept with the paths, and rank=null")
+        self.tau, self.per_image = tau, per_image
+
+    def fit(self, space: LatentSpace, context: Context) -> Paths:
+        if not self.per_image:
+            return super().fit(space, context)
+        codes = space.sample(1, stream(context.seed, 0, 0, TRAINING))
+        mask = region_masks(self.region, space, codes)[0, 0]
+        paths = RegionalPaths(space.shape[-1], self.num_paths, layer_rows(space, self.layers), len(mask), self.tau, self.chunk)
+        paths.mask.copy_(mask)
+        self.report(space, paths.to(space.device), context.seed)
+        return paths.cpu()
 
     def directions(self, foreground: Tensor, background: Tensor) -> Tensor:
         return generalised_directions(foreground, background, self.tau)

@@ -8,10 +8,10 @@ import torch
 import torch.nn.functional as F
 
 from latent_lab.gans.space import LatentSpace
-from latent_lab.methods.base import Context, Method, faced
+from latent_lab.methods.base import Context, Method
 from latent_lab.paths.base import Paths
 from latent_lab.paths.layerwise import across_layers, layer_rows
-from latent_lab.paths.linear import LinearPaths
+from latent_lab.paths.linear import LinearPaths, faced
 
 
 class SeFa(Method):

@@ -68,3 +68,8 @@ class LinearPaths(Paths):
 
     def _shift(self, latents: Tensor, k: Tensor, eps: Tensor) -> Tensor:
         return latents + eps[:, None] * self.matrix().mT[k]
+
+
+def faced(directions: Tensor) -> Tensor:
+    r"""Directions, the columns of :math:`(\dots, D, K)`, whose largest entries are positive: an eigenvector's sign is arbitrary, a run's must repeat."""
+    return directions * directions.gather(-2, directions.abs().argmax(-2, keepdim=True)).sign()

@@ -1,4 +1,4 @@
-"""Which pixels an edit shall change: the region of ReSeFa and LowRankGAN, and how well an edit stays in it."""
+"""Which pixels an edit shall change, and how the image changes there and elsewhere."""
 
 from __future__ import annotations
 
@@ -11,11 +11,8 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
-from latent_lab.data.edits import amounts_for_length
-from latent_lab.data.moves import Moves
 from latent_lab.gans.jacobian import leading_directions, metric_product
 from latent_lab.gans.space import Codes, LatentSpace
-from latent_lab.paths.base import Paths
 
 
 def box_mask(box: Sequence[float], height: int, width: int) -> Tensor:
@@ -95,22 +92,3 @@ def region_metrics(
     metrics = metric_product(space, codes, basis, masks, rows, chunk) @ basis.mT
     pixels = masks.double().mean(0).sum((1, 2)) * space.generator.channels
     return basis, (metrics + metrics.mT) / (2 * pixels[:, None, None])
-
-
-@torch.no_grad()
-def region_changes(space: LatentSpace, paths: Paths, codes: Codes, masks: Tensor, length: float) -> Tensor:
-    r"""Mean squared change of a pixel within the region and outside it after edits of one realised length, with shape :math:`(K, 2)`.
-
-    Their ratio is the objective :math:`n^\top J_f^\top J_f n / n^\top J_b^\top J_b n` of the paper, measured on whole edits;
-    means over codes and both signs.
-    """
-    before, weights = space.decode(codes).float(), masks.sum((2, 3)).mean(0) * space.generator.channels
-    changes = torch.zeros(paths.num_paths, 2, dtype=torch.float64)
-    for k in range(paths.num_paths):
-        chosen = torch.full((len(codes.latents),), k, device=space.device)
-        for sign in (-1.0, 1.0):
-            wanted = torch.full_like(before[:, 0, 0, 0], length)
-            eps = amounts_for_length(space, paths, Moves(codes, chosen, sign * torch.ones_like(wanted)), wanted)
-            change = space.decode(codes.moved(paths.shift(codes.latents, chosen, eps, codes.given))).float() - before
-            changes[k] += (torch.einsum("nchw,nrhw->r", change.square(), masks) / weights / len(codes.latents) / 2).double().cpu()
-    return changes
