@@ -42,9 +42,10 @@ class Regional(Method):
 
     Arguments:
         num_paths: Number K of paths, at most.
-        region: Box, mask's file or predictor, see :func:`latent_lab.methods.region.region_masks`.
+        region: Box, mask's file or predictor, see :func:`latent_lab.gans.region.region_masks`.
         samples: Latents that the metrics are means over; the papers take single images.
-        layers: Layer range of w+, see :func:`latent_lab.paths.layerwise.layer_rows`.
+        layers: Layer range of w+, see :func:`latent_lab.paths.layerwise.layer_rows`. The Jacobian is that of these layers, which the
+            edit moves; the published code differentiates by all and edits some.
         rank: Search only among about this many directions, those in which the image changes most; None: all D.
         chunk: Jacobian products made at once, which bounds the memory.
         held_out: Other latents, on which the change is measured.

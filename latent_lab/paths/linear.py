@@ -52,7 +52,7 @@ class LinearPaths(Paths):
         """Frozen paths along the columns of ``directions`` :math:`(D, K)`; an amount of 1 is a column's length."""
         paths = cls(*directions.shape, "free", rng=torch.Generator()).requires_grad_(False)
         paths.weight.copy_(directions)
-        return paths
+        return paths.to(directions.device)
 
     def matrix(self) -> Tensor:
         """The directions A, with shape :math:`(D, K)`."""

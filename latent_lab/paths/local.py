@@ -52,16 +52,15 @@ class LocalPaths(Paths):
             raise ValueError(
                 "given must hold the directions of local paths: take codes = paths.anchor(space, codes), and their codes.given"
             )
-        chosen = given["directions"][torch.arange(len(k), device=k.device), k].to(torch.promote_types(latents.dtype, torch.float32))
-        step = eps[:, None] * chosen
+        return super().shift(latents, given["directions"][torch.arange(len(k), device=k.device), k], eps)
+
+    def _shift(self, latents: Tensor, directions: Tensor, eps: Tensor) -> Tensor:
+        """A step along directions :math:`(N, D)`, one for each latent, in place of the paths' numbers."""
+        step = eps[:, None] * directions.to(latents)
         if self.layers is None:
             return latents + step
-        return latents.to(step.dtype).index_add(
-            1, torch.tensor(self.layers, device=k.device), step[:, None].expand(-1, len(self.layers), -1)
-        )
-
-    def _shift(self, latents: Tensor, k: Tensor, eps: Tensor) -> Tensor:
-        raise NotImplementedError
+        rows = torch.tensor(self.layers, device=latents.device)
+        return latents.index_add(1, rows, step[:, None].expand(-1, len(rows), -1))
 
 
 class LocalBasisPaths(LocalPaths):
