@@ -37,7 +37,8 @@ class GANSpace(Method):
         num_paths: Number K of paths, at most the latent's size.
         samples: Samples of the prior.
         activations: A submodule of the generator whose outputs are y, e.g. ``blocks.0``; None: the latent itself in w and w+
-            (there the mean of its selected rows), and in z what the first layer makes of it.
+            (there the mean of its selected rows), and in z what the first layer makes of it, as for the paper's BigGAN. Of a
+            Gaussian z these components are SeFa's directions; a later submodule tells more.
         layers: Layer range of w+, see :func:`latent_lab.paths.layerwise.layer_rows`.
         batch_size: Samples drawn at once.
     """
