@@ -55,6 +55,14 @@ def own_class(target: str, package: str, base: type) -> type:
     raise ValueError(f"{target!r} is not a {base.__name__} of latent_lab.{package}; files cannot name other classes")
 
 
+def described_paths(description: Mapping) -> Paths:
+    """Paths from their description, before their tensors are loaded; those around others hold the description of their ``base``."""
+    config = dict(description["config"])
+    if "base" in config:
+        config["base"] = described_paths(config["base"])
+    return own_class(description["class"], "paths", Paths)(**config)
+
+
 def weight_hash(module: nn.Module) -> str:
     """Hash of all parameters and buffers, which ties paths to the generator that they were found on."""
     import hashlib
@@ -112,7 +120,7 @@ class Run:
         """Writes the discovered paths; they are never rewritten."""
         if self.has_paths():
             raise FileExistsError(f"{self.folder / 'paths.safetensors'} exists; paths are never rewritten")
-        described = {"format": FORMAT, "class": f"{type(paths).__module__}.{type(paths).__qualname__}", "config": paths.config, **metadata}
+        described = {"format": FORMAT, **paths.description(), **metadata}
         self.write("paths.safetensors", native.to_bytes(paths.state_dict(), described))
 
     def load_paths(self) -> tuple[Paths, dict]:
@@ -123,7 +131,7 @@ class Run:
         tensors, metadata = native.read(file)
         if metadata.get("format") != FORMAT:
             raise ValueError(f"{file} must have format {FORMAT}, got {metadata.get('format')!r}; it was written by another version")
-        paths = own_class(metadata["class"], "paths", Paths)(**metadata["config"])
+        paths = described_paths(metadata)
         native.load_into(paths, tensors, file)
         return paths.eval().requires_grad_(False), metadata
 

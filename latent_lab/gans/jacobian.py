@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
+from torch.func import jvp, vjp
 
 from latent_lab.gans.space import Codes, LatentSpace
 
 
 @torch.no_grad()
 def pullback_metric(space: LatentSpace, codes: Codes, step: float = 0.05, batch_size: int = 256) -> Tensor:
-    r"""The pixels' metric at each latent, :math:`J^\top J` with :math:`J = \partial G / \partial z`, with shape :math:`(N, D, D)`.
+    r"""The pixels' metric at each latent by differences, :math:`J^\top J` with :math:`J = \partial G / \partial z`, with shape :math:`(N, D, D)`.
 
     For small moves :math:`\|G(z + a) - G(z)\|^2 = a^\top J^\top J\, a`. Columns of J are differences
-    :math:`(G(z + h e_i) - G(z)) / h`: D + 1 decodes a latent, which cost a fifth of as many forward-mode products.
+    :math:`(G(z + h e_i) - G(z)) / h`: D + 1 decodes a latent, which cost a fifth of as many forward-mode products. It is what a
+    training can afford; :func:`metric_product` is exact, and holds no J.
 
     Arguments:
         space: A space whose latents are vectors.
@@ -32,3 +36,71 @@ def pullback_metric(space: LatentSpace, codes: Codes, step: float = 0.05, batch_
         columns = (images[:, 1:] - images[:, :1]) / step  # (n, D, pixels)
         metrics.append(columns @ columns.mT)
     return torch.cat(metrics)
+
+
+@torch.no_grad()
+def metric_product(
+    space: LatentSpace, codes: Codes, directions: Tensor, weights: Tensor, layers: Sequence[int] | None = None, chunk: int = 16
+) -> Tensor:
+    r"""The mean over the codes of :math:`J^\top W_r J\, v_m` for directions :math:`v_m` and regions r, with shape :math:`(R, M, D)`.
+
+    W weighs the pixels: :math:`a^\top J^\top W J\, a` is the weighted squared change of the image for a small move a. A
+    forward-mode product gives :math:`u = J v` for ``chunk`` directions at once, a reverse-mode product :math:`J^\top W u` of
+    each region; then u is dropped. With the unit matrix as directions this is :math:`J^\top W J` itself. Sums are in float64.
+
+    Arguments:
+        space: In w+ a direction is one vector that is added to all the ``layers``, and J the derivative by it.
+        codes: Where it is measured.
+        directions: With shape :math:`(M, D)`.
+        weights: Weights of the pixels in each region, with shape :math:`(N, R, H, W)`, the same for all channels.
+        layers: Rows of w+ that move; None for all, or where latents are vectors.
+        chunk: Products made at once, which bounds the memory: that of a backward pass through as many images.
+    """
+    total = torch.zeros(weights.shape[1], *directions.shape, dtype=torch.float64, device=directions.device)
+    lift = torch.ones(space.shape[:-1]).to(codes.latents)[..., None]  # which rows take the direction: one, in a flat space
+    if layers is not None:
+        lift = torch.zeros_like(lift).index_fill_(0, torch.as_tensor(layers, device=lift.device), 1)
+    for n in range(len(codes.latents)):
+        for rows in torch.arange(len(directions), device=directions.device).split(chunk):
+            here = codes.select(torch.full_like(rows, n))
+            shape = (len(rows), *[1] * (len(space.shape) - 1), -1)
+
+            def images(move: Tensor, here: Codes = here, shape: tuple[int, ...] = shape) -> Tensor:
+                return space.decode(here.moved(here.latents + lift * move.view(shape)))
+
+            tangents = directions[rows].to(codes.latents)
+            still = torch.zeros_like(tangents)
+            _, change = jvp(images, (still,), (tangents,))
+            _, pull = vjp(images, still)
+            for r, weight in enumerate(weights[n]):
+                total[r, rows] += pull(weight.to(change) * change)[0].double()
+    return total / len(codes.latents)
+
+
+def leading_directions(
+    space: LatentSpace,
+    codes: Codes,
+    num: int,
+    rng: torch.Generator,
+    layers: Sequence[int] | None = None,
+    chunk: int = 16,
+    iterations: int = 2,
+) -> Tensor:
+    r"""An orthonormal basis :math:`(M, D)` of about the leading directions of the mean :math:`J^\top J`, by :math:`(q + 1) M` products for all D.
+
+    References:
+        | Finding Structure with Randomness (Halko, Martinsson & Tropp, 2011), Algorithm 4.4
+        | https://arxiv.org/abs/0909.4061
+
+    Arguments:
+        space, codes, layers, chunk: See :func:`metric_product`.
+        num: Number M of directions, at most D; a few more than are needed.
+        rng: Source of the first directions.
+        iterations: Number q of subspace iterations after the first product.
+    """
+    size = space.generator.resolution
+    everywhere = torch.ones(len(codes.latents), 1, size, size, device=codes.latents.device)
+    basis = torch.randn(num, space.shape[-1], generator=rng, dtype=torch.float64).to(codes.latents.device)
+    for _ in range(iterations + 1):
+        basis = torch.linalg.qr(metric_product(space, codes, basis, everywhere, layers, chunk)[0].mT)[0].mT
+    return basis

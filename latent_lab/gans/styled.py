@@ -140,8 +140,8 @@ class StyleGenerator(Generator):
         codes = super().convert(codes, source, target)
         if source == "z" and target != "z":
             rows = self.map(codes.latents, codes.given)
-            used = ("label", "truncation", "truncation_layers")
-            given = {name: value for name, value in codes.given.items() if name not in used}
+            given = {name: value for name, value in codes.given.items() if name not in ("truncation", "truncation_layers")}
+            given["z"] = codes.latents  # with the label: where the mapping is differentiated
             return Codes(rows[:, 0] if target == "w" else rows, given)
         return codes.moved(codes.latents[:, None].expand(-1, self.num_rows, -1)) if (source, target) == ("w", "w+") else codes
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from latent_lab.gans.space import LatentSpace
 from latent_lab.methods.base import Context, Method
 from latent_lab.paths.base import Paths
+from latent_lab.paths.layerwise import across_layers, layer_rows
 from latent_lab.paths.linear import LinearPaths
 
 
@@ -19,4 +20,5 @@ class RandomBasis(Method):
         self.num_paths = num_paths
 
     def fit(self, space: LatentSpace, context: Context) -> Paths:
-        return LinearPaths(space.shape[-1], self.num_paths, "orthogonal", 10.0, context.rng).requires_grad_(False)
+        paths = LinearPaths(space.shape[-1], self.num_paths, "orthogonal", 10.0, context.rng).requires_grad_(False)
+        return across_layers(paths, layer_rows(space, None))

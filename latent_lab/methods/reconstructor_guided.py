@@ -10,6 +10,7 @@ from torch import nn
 from latent_lab.gans.space import LatentSpace
 from latent_lab.methods.base import Context, Method
 from latent_lab.paths.base import Paths
+from latent_lab.paths.layerwise import across_layers, layer_rows
 from latent_lab.reconstructors.module import Objective, ReconstructorTraining
 
 
@@ -71,7 +72,7 @@ class ReconstructorGuided(Method):
 
     def module(self, space: LatentSpace, context: Context) -> ReconstructorTraining:
         """Everything that is trained, before the first step."""
-        paths = self.paths(dim=space.shape[-1], num_paths=self.num_paths, rng=context.rng)
+        paths = across_layers(self.paths(dim=space.shape[-1], num_paths=self.num_paths, rng=context.rng), layer_rows(space, None))
         with torch.random.fork_rng():
             torch.manual_seed(context.rng.initial_seed())  # torch's layers initialise from the global source
             reconstructor = self.reconstructor(image_channels=space.generator.channels, num_paths=self.num_paths)

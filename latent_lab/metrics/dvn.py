@@ -56,7 +56,7 @@ def variation_naturalness(
     @torch.no_grad()
     def ends(size: int, step: int) -> tuple[Tensor, Tensor]:
         rng = stream(seed, NATURALNESS, step, EVALUATION)
-        codes = space.sample(size, rng)
+        codes = paths.anchor(space, space.sample(size, rng))
         label = torch.randint(2, (size,), generator=rng).to(codes.latents.device)
         index = torch.full_like(label, k)
         return space.decode(codes.moved(paths.shift(codes.latents, index, amount * (2.0 * label - 1), codes.given))).float(), label.float()

@@ -45,6 +45,7 @@ def held_out_accuracy(
 
     def pair(size: int, step: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         moves = draw_moves(space, size, paths.num_paths, (0.1, 1.0), stream(seed, FRESH, step, EVALUATION))
+        moves = moves._replace(codes=paths.anchor(space, moves.codes))
         with torch.no_grad():
             after = paths.shift(moves.codes.latents, moves.k, moves.eps * amounts[moves.k], moves.codes.given)
             return space.decode(moves.codes).float(), space.decode(moves.codes.moved(after)).float(), moves.k, moves.eps

@@ -50,7 +50,7 @@ def path_quality(
     for i, start in enumerate(range(0, num, batch_size)):
         size = min(batch_size, num - start)
         rng = stream(seed, QUALITY, i, EVALUATION)
-        real, codes = space.decode(space.sample(size, rng)).float(), space.sample(size, rng)
+        real, codes = space.decode(space.sample(size, rng)).float(), paths.anchor(space, space.sample(size, rng))
         k = torch.randint(paths.num_paths, (size,), generator=rng).to(device)
         sign = 2.0 * torch.randint(2, (size,), generator=rng).to(device) - 1
         for share, metric in metrics.items():

@@ -41,20 +41,25 @@ class Paths(nn.Module, ABC):
         """:meth:`shift`, and the penalties that the same pass gives (means over the batch), by name."""
         return self.shift(latents, k, eps, given), {}
 
-    def fan(self, latents: Tensor, eps: float) -> Tensor:
+    def fan(self, latents: Tensor, eps: float, given: dict[str, Tensor] | None = None) -> Tensor:
         """Latents after an edit of amount ``eps`` along every path, with shape :math:`(N, K, D)`."""
         num = len(latents)
         k = torch.arange(self.num_paths, device=latents.device).repeat(num)
         amounts = torch.full((len(k),), eps, dtype=torch.promote_types(latents.dtype, torch.float32), device=latents.device)
-        return self.shift(latents.repeat_interleave(self.num_paths, 0), k, amounts).unflatten(0, (num, self.num_paths))
+        many = Codes(latents, given or {}).repeat(self.num_paths)
+        return self.shift(many.latents, k, amounts, many.given).unflatten(0, (num, self.num_paths))
+
+    def description(self) -> dict[str, object]:
+        """The class's name and the arguments that rebuild the object."""
+        return {"class": f"{type(self).__module__}.{type(self).__qualname__}", "config": self.config}
 
     def coordinates(self, latents: Tensor) -> Tensor | None:
         """Coordinates :math:`(N, K)` of which path k changes the k-th alone; None where paths are not the axes of any."""
         return None
 
-    def anchor(self, space: LatentSpace, codes: Codes) -> Paths:
-        """These paths bound to codes; global paths are the same everywhere."""
-        return self
+    def anchor(self, space: LatentSpace, codes: Codes) -> Codes:
+        """The codes of where edits start, with all that the paths need of it in ``given``; global paths need nothing."""
+        return codes
 
     @abstractmethod
     def _shift(self, latents: Tensor, k: Tensor, eps: Tensor) -> Tensor: ...

@@ -58,7 +58,7 @@ class CurvilinearPaths(Paths):
         # an amount of 0 must not pay the flow's rounding, yet has a derivative
         return torch.where(eps[:, None] == 0, latents.detach() + (moved - moved.detach()), moved)
 
-    def fan(self, latents: Tensor, eps: float) -> Tensor:
+    def fan(self, latents: Tensor, eps: float, given: dict[str, Tensor] | None = None) -> Tensor:
         """Latents after an edit of amount ``eps`` along every path, with shape :math:`(N, K, D)`; f is evaluated once a latent."""
         with torch.autocast(latents.device.type, enabled=False):
             latents = latents.to(torch.promote_types(latents.dtype, torch.float32))

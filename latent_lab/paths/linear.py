@@ -47,6 +47,13 @@ class LinearPaths(Paths):
         else:
             self.weight = nn.Parameter(torch.eye(dim, num_paths) + init / dim**0.5 * torch.randn(dim, num_paths, generator=rng))
 
+    @classmethod
+    def along(cls, directions: Tensor) -> LinearPaths:
+        """Frozen paths along the columns of ``directions`` :math:`(D, K)`; an amount of 1 is a column's length."""
+        paths = cls(*directions.shape, "free", rng=torch.Generator()).requires_grad_(False)
+        paths.weight.copy_(directions)
+        return paths.to(directions.device)
+
     def matrix(self) -> Tensor:
         """The directions A, with shape :math:`(D, K)`."""
         if self.kind == "orthogonal":
@@ -61,3 +68,8 @@ class LinearPaths(Paths):
 
     def _shift(self, latents: Tensor, k: Tensor, eps: Tensor) -> Tensor:
         return latents + eps[:, None] * self.matrix().mT[k]
+
+
+def faced(directions: Tensor) -> Tensor:
+    r"""Directions, the columns of :math:`(\dots, D, K)`, whose largest entries are positive: an eigenvector's sign is arbitrary, a run's must repeat."""
+    return directions * directions.gather(-2, directions.abs().argmax(-2, keepdim=True)).sign()

@@ -91,7 +91,7 @@ def add_naturalness(
 
 def add_recovery(result: Evaluation, space: LatentSpace, paths: Paths, plan: Plan, protocol: Protocol) -> None:
     """Exact scores against known factors: purity and side effects of matched paths at equal length, and of their coordinates."""
-    codes = space.sample(protocol.prior_latents, stream(protocol.seed, PRIOR, 2, EVALUATION))
+    codes = paths.anchor(space, space.sample(protocol.prior_latents, stream(protocol.seed, PRIOR, 2, EVALUATION)))
     every = codes.repeat(paths.num_paths)
     k = torch.arange(paths.num_paths, device=every.latents.device).repeat(len(codes.latents))
     moved = paths.shift(every.latents, k, plan.amounts.to(every.latents)[k], every.given)

@@ -40,7 +40,7 @@ def observe(
     A row depends on the protocol's seed and its number alone, so that an evaluation continues where it was interrupted.
     """
     device = space.device
-    codes = space.sample(num, stream(protocol.seed, SCORING, first, EVALUATION))
+    codes = paths.anchor(space, space.sample(num, stream(protocol.seed, SCORING, first, EVALUATION)))
     original = view_in_batches(space, codes, attributes, identity, protocol.batch_size)
     indices, amounts = plan.paths.to(device), plan.amounts.to(device)
     found: dict[str, Tensor] = {}

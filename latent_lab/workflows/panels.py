@@ -16,7 +16,8 @@ from latent_lab.workflows.protocol import RANKING, Protocol
 def strip_images(space: LatentSpace, paths: Paths, plan: Plan, protocol: Protocol, shares: list[float]) -> Tensor:
     """Images of each chosen path over shares of its amount, from one latent for all, with shape :math:`(P, S, C, H, W)`."""
     device = space.device
-    codes = space.sample(protocol.ranking_latents, stream(protocol.seed, RANKING, 0, EVALUATION)).select(slice(0, 1))
+    codes = space.sample(protocol.ranking_latents, stream(protocol.seed, RANKING, 0, EVALUATION))
+    codes = paths.anchor(space, codes.select(slice(0, 1)))
     one = codes.repeat(len(plan.chosen) * len(shares))
     k = plan.paths.to(device).repeat_interleave(len(shares))
     eps = torch.tensor([share * pick.amount * pick.sign for pick in plan.chosen for share in shares], device=device)
@@ -30,7 +31,7 @@ def sequence_images(space: LatentSpace, paths: Paths, plan: Plan, protocol: Prot
     rows = max(1, min(len(labels) // 2, 4))
     first = torch.arange(rows)
     second = (first + rows) % len(labels)
-    codes = space.sample(rows, stream(protocol.seed, RANKING, 2, EVALUATION))
+    codes = paths.anchor(space, space.sample(rows, stream(protocol.seed, RANKING, 2, EVALUATION)))
     one, other = plan.paths[first].to(device), plan.paths[second].to(device)
     amounts = plan.amounts.to(device)
     pair = Pair(one, other, amounts[one], amounts[other])

@@ -65,7 +65,7 @@ def make_plan(space: LatentSpace, paths: Paths, attributes: Attributes | None, p
     """Ranks all paths by what they do to each attribute, chooses, and calibrates the chosen ones."""
     batch, num_paths = protocol.batch_size, min(protocol.num_paths, paths.num_paths)
     device = space.device
-    ranking = space.sample(protocol.ranking_latents, stream(protocol.seed, RANKING, 0, EVALUATION))
+    ranking = paths.anchor(space, space.sample(protocol.ranking_latents, stream(protocol.seed, RANKING, 0, EVALUATION)))
     start = ranking.repeat(paths.num_paths)
     k = torch.arange(paths.num_paths, device=device).repeat(protocol.ranking_latents)
     wanted = torch.full((len(k),), float(protocol.length), device=device)

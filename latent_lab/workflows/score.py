@@ -237,16 +237,17 @@ def effects(changes: Tensor, plan: Plan, names: list[str], change: float, boot: 
 def field_scores(space: LatentSpace, paths: Paths, plan: Plan, protocol: Protocol) -> list[Row]:
     """Lie brackets of all pairs of chosen paths, and how much the paths turn: latents only."""
     device, chosen = space.device, plan.paths.to(space.device)
-    codes = space.sample(protocol.ranking_latents, stream(protocol.seed, RANKING, 0, EVALUATION))
+    codes = paths.anchor(space, space.sample(protocol.ranking_latents, stream(protocol.seed, RANKING, 0, EVALUATION)))
     first, second = torch.triu_indices(len(chosen), len(chosen), 1, device=device)
     num = len(codes.latents)
     found = []
     if len(first):
         bracket = BracketError()
-        bracket.update(paths, codes.repeat(len(first)).latents, chosen[first].repeat(num), chosen[second].repeat(num))
+        every = codes.repeat(len(first))
+        bracket.update(paths, every.latents, chosen[first].repeat(num), chosen[second].repeat(num), every.given)
         found.append(("bracket", bracket.compute(), "per unit of length", "lower"))
     unit = plan.amounts.mean().item() / protocol.length  # about one unit of length
-    directions = paths.fan(codes.latents, 0.1 * unit) - codes.latents[:, None]
+    directions = paths.fan(codes.latents, 0.1 * unit, codes.given) - codes.latents[:, None]
     shares = torch.tensor([0.0, *SHARES], device=device).sort().values
     many = codes.repeat(len(chosen) * len(shares))
     k = chosen.repeat_interleave(len(shares)).repeat(num)
@@ -287,7 +288,7 @@ def order_floor(space: LatentSpace, attributes: Attributes | None, plan: Plan, p
 def order_matrix(space: LatentSpace, paths: Paths, plan: Plan, protocol: Protocol) -> Matrix:
     """Relative error, in latents, of exchanging two edits of equal length, for all K x K pairs."""
     device = space.device
-    codes = space.sample(protocol.matrix_latents, stream(protocol.seed, RANKING, 0, EVALUATION))
+    codes = paths.anchor(space, space.sample(protocol.matrix_latents, stream(protocol.seed, RANKING, 0, EVALUATION)))
     num, size = len(codes.latents), paths.num_paths
     amounts = plan.amounts.to(device)
     total = torch.zeros(size, size, dtype=torch.float64)
