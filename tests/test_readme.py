@@ -51,7 +51,7 @@ def test_commands(line, monkeypatch, tmp_path, digits, capfd):
         with pytest.raises(SystemExit) as stop:
             run_main(monkeypatch, module, arguments)
         assert stop.value.code in (0, None)
-        assert "method: curvilinear, linear, random, warped" in capfd.readouterr().out
+        assert "method: curvilinear" in capfd.readouterr().out
         return
     if "run=<folder>" in arguments or module.endswith("compare"):
         run_main(monkeypatch, "latent_lab.train", ["debug=fast", "logger=csv"])
