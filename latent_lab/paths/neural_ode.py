@@ -43,7 +43,7 @@ class NeuralODEPaths(Paths):
     def _shift(self, latents: Tensor, k: Tensor, eps: Tensor) -> Tensor:
         weights, biases = self.weights[k], self.biases[k]
 
-        def field(z: Tensor, t: Tensor) -> Tensor:
+        def field(z: Tensor) -> Tensor:
             for i in range(weights.shape[1]):
                 z = F.leaky_relu(z, 0.2) if i else z
                 z = z + torch.einsum("nij,nj->ni", weights[:, i], z) + biases[:, i]

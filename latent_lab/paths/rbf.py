@@ -87,4 +87,4 @@ class RBFPaths(Paths):
 
     def _shift(self, latents: Tensor, k: Tensor, eps: Tensor) -> Tensor:
         supports, gammas = self.supports[k], self.log_gammas[k].exp()[:, None]
-        return walk(lambda z, t: self._direction(z, supports, gammas), latents, eps, self.step, self.integrator)
+        return walk(lambda z: self._direction(z, supports, gammas), latents, eps, self.step, self.integrator)
