@@ -75,10 +75,10 @@ class PotentialFlow(Method):
         k = torch.randint(self.num_paths, (num,), generator=rng).to(device)
         stop = torch.randint(self.times - 1, (1,), generator=rng).item()  # one for the batch, as published
         z, wave = codes.latents, torch.zeros((), device=device)
-        at = []
+        potential, speeds, at = paths.potentials(k), paths.wave_speed[k], []
         for t in range(self.times):
             probes = [2.0 * torch.randint(2, z.shape, generator=rng).to(z) - 1 for _ in range(2)]
-            gradient, residuals = wave_residuals(paths, z, k, torch.full((num,), float(t), device=device), probes)
+            gradient, residuals = wave_residuals(potential, speeds, z, torch.full((num,), float(t), device=device), probes)
             wave = wave + (residuals[0] * residuals[1]).mean() / self.times
             if t == 0:
                 rest = gradient.square().mean()
@@ -98,15 +98,17 @@ class PotentialFlow(Method):
         }
 
 
-def wave_residuals(paths: PotentialPaths, latents: Tensor, k: Tensor, t: Tensor, probes: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
-    r"""The gradient :math:`\nabla_z u_k`, and :math:`\partial_t^2 u_k - c_k^2\, v^\top \nabla_z^2 u_k\, v` :math:`(N,)` for each probe v."""
+def wave_residuals(
+    potential: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]], speeds: Tensor, latents: Tensor, t: Tensor, probes: list[Tensor]
+) -> tuple[Tensor, list[Tensor]]:
+    r"""The gradient :math:`\nabla_z u`, and :math:`\partial_t^2 u - c^2\, v^\top \nabla_z^2 u\, v` :math:`(N,)` for each probe v."""
     t = t.clone().requires_grad_()
     z = latents if latents.requires_grad else latents.clone().requires_grad_()
-    value, gradient = paths.potential(z, k, t)
+    value, gradient = potential(z, t)
     (rate,) = torch.autograd.grad(value.sum(), t, create_graph=True)
     (acceleration,) = torch.autograd.grad(rate.sum(), t, create_graph=True)
     residuals = []
     for probe in probes:
         (product,) = torch.autograd.grad((gradient * probe).sum(), z, create_graph=True)
-        residuals.append(acceleration - paths.wave_speed[k].square() * (product * probe).sum(1))
+        residuals.append(acceleration - speeds.square() * (product * probe).sum(1))
     return gradient, residuals

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from latent_lab.paths.base import Paths
+
+NAMES = tuple(f"{layer}{part}" for layer in ("inner", "time", "time_outer", "fusion", "outer") for part in ("", "_bias"))
 
 
 class PotentialPaths(Paths):
@@ -51,30 +54,36 @@ class PotentialPaths(Paths):
         rates = torch.exp(-math.log(10_000) / (even // 2 - 1) * torch.arange(even // 2)) if even > 2 else torch.ones(1)
         self.register_buffer("rates", rates, persistent=False)
 
-    def potential(self, latents: Tensor, k: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
-        r""":math:`u_k(z, t)` :math:`(N,)` and its gradient :math:`\nabla_z u_k` :math:`(N, D)`, at times t :math:`(N,)` from 0 to T."""
+    def potentials(self, k: Tensor) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]:
+        r"""Of the paths k :math:`(N,)`: from latents :math:`(N, D)` and times :math:`(N,)` to :math:`u_k(z, t)` :math:`(N,)` and
+        its gradient :math:`\nabla_z u_k` :math:`(N, D)`."""
+        inner, inner_bias, time, time_bias, time_outer, time_outer_bias, fusion, fusion_bias, outer, outer_bias = (
+            getattr(self, name).index_select(0, k) for name in NAMES
+        )
 
         def times(matrix: Tensor, x: Tensor) -> Tensor:
-            return torch.einsum("nij,nj->ni", matrix[k], x)
+            return torch.einsum("nij,nj->ni", matrix, x)
 
-        phase = t[:, None] * self.rates
-        moment = times(self.time, torch.cat([phase.sin(), phase.cos()], 1)) + self.time_bias[k]
-        moment = times(self.time_outer, F.gelu(moment)) + self.time_outer_bias[k]
-        first = (times(self.inner, latents) + self.inner_bias[k]).tanh()
-        second = (times(self.fusion, first + moment) + self.fusion_bias[k]).tanh()
-        value = (self.outer[k] * second).sum(1) + self.outer_bias[k]
-        # the chain rule by hand: an edit needs no automatic differentiation, and its training one order less
-        back = times(self.fusion.mT, self.outer[k] * (1 - second.square())) * (1 - first.square())
-        gradient = times(self.inner.mT, back)
-        if self.bounded:
-            value = value.tanh()
-            gradient = (1 - value.square())[:, None] * gradient
-        return value, gradient
+        def potential(latents: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+            phase = t[:, None] * self.rates
+            moment = F.gelu(times(time, torch.cat([phase.sin(), phase.cos()], 1)) + time_bias)
+            first = (times(inner, latents) + inner_bias).tanh()
+            second = (times(fusion, first + times(time_outer, moment) + time_outer_bias) + fusion_bias).tanh()
+            value = (outer * second).sum(1) + outer_bias
+            # the chain rule by hand: an edit needs no automatic differentiation, and its training one order less
+            gradient = times(inner.mT, times(fusion.mT, outer * (1 - second.square())) * (1 - first.square()))
+            if self.bounded:
+                value = value.tanh()
+                gradient = (1 - value.square())[:, None] * gradient
+            return value, gradient
+
+        return potential
 
     def _shift(self, latents: Tensor, k: Tensor, eps: Tensor) -> Tensor:
+        potential = self.potentials(k)
         # whole units, then the rest: an edit of 1.5 begins as one of 1 does
         for done in range(math.ceil(eps.abs().max().item())):
             size = eps.sign() * (eps.abs() - done).clamp(0, 1)
-            _, gradient = self.potential(latents, k, torch.full_like(eps, min(done, self.times - 1)))
+            _, gradient = potential(latents, torch.full_like(eps, min(done, self.times - 1)))
             latents = latents + size[:, None] * gradient
         return latents

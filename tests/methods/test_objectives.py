@@ -161,11 +161,11 @@ def test_the_residual_is_the_wave_equations():
     paths.wave_speed.data = torch.tensor([0.5, 2.0], dtype=torch.float64)
     z, k, t = torch.randn(2, D, generator=rng(), dtype=torch.float64), torch.tensor([0, 1]), torch.tensor([0.3, 1.7]).double()
     probes = [axis.expand(2, D) for axis in torch.eye(D, dtype=torch.float64)]
-    gradient, residuals = wave_residuals(paths, z, k, t, probes)
+    gradient, residuals = wave_residuals(paths.potentials(k), paths.wave_speed[k], z, t, probes)
     for i in range(2):
 
         def value(x: Tensor, path: Tensor = k[i : i + 1]) -> Tensor:
-            return paths.potential(x[None, :D], path, x[D:])[0].squeeze()
+            return paths.potentials(path)(x[None, :D], x[D:])[0].squeeze()
 
         at = torch.cat([z[i], t[i : i + 1]])
         hessian = torch.autograd.functional.hessian(value, at)

@@ -38,7 +38,7 @@ def test_the_gradient_of_a_potential_is_its_gradient():
     for bounded in (True, False):
         paths = PotentialPaths(D, K, times=4, bounded=bounded, rng=rng()).double()
         z, k, t = latents().requires_grad_(), torch.arange(N) % K, torch.linspace(0, 3, N, dtype=torch.float64)
-        value, gradient = paths.potential(z, k, t)
+        value, gradient = paths.potentials(k)(z, t)
         torch.testing.assert_close(gradient, torch.autograd.grad(value.sum(), z)[0])
         assert value.abs().max() < 1 or not bounded
 
@@ -47,7 +47,7 @@ def test_a_unit_of_a_potential_flow_is_one_of_the_papers_steps():
     paths, k = PotentialPaths(D, K, times=2, rng=rng()).double(), torch.arange(N) % K
     z = start = latents()
     for t in (0.0, 1.0, 1.0):  # after the last trained time the potential stands still
-        z = z + paths.potential(z, k, torch.full((N,), t, dtype=torch.float64))[1]
+        z = z + paths.potentials(k)(z, torch.full((N,), t, dtype=torch.float64))[1]
     torch.testing.assert_close(paths.shift(start, k, torch.full((N,), 3.0, dtype=torch.float64)), z)
-    half = start - 0.5 * paths.potential(start, k, torch.zeros(N, dtype=torch.float64))[1]
+    half = start - 0.5 * paths.potentials(k)(start, torch.zeros(N, dtype=torch.float64))[1]
     torch.testing.assert_close(paths.shift(start, k, torch.full((N,), -0.5, dtype=torch.float64)), half)
