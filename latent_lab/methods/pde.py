@@ -16,7 +16,7 @@ from latent_lab.paths.potential import PotentialPaths
 
 
 class PotentialFlow(Method):
-    r"""K potentials :math:`u_k(z, t)`, trained along the flows :math:`z_{t+1} = z_t + \nabla_z u_k(z_t, t)` that they drive.
+    r"""K potentials :math:`u_k(z, t)`, with speeds :math:`c_k`, trained along the flows :math:`z_{t+1} = z_t + \nabla_z u_k(z_t, t)` that they drive.
 
     .. math:: L = \mathrm{CE}(R(G(z_{t+1}), G(z_{t+2})), k) + \lambda \Big[ \overline{\|\nabla u_k(z_0, 0)\|^2}
         + \tfrac{1}{T} \sum_s \overline{(\partial_t^2 u_k - c_k^2 \nabla^2 u_k)^2} - \overline{\|J_G(z_{t+1}) \nabla u_k(z_{t+1}, t + 1)\|^2} \Big]
@@ -61,21 +61,23 @@ class PotentialFlow(Method):
         with torch.random.fork_rng():
             torch.manual_seed(context.rng.initial_seed())  # torch's layers initialise from the global source
             reconstructor = self.reconstructor(image_channels=space.generator.channels, num_paths=self.num_paths)
+        speeds = nn.Embedding.from_pretrained(torch.ones(self.num_paths, 1), freeze=False)
+        helper = nn.ModuleDict({"reconstructor": reconstructor, "speeds": speeds})
 
         def loss(paths: PotentialPaths, codes: Codes, rng: torch.Generator) -> Mapping[str, Tensor]:
-            return self.terms(space, paths, reconstructor, codes, rng)
+            return self.terms(space, paths, helper, codes, rng)
 
-        training = PathTraining(space, paths, loss, self.batch_size, self.lr, context.seed, self.lr_decay, reconstructor)
+        training = PathTraining(space, paths, loss, self.batch_size, self.lr, context.seed, self.lr_decay, helper)
         return training.fit(context).requires_grad_(False)
 
     def terms(
-        self, space: LatentSpace, paths: PotentialPaths, reconstructor: nn.Module, codes: Codes, rng: torch.Generator
+        self, space: LatentSpace, paths: PotentialPaths, helper: nn.ModuleDict, codes: Codes, rng: torch.Generator
     ) -> dict[str, Tensor]:
         num, device = len(codes.latents), codes.latents.device
         k = torch.randint(self.num_paths, (num,), generator=rng).to(device)
         stop = torch.randint(self.times - 1, (1,), generator=rng).item()  # one for the batch, as published
         z, wave = codes.latents, torch.zeros((), device=device)
-        potential, speeds, at = paths.potentials(k), paths.wave_speed[k], []
+        potential, speeds, at = paths.potentials(k), helper["speeds"](k).squeeze(1), []
         for t in range(self.times):
             probes = [2.0 * torch.randint(2, z.shape, generator=rng).to(z) - 1 for _ in range(2)]
             gradient, residuals = wave_residuals(potential, speeds, z, torch.full((num,), float(t), device=device), probes)
@@ -86,7 +88,7 @@ class PotentialFlow(Method):
             z = z + gradient
         start, move = at[stop + 1]
         before, change = torch.func.jvp(lambda latents: space.decode(codes.moved(latents)), (start,), (move,))
-        logits, _ = reconstructor(before, space.decode(codes.moved(start + move)))
+        logits, _ = helper["reconstructor"](before, space.decode(codes.moved(start + move)))
         strength = change.float().square().mean()
         cross_entropy = F.cross_entropy(logits.float(), k)
         return {

@@ -50,7 +50,6 @@ class PotentialPaths(Paths):
         self.time, self.time_bias, self.time_outer, self.time_outer_bias = uniform(dim, even), uniform(dim), uniform(dim, dim), uniform(dim)
         self.fusion, self.fusion_bias = uniform(dim, dim), uniform(dim)
         self.outer, self.outer_bias = uniform(dim), uniform()
-        self.wave_speed = nn.Parameter(torch.ones(num_paths))  # c of the wave equation; a path does not need it, its training does
         rates = torch.exp(-math.log(10_000) / (even // 2 - 1) * torch.arange(even // 2)) if even > 2 else torch.ones(1)
         self.register_buffer("rates", rates, persistent=False)
 

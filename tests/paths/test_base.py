@@ -27,10 +27,9 @@ KINDS = {
     "ffjord-exact": lambda rng: CurvilinearPaths(D, K, "ffjord", divergence="exact", rng=rng, **SOLVER),
     "neural-ode": lambda rng: NeuralODEPaths(D, K, depth=2, step=0.2, rng=rng),
     "potential": lambda rng: PotentialPaths(D, K, times=3, rng=rng),
-    "unbounded": lambda rng: PotentialPaths(D, K, times=3, bounded=False, rng=rng),
 }
 EXACT = {"orthogonal", "projective", "free", "affine", "additive"}  # no solver: they invert and commute up to rounding
-ORDERED = ("rbf-euler", "rbf-rk4", "neural-ode", "potential", "unbounded")  # these depend on the order of edits
+ORDERED = ("rbf-euler", "rbf-rk4", "neural-ode", "potential")  # these depend on the order of edits
 COMMUTING = [kind for kind in KINDS if kind not in ORDERED]
 
 
