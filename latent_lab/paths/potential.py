@@ -81,8 +81,8 @@ class PotentialPaths(Paths):
     def _shift(self, latents: Tensor, k: Tensor, eps: Tensor) -> Tensor:
         potential = self.potentials(k)
         # whole units, then the rest: an edit of 1.5 begins as one of 1 does
-        for done in range(math.ceil(eps.abs().max().item())):
-            size = eps.sign() * (eps.abs() - done).clamp(0, 1)
+        for done in range(max(1, math.ceil(eps.abs().max().item()))):
+            size = eps.clamp(-done - 1, done + 1) - eps.clamp(-done, done)
             _, gradient = potential(latents, torch.full_like(eps, min(done, self.times - 1)))
             latents = latents + size[:, None] * gradient
         return latents
