@@ -82,7 +82,8 @@ class PotentialPaths(Paths):
         potential = self.potentials(k)
         # whole units, then the rest: an edit of 1.5 begins as one of 1 does
         for done in range(max(1, math.ceil(eps.abs().max().item()))):
-            size = eps.clamp(-done - 1, done + 1) - eps.clamp(-done, done)
+            size = eps.clamp(-done - 1, done + 1)
+            size = size - eps.clamp(-done, done) if done else size  # without it: the speed at an amount of 0
             _, gradient = potential(latents, torch.full_like(eps, min(done, self.times - 1)))
             latents = latents + size[:, None] * gradient
         return latents
