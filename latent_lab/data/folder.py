@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms.functional import pil_to_tensor
 
+from latent_lab.data.images import Batches
 from latent_lab.data.tables import read_table, rows_of
 
 FORMATS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP", ".bmp": "BMP"}
@@ -245,19 +246,10 @@ class FolderImages(LightningDataModule):
             )
         return self.tensors(self.held_out_pictures)
 
-    def train_dataloader(self) -> DataLoader:
-        if self.num_train < self.batch_size:
-            raise ValueError(f"dataset.data.batch_size must be at most the {self.num_train} training pictures, got {self.batch_size}")
-        rng = torch.Generator().manual_seed(self.seed)
-        return DataLoader(
-            self.train_pictures,
-            self.batch_size,
-            shuffle=True,
-            drop_last=True,
-            generator=rng,
-            num_workers=self.workers,
-            persistent_workers=self.workers > 0,
-        )
+    def train_dataloader(self, steps: int | None = None, first: int = 0, rank: int = 0) -> DataLoader:
+        """Batches of images and labels, see :class:`Batches`."""
+        order = Batches(self.num_train, self.batch_size, self.seed, rank, steps, first)
+        return DataLoader(self.train_pictures, batch_sampler=order, num_workers=self.workers, persistent_workers=self.workers > 0)
 
     def val_dataloader(self) -> DataLoader:
         return DataLoader(self.held_out_pictures, self.batch_size, num_workers=self.workers)

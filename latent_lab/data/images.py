@@ -6,7 +6,7 @@ import gzip
 import math
 import struct
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import latent_lab.cpu_torchvision  # noqa: F401  (before lightning)
@@ -16,7 +16,9 @@ import torch
 import torch.nn.functional as F
 from pytorch_lightning import LightningDataModule
 from torch import Tensor
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import DataLoader, Sampler, TensorDataset
+
+from latent_lab.data.moves import ORDER, stream
 
 
 def read_idx(file: str | Path, limit: int = 1 << 31) -> Tensor:
@@ -36,6 +38,38 @@ def read_idx(file: str | Path, limit: int = 1 << 31) -> Tensor:
             f"{file} should hold {size} values, holds {'more' if len(content) > size else len(content)}; delete it to fetch it again"
         )
     return torch.frombuffer(bytearray(content), dtype=torch.uint8).reshape(shape)
+
+
+class Batches(Sampler[list[int]]):
+    """Which images each step takes: a function of the seed, the rank and the step, so that a resumed run goes on within its epoch.
+
+    Every epoch is a new order of all images, without the last ones where they fill no batch. The length is that of the whole
+    run, also where the first steps are behind it: Lightning counts on.
+
+    Arguments:
+        num: Number of images, at least ``batch_size``.
+        batch_size: Images a batch.
+        seed, rank: Whose order it is.
+        steps: Batches of the whole run; None is one epoch.
+        first: The step to begin at.
+    """
+
+    def __init__(self, num: int, batch_size: int, seed: int, rank: int = 0, steps: int | None = None, first: int = 0) -> None:
+        if num < batch_size:
+            raise ValueError(f"dataset.data.batch_size must be at most the {num} training images, got {batch_size}")
+        self.num, self.batch_size, self.seed, self.rank = num, batch_size, seed, rank
+        self.steps, self.first = num // batch_size if steps is None else steps, first
+
+    def __len__(self) -> int:
+        return self.steps
+
+    def __iter__(self) -> Iterator[list[int]]:
+        order = torch.empty(0)
+        for step in range(self.first, self.steps):
+            epoch, place = divmod(step, self.num // self.batch_size)
+            if place == 0 or step == self.first:
+                order = torch.randperm(self.num, generator=stream(self.seed, self.rank, epoch, ORDER))
+            yield order[place * self.batch_size :][: self.batch_size].tolist()
 
 
 class IdxImages(LightningDataModule):
@@ -130,9 +164,10 @@ class IdxImages(LightningDataModule):
         num = len(self.images) - self.held_out
         return self.prepare_images(self.images[num:]), self.labels[num:]
 
-    def train_dataloader(self) -> DataLoader:
-        rng = torch.Generator().manual_seed(self.seed)
-        return DataLoader(TensorDataset(*self.train_split()), self.batch_size, shuffle=True, drop_last=True, generator=rng)
+    def train_dataloader(self, steps: int | None = None, first: int = 0, rank: int = 0) -> DataLoader:
+        """Batches of images and labels, see :class:`Batches`."""
+        order = Batches(self.num_train, self.batch_size, self.seed, rank, steps, first)
+        return DataLoader(TensorDataset(*self.train_split()), batch_sampler=order)
 
     def val_dataloader(self) -> DataLoader:
         return DataLoader(TensorDataset(*self.held_out_split()), self.batch_size)

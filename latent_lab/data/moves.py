@@ -10,7 +10,7 @@ from torch import Tensor
 
 from latent_lab.gans.space import Codes, LatentSpace
 
-TRAINING, VALIDATION, EVALUATION, INITIAL, POOL = range(5)  # purposes of streams, which share no number
+TRAINING, VALIDATION, EVALUATION, INITIAL, POOL, ORDER = range(6)  # purposes of streams, which share no number
 
 
 def stream(seed: int, rank: int, step: int, purpose: int = TRAINING) -> torch.Generator:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from latent_lab.paths.base import Paths
+from latent_lab.paths.integrate import walk
 
 
 class RBFPaths(Paths):
@@ -86,21 +87,4 @@ class RBFPaths(Paths):
 
     def _shift(self, latents: Tensor, k: Tensor, eps: Tensor) -> Tensor:
         supports, gammas = self.supports[k], self.log_gammas[k].exp()[:, None]
-
-        def field(z: Tensor) -> Tensor:
-            return self._direction(z, supports, gammas)
-
-        # 1e-4: an amount of exactly n steps must not take n + 1 because of its rounding
-        counts = (eps.abs() / self.step - 1e-4).ceil().clamp_min(1)
-        size = (eps / counts)[:, None]
-        for done in range(int(counts.max()) if len(counts) else 0):
-            h = torch.where((done < counts)[:, None], size, torch.zeros_like(size))
-            if self.integrator == "euler":
-                latents = latents + h * field(latents)
-            else:
-                k1 = field(latents)
-                k2 = field(latents + h / 2 * k1)
-                k3 = field(latents + h / 2 * k2)
-                k4 = field(latents + h * k3)
-                latents = latents + h / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
-        return latents
+        return walk(lambda z: self._direction(z, supports, gammas), latents, eps, self.step, self.integrator)

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import copy
 
-import latent_lab.cpu_torchvision  # noqa: F401  (before lightning)
-
-import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
+from latent_lab.data.folder import FolderImages
+from latent_lab.data.images import IdxImages
 from latent_lab.data.moves import stream
 from latent_lab.gans.base import Generator
+from latent_lab.pretraining.base import Pretraining
 
 
-class HingePretraining(pl.LightningModule):
+class HingePretraining(Pretraining):
     r"""Hinge-loss adversarial training with an exponential moving average of the generator.
 
     .. math::
@@ -25,33 +25,31 @@ class HingePretraining(pl.LightningModule):
         | https://arxiv.org/abs/1802.05957
 
     Arguments:
-        generator: The generator to train.
+        generator, data, seed: See :class:`Pretraining`.
         critic: Maps images to scores :math:`(N,)`.
         lr_generator, lr_critic: Adam's learning rates (betas 0 and 0.9); both fall linearly to 0 over the last half.
         ema: Decay of the averaged generator; it starts at 0.1 and grows to this value.
-        seed: Seed of the latents; those of a step depend on it, the rank and the step alone.
     """
 
-    def __init__(self, generator: Generator, critic: nn.Module, lr_generator: float, lr_critic: float, ema: float, seed: int) -> None:
-        super().__init__()
-        self.generator, self.critic = generator.train().requires_grad_(True), critic
-        self.average = copy.deepcopy(generator).requires_grad_(False)
-        self.lr_generator, self.lr_critic, self.ema, self.seed = lr_generator, lr_critic, ema, seed
-        self.automatic_optimization = False
-
-    @property
-    def step(self) -> int:
-        """Steps of the generator; Lightning's ``global_step`` and ``max_steps`` count the critic's as well."""
-        return self.global_step // 2
+    def __init__(
+        self,
+        generator: Generator,
+        data: IdxImages | FolderImages,
+        seed: int,
+        critic: nn.Module,
+        lr_generator: float,
+        lr_critic: float,
+        ema: float,
+    ) -> None:
+        super().__init__(generator, data, seed)
+        self.critic, self.average = critic, copy.deepcopy(generator).requires_grad_(False)
+        self.lr_generator, self.lr_critic, self.ema = lr_generator, lr_critic, ema
 
     def configure_optimizers(self):
-        def adam(module: nn.Module, lr: float):
-            optimiser = torch.optim.Adam(module.parameters(), lr, betas=(0.0, 0.9))
-            steps = self.trainer.max_steps // 2
-            decay = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: min(1.0, 2 * max(0.0, 1 - step / steps)))
-            return {"optimizer": optimiser, "lr_scheduler": {"scheduler": decay, "interval": "step"}}
-
-        return adam(self.generator, self.lr_generator), adam(self.critic, self.lr_critic)
+        return [
+            self.scheduled(torch.optim.Adam(module.parameters(), lr, betas=(0.0, 0.9)))
+            for module, lr in ((self.generator, self.lr_generator), (self.critic, self.lr_critic))
+        ]
 
     def fakes(self, num: int, purpose: int) -> Tensor:
         rng = stream(self.seed, self.global_rank, self.step, purpose)
@@ -82,7 +80,7 @@ class HingePretraining(pl.LightningModule):
     def take(self, optimiser, loss: Tensor) -> None:
         """One step of one optimiser. A loss that is not finite stops the run."""
         if not loss.isfinite():
-            raise FloatingPointError(f"loss is not finite at step {self.step}; try smaller lr_generator and lr_critic")
+            raise FloatingPointError(f"loss is not finite at step {self.step}; try a smaller gan.pretraining.lr_generator and lr_critic")
         optimiser.zero_grad()
         self.manual_backward(loss)
         optimiser.step()

@@ -12,7 +12,6 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 from torchvision.utils import save_image
 
-from latent_lab.pretraining.hinge import HingePretraining
 from latent_lab.pretraining.judge import judge, train_classifier
 from latent_lab.runs import Run
 from latent_lab.workflows.begin import build_trainer, open_run, resume_from
@@ -24,6 +23,8 @@ def pretrain(config: DictConfig) -> None:
     continued = config.run is not None
     if continued:  # its own configuration names its data
         run, config = open_run(config, "latent_lab.pretrain")
+    if not config.gan.get("pretraining"):
+        raise ValueError(f"gan={config.gan.name} has no training from scratch (gan.pretraining); gan=sngan_mnist and gan=glo have")
     if not config.dataset.get("data"):
         raise ValueError(f"dataset must have images to train gan={config.gan.name} on, got dataset={config.dataset.name}, which has none")
     data = instantiate(config.dataset.data)
@@ -35,29 +36,34 @@ def pretrain(config: DictConfig) -> None:
     config.trainer.max_steps = 2 * steps  # Lightning counts the steps of both optimisers
     with torch.random.fork_rng():
         torch.manual_seed(config.seed)
-        generator, critic = instantiate(config.gan.generator), instantiate(config.gan.critic)
-    expected = (generator.channels, generator.resolution, generator.resolution)
-    if data.image_shape != expected:
-        raise ValueError(f"dataset must hold images of shape {expected} for gan={config.gan.name}, got {data.image_shape}")
-    module = HingePretraining(generator, critic, config.lr_generator, config.lr_critic, config.ema, config.seed)
+        generator = instantiate(config.gan.generator)
+        expected = (generator.channels, generator.resolution, generator.resolution)
+        if data.image_shape != expected:
+            raise ValueError(f"dataset must hold images of shape {expected} for gan={config.gan.name}, got {data.image_shape}")
+        module = instantiate(config.gan.pretraining, generator=generator, data=data, seed=config.seed)
     trainer = build_trainer(config, run)
-    trainer.fit(module, data.train_dataloader(), ckpt_path=resume_from(run), weights_only=True)
+    trainer.fit(module, ckpt_path=resume_from(run), weights_only=True)
     if not trainer.is_global_zero:
         return
     finished = module.cpu().finish(config.statistics_batches)
     space = finished.space()
     scores: dict[str, object] = {}
+    classifier = None
     if config.judge.epochs and data.num_classes > 1 and generator.resolution == 32:  # what the judge classifies
         classifier = train_classifier(*data.train_split(), config.judge.epochs, config.seed)
         scores = judge(space, classifier, data.held_out_split(), config.judge.samples, config.seed)
+    own, pictures = module.judged(finished, classifier)
+    scores |= own
+    if scores:
         run.write("metrics.json", json.dumps(scores, indent=1))
         print(json.dumps(scores))
     run.collect_curves()
     weights = run.write("generator.safetensors", generator_bytes(finished))
-    samples = space.decode(space.sample(100, torch.Generator().manual_seed(config.seed)))
-    picture = io.BytesIO()
-    save_image(samples / 2 + 0.5, picture, nrow=20, format="png")
-    run.write("samples.png", picture.getvalue())
+    pictures["samples"] = space.decode(space.sample(100, torch.Generator().manual_seed(config.seed)))
+    for name, images in pictures.items():
+        picture = io.BytesIO()
+        save_image(images / 2 + 0.5, picture, nrow=20, format="png")
+        run.write(f"{name}.png", picture.getvalue())
     run.write("card.md", model_card(config, run, steps, data.num_train, scores))
     print(f"latent_lab: weights {weights}")
 
@@ -68,7 +74,7 @@ def model_card(config: DictConfig, run: Run, steps: int, num_images: int, scores
         f"# {config.gan.name}",
         "",
         f"- data: {config.dataset.name}, {num_images} images to train on; at least {config.dataset.data.held_out} others were held out",
-        f"- training: {steps} steps of batch {config.dataset.data.batch_size}, hinge loss, averaged weights ({config.ema}), seed {config.seed}",
+        f"- training: {steps} steps of batch {config.dataset.data.batch_size}, {config.gan.pretraining._target_.split('.')[-1]}, seed {config.seed}",
         f"- command: `{(run.folder / 'command.txt').read_text().strip()}`",
         *[f"- {name.replace('_', ' ')}: {value}" for name, value in scores.items()],
     ]

@@ -178,5 +178,5 @@ def test_arguments_out_of_range_are_refused(folder, options, message):
 
 
 def test_a_batch_larger_than_the_data_is_refused(folder):
-    with pytest.raises(ValueError, match=r"batch_size must be at most the 8 training pictures, got 9"):
+    with pytest.raises(ValueError, match=r"batch_size must be at most the 8 training images, got 9"):
         made(folder, batch_size=9).train_dataloader()

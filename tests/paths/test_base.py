@@ -9,6 +9,8 @@ from latent_lab.checkpoints import native
 from latent_lab.paths.base import Paths
 from latent_lab.paths.curvilinear import CurvilinearPaths
 from latent_lab.paths.linear import LinearPaths
+from latent_lab.paths.neural_ode import NeuralODEPaths
+from latent_lab.paths.potential import PotentialPaths
 from latent_lab.paths.rbf import RBFPaths
 
 D, K, N = 6, 4, 8
@@ -23,9 +25,12 @@ KINDS = {
     "additive": lambda rng: CurvilinearPaths(D, K, "coupling", width=16, affine=False, rng=rng),
     "ffjord-hutchinson": lambda rng: CurvilinearPaths(D, K, "ffjord", divergence="hutchinson", rng=rng, **SOLVER),
     "ffjord-exact": lambda rng: CurvilinearPaths(D, K, "ffjord", divergence="exact", rng=rng, **SOLVER),
+    "neural-ode": lambda rng: NeuralODEPaths(D, K, depth=2, step=0.2, rng=rng),
+    "potential": lambda rng: PotentialPaths(D, K, times=3, rng=rng),
 }
 EXACT = {"orthogonal", "projective", "free", "affine", "additive"}  # no solver: they invert and commute up to rounding
-COMMUTING = [kind for kind in KINDS if not kind.startswith("rbf")]
+ORDERED = ("rbf-euler", "rbf-rk4", "neural-ode", "potential")  # these depend on the order of edits
+COMMUTING = [kind for kind in KINDS if kind not in ORDERED]
 
 
 def build(kind: str, dtype: torch.dtype = torch.float64) -> Paths:
@@ -76,7 +81,7 @@ def test_rbf_goes_back_nearly_with_rk4_and_not_with_euler():
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_only_rbf_paths_depend_on_the_order(kind):
+def test_only_fields_that_are_not_of_coordinates_depend_on_the_order(kind):
     paths, (z, k, eps) = build(kind), edits()
     l, eps_l = (k + 1) % K, 0.8 * eps.flip(0)
     one = paths.shift(paths.shift(z, k, eps), l, eps_l)
@@ -198,6 +203,8 @@ def test_the_seed_fixes_the_initial_values(kind):
         (lambda: RBFPaths(4, 0), "dim and num_paths must be at least 1, got 4 and 0"),
         (lambda: RBFPaths(4, 2, integrator="heun"), r"integrator must be one of \('euler', 'rk4'\), got 'heun'"),
         (lambda: RBFPaths(4, 2, num_dipoles=0), "num_dipoles must be at least 1 and step above 0, got 0 and 0.25"),
+        (lambda: NeuralODEPaths(4, 2, depth=0), "depth must be at least 1 and step above 0, got 0 and 1.0"),
+        (lambda: PotentialPaths(3, 2), "dim must be at least 4 and times at least 2, got 3 and 5"),
         (lambda: RBFPaths(4, 2, step=0.0), "num_dipoles must be at least 1 and step above 0, got 128 and 0.0"),
         (lambda: CurvilinearPaths(4, 5), "num_paths must be at most the latent's size 4 for curvilinear paths, got 5"),
         (lambda: CurvilinearPaths(4, 2, "glow"), r"flow must be one of \('coupling', 'ffjord'\), got 'glow'"),

@@ -15,7 +15,7 @@ from tests.workflows.conftest import newest_run
 TINY = (
     "gan=sngan_avatars",
     "gan.generator.widths=[8,8,8,8]",
-    "gan.critic.widths=[8,8]",
+    "gan.pretraining.critic.widths=[8,8]",
     "judge.epochs=0",
     "statistics_batches=2",
     "logger=[]",

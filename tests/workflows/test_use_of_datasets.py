@@ -37,7 +37,7 @@ def pictures(tmp_path, monkeypatch):
 def test_a_generator_is_pretrained_on_a_folder(pictures, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     data = ["dataset=folder", "dataset.data.resolution=32", "dataset.data.held_out=6", "dataset.data.batch_size=4"]
-    critic = ["gan.critic.widths=[8,8]", "statistics_batches=1", "logger=csv"]
+    critic = ["gan.pretraining.critic.widths=[8,8]", "statistics_batches=1", "logger=csv"]
     monkeypatch.setattr(sys, "argv", ["latent_lab.pretrain", *COLOUR, *data, *critic, "trainer.max_steps=2"])
     GlobalHydra.instance().clear()
     pretrain.main()

@@ -1,0 +1,122 @@
+"""NeuralODEs: a non-linear flow for each attribute, which changes it and keeps the others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from latent_lab.attributes.base import Attributes
+from latent_lab.data.moves import POOL, stream
+from latent_lab.gans.space import Codes, LatentSpace
+from latent_lab.methods.base import Context, Method
+from latent_lab.methods.training import PathTraining
+from latent_lab.paths.base import Paths
+from latent_lab.paths.neural_ode import NeuralODEPaths
+
+
+class NeuralODE(Method):
+    r"""One path for each attribute, trained by the attributes of the edited image.
+
+    .. math:: L = -\log \sigma(s\, \ell_k(z') / \tau) + \frac{\lambda}{K - 1} \sum_{j \ne k} \mathrm{KL}\big(\sigma(\ell_j(z) / \tau)\, \big\|\, \sigma(\ell_j(z') / \tau)\big)
+
+    :math:`\ell_j = (a_j(G(z)) - m_j) / s_j` is the attribute in standard deviations from its mean over the prior, s the sign of the amount: the
+    attribute is the published two classes, above and below the mean, with the logit :math:`\ell / \tau`. The flow of a negative
+    amount is trained as well, towards the class below.
+
+    References:
+        | Latent Transformations via NeuralODEs for GAN-based Image Editing (Khrulkov et al., 2021), Section 3
+        | https://arxiv.org/abs/2111.14825
+
+    Arguments:
+        depth, step: See :class:`NeuralODEPaths`.
+        amounts: Smallest and largest magnitude of an amount, in units of latent length.
+        temperature: :math:`\tau`, above 0.
+        weight: :math:`\lambda`, of what should stay.
+        probe: Latents of the prior that mean and deviation of the attributes are measured on.
+        batch_size: Edits a step.
+        lr, lr_decay: See :class:`PathTraining`.
+    """
+
+    def __init__(
+        self,
+        depth: int,
+        step: float,
+        amounts: Sequence[float],
+        temperature: float,
+        weight: float,
+        probe: int,
+        batch_size: int,
+        lr: float,
+        lr_decay: float = 0.5,
+    ) -> None:
+        if len(amounts) != 2 or not 0 < amounts[0] <= amounts[1]:
+            raise ValueError(f"method.amounts must be two numbers with 0 < smallest <= largest, got {list(amounts)}")
+        if temperature <= 0 or weight < 0 or probe < 2:
+            raise ValueError(
+                f"method.temperature must be above 0, weight at least 0 and probe at least 2, got {temperature}, {weight} and {probe}"
+            )
+        self.depth, self.step, self.amounts, self.temperature = depth, step, tuple(amounts), temperature
+        self.weight, self.probe, self.batch_size, self.lr, self.lr_decay = weight, probe, batch_size, lr, lr_decay
+
+    def fit(self, space: LatentSpace, context: Context) -> Paths:
+        attributes = context.attributes
+        if attributes is None:
+            raise ValueError(
+                "method=neural_ode needs a dataset whose attributes can be measured on the generator's images, e.g. dataset=mnist"
+            )
+        attributes = attributes.to(space.device)
+        mean, deviation = self.spread(space, attributes, context)
+        paths = NeuralODEPaths(space.shape[-1], len(attributes.names), self.depth, self.step, context.rng)
+
+        def loss(paths: Paths, codes: Codes, rng: torch.Generator) -> Mapping[str, Tensor]:
+            return self.terms(space, paths, attributes, mean, deviation, codes, rng)
+
+        return PathTraining(space, paths, loss, self.batch_size, self.lr, context.seed, self.lr_decay).fit(context)
+
+    @torch.no_grad()
+    def spread(self, space: LatentSpace, attributes: Attributes, context: Context) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation of each attribute over the prior."""
+        codes = space.sample(self.probe, stream(context.seed, 0, 0, POOL))
+        parts = [codes.select(index) for index in torch.arange(self.probe, device=codes.latents.device).split(64)]
+        values = torch.cat([attributes.measure(space, part, space.decode(part).float()) for part in parts])
+        values = values[values.isfinite().all(1)]  # no face, no attribute
+        deviation = values.std(0)
+        still = [name for name, moves in zip(attributes.names, (deviation > 0).tolist()) if not moves]
+        if still:
+            raise ValueError(
+                f"evaluation.attributes must vary over the generator's images for method=neural_ode, {still} do not; leave them out"
+            )
+        return values.mean(0), deviation
+
+    def terms(
+        self, space: LatentSpace, paths: Paths, attributes: Attributes, mean: Tensor, deviation: Tensor, codes: Codes, rng: torch.Generator
+    ) -> dict[str, Tensor]:
+        num, device = len(codes.latents), codes.latents.device
+        k = torch.randint(paths.num_paths, (num,), generator=rng).to(device)
+        sign = (2.0 * torch.randint(2, (num,), generator=rng) - 1).to(device)
+        smallest, largest = self.amounts
+        eps = sign * (smallest + (largest - smallest) * torch.rand(num, generator=rng)).to(device)
+
+        def logits(codes: Codes) -> Tensor:
+            values = attributes.measure(space, codes, space.decode(codes).float())
+            return (values - mean) / deviation / self.temperature
+
+        with torch.no_grad():
+            before = logits(codes)
+        after = logits(codes.moved(paths.shift(codes.latents, k, eps, codes.given)))
+        if not after.requires_grad:
+            raise ValueError(f"method=neural_ode needs attributes that are differentiable, {type(attributes).__name__} is not")
+        own = F.one_hot(k, paths.num_paths).bool()
+        change = F.binary_cross_entropy_with_logits(after, before.sigmoid(), reduction="none")
+        change = change - F.binary_cross_entropy_with_logits(before, before.sigmoid(), reduction="none")  # KL: less what cannot be lost
+        target = F.softplus(-sign * after[own])
+        measured = (after.isfinite() & before.isfinite()).all(1)  # an image in which nothing is found teaches nothing
+        kept = (change * ~own).sum(1) / max(1, paths.num_paths - 1)
+        return {
+            "loss": (target + self.weight * kept)[measured].mean(),
+            "reached": (sign * after[own] > 0)[measured].float().mean(),
+            "kept": kept[measured].mean(),
+        }
