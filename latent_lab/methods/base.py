@@ -53,10 +53,10 @@ class Context:
 class Method(ABC):
     """An algorithm that discovers paths.
 
-    ``supervised``: it reads the generator's own images, so that it is never given a preview of it.
+    ``previews``: a cheaper generator of the same latents will do, where ``gan.preview`` has one.
     """
 
-    supervised: bool = False
+    previews: bool = False
 
     @abstractmethod
     def fit(self, space: LatentSpace, context: Context) -> Paths: ...

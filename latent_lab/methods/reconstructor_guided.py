@@ -31,6 +31,8 @@ class ReconstructorGuided(Method):
         lr_paths, lr_reconstructor, lr_decay, orthogonality_paths, orthogonality_step, pool, validation_batches: See :class:`ReconstructorTraining`.
     """
 
+    previews = True  # edits are only told apart
+
     def __init__(
         self,
         paths: Callable[..., Paths],

@@ -60,8 +60,6 @@ class TrajectoryMethod(Method):
         batch_size: Trajectories followed at once.
     """
 
-    supervised = True
-
     def __init__(
         self,
         transformations: Mapping[str, float],

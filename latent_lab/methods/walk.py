@@ -151,8 +151,6 @@ class Walk(Method):
         limit_latents: Latents that the response is measured on.
     """
 
-    supervised = True
-
     def __init__(
         self,
         paths: Callable[..., Paths],

@@ -62,7 +62,7 @@ def discover(config: DictConfig) -> None:
     if not run.has_paths():
         checkpoint = resume_from(run)
         method = instantiate(config.method)
-        preview = None if method.supervised else preview_of(config.gan)
+        preview = preview_of(config.gan) if method.previews else None
         seen = attributes if preview is None else None  # predictors do not read a preview's images
         context = Context(
             trainer=trainer,
