@@ -70,6 +70,7 @@ class Regional(Method):
             raise ValueError(f"method.rank must be at least num_paths={num_paths}, got {rank}")
         self.num_paths, self.region, self.samples, self.layers = num_paths, region, samples, layers
         self.rank, self.chunk, self.held_out, self.length = rank, chunk, held_out, length
+        self.previews = not isinstance(region, nn.Module)  # a predictor reads the generator's own images
 
     @abstractmethod
     def directions(self, foreground: Tensor, background: Tensor) -> Tensor:

@@ -41,6 +41,7 @@ class ReSeFa(Regional):
         if per_image and (isinstance(self.region, nn.Module) or self.rank is not None):
             raise ValueError("method.per_image needs a region that is a box or a mask's file, which is kept with the paths, and rank=null")
         self.tau, self.per_image = tau, per_image
+        self.previews &= not per_image  # the paths keep the mask of the images that are edited
 
     def fit(self, space: LatentSpace, context: Context) -> Paths:
         if not self.per_image:
