@@ -27,7 +27,7 @@ def base(request):
     paths = BASES[request.param](rng).double()
     with torch.no_grad():
         for parameter in paths.parameters():
-            parameter += 0.3 * torch.randn(parameter.shape, generator=rng, dtype=torch.float64)
+            parameter += 0.1 * torch.randn(parameter.shape, generator=rng, dtype=torch.float64)
     return paths
 
 

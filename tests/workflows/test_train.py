@@ -185,7 +185,7 @@ def test_a_login_without_a_network_is_offline_at_once(monkeypatch):
 @pytest.mark.parametrize(
     ("argument", "message"),
     [
-        ("method=crooked", "Available options in 'method':\n\tcurvilinear\n\tlinear\n\trandom\n\twarped"),
+        ("method=crooked", "Available options in 'method':\n\tcurvilinear\n\tenjoy_your_editing"),
         ("gan=none", "Available options in 'gan':"),
         ("method.speed=3", "Key 'speed' is not in struct"),
         ("method.layers=[0,1]", "Key 'layers' is not in struct"),
