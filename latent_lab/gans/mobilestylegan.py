@@ -25,19 +25,14 @@ def haar(x: Tensor) -> Tensor:
 
 
 def modulated(x: Tensor, weight: Tensor, bias: Tensor, style: Tensor) -> Tensor:
-    """A 1x1 convolution whose input is scaled by styles: maps :math:`(N, C, H, W)`, channels last, to :math:`(N, HW, C')`.
-
-    The kernels of each image are scaled instead, which are few.
-    """
-    kernels = weight * style[:, None]  # (N, out, in)
-    return torch.baddbmm(bias, x.flatten(2).mT, kernels.mT)
+    """A 1x1 convolution whose input is scaled by styles."""
+    return F.conv2d(x * style[:, :, None, None], weight[:, :, None, None], bias)
 
 
 def activated(x: Tensor, stored: Tensor, noise: Tensor | None) -> Tensor:
-    """Noise added to maps :math:`(N, HW, C)` that no one else holds, and leaky ReLU: maps :math:`(N, C, H, W)`, channels last."""
-    x += noise_map(stored, noise).flatten(-2).movedim(-2, -1) if noise is not None else stored.flatten()[:, None]
-    x = F.leaky_relu_(x, 0.2)  # in place before the view: on a view the backward pass copies the whole map
-    return x.mT.unflatten(2, stored.shape)
+    """Noise and leaky ReLU, in place: the maps must be no view, of which the backward pass would copy the whole."""
+    x += noise_map(stored, noise)
+    return F.leaky_relu_(x, 0.2)
 
 
 class SeparableConv(nn.Module):
@@ -68,7 +63,7 @@ class FirstConv(nn.Module):
 
     def forward(self, x: Tensor, w: Tensor, noise: Tensor | None) -> Tensor:
         x = F.conv2d(x * self.affine(w)[:, :, None, None], self.weight, self.bias, padding=1)
-        return activated(x.flatten(2).mT, self.noise, noise)
+        return activated(x, self.noise, noise)
 
 
 class Block(nn.Module):
@@ -91,7 +86,7 @@ class Colours(nn.Module):
         self.bias = nn.Parameter(torch.zeros(4 * channels))
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
-        return modulated(x, self.weight, self.bias, self.affine(w)).mT.unflatten(2, x.shape[2:])
+        return modulated(x, self.weight, self.bias, self.affine(w))
 
 
 class MobileStyleGAN(StyleGenerator):
