@@ -9,22 +9,14 @@ StyleGAN2 with random weights. ``rows`` backward passes of one pixel each, as th
 import resource
 import statistics
 import sys
-import time
 
 import torch
+from generators import seconds
 
 from latent_lab import load_generator
 from latent_lab.gans.jacobian import metric_product
 from latent_lab.methods.base import Context
 from latent_lab.methods.pca import GANSpace
-
-
-def seconds(work, device: torch.device) -> float:
-    start = time.perf_counter()
-    work()
-    if device.type == "cuda":
-        torch.cuda.synchronize()
-    return time.perf_counter() - start
 
 
 def rows_of_pixels(space, codes, rows: int) -> None:
