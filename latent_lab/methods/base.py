@@ -69,3 +69,9 @@ def vector_size(space: LatentSpace) -> int:
             f"gan.space must be one whose latents are vectors, as z or w, for this method, got {space.name!r} of {space.shape}"
         )
     return space.shape[0]
+
+
+def require_amounts(amounts: Sequence[float]) -> None:
+    """An error unless these are a smallest and a largest magnitude, both above 0."""
+    if len(amounts) != 2 or not 0 < amounts[0] <= amounts[1]:
+        raise ValueError(f"method.amounts must be two numbers with 0 < smallest <= largest, got {list(amounts)}")

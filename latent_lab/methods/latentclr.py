@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from latent_lab.gans.space import Codes, LatentSpace
-from latent_lab.methods.base import Context, Method
+from latent_lab.methods.base import Context, Method, require_amounts
 from latent_lab.methods.training import PathTraining, features_of
 from latent_lab.paths.base import Paths
 from latent_lab.paths.linear import LinearPaths
@@ -46,8 +46,7 @@ class LatentCLR(Method):
         lr: float,
         lr_decay: float = 0.5,
     ) -> None:
-        if len(amounts) != 2 or not 0 < amounts[0] <= amounts[1]:
-            raise ValueError(f"method.amounts must be two numbers with 0 < smallest <= largest, got {list(amounts)}")
+        require_amounts(amounts)
         if num_paths < 2 or batch_size < 2 or temperature <= 0:
             raise ValueError(
                 f"method.num_paths and batch_size must be at least 2 and temperature above 0, got {num_paths}, {batch_size} and {temperature}"

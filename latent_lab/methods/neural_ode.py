@@ -11,7 +11,7 @@ from torch import Tensor
 from latent_lab.attributes.base import Attributes
 from latent_lab.data.moves import POOL, stream
 from latent_lab.gans.space import Codes, LatentSpace
-from latent_lab.methods.base import Context, Method
+from latent_lab.methods.base import Context, Method, require_amounts
 from latent_lab.methods.training import PathTraining
 from latent_lab.paths.base import Paths
 from latent_lab.paths.neural_ode import NeuralODEPaths
@@ -52,8 +52,7 @@ class NeuralODE(Method):
         lr: float,
         lr_decay: float = 0.5,
     ) -> None:
-        if len(amounts) != 2 or not 0 < amounts[0] <= amounts[1]:
-            raise ValueError(f"method.amounts must be two numbers with 0 < smallest <= largest, got {list(amounts)}")
+        require_amounts(amounts)
         if temperature <= 0 or weight < 0 or probe < 2:
             raise ValueError(
                 f"method.temperature must be above 0, weight at least 0 and probe at least 2, got {temperature}, {weight} and {probe}"

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from latent_lab.gans.space import LatentSpace
-from latent_lab.methods.base import Context, Method
+from latent_lab.methods.base import Context, Method, require_amounts
 from latent_lab.paths.base import Paths
 from latent_lab.paths.layerwise import across_layers, layer_rows
 from latent_lab.reconstructors.module import Objective, ReconstructorTraining
@@ -49,8 +49,7 @@ class ReconstructorGuided(Method):
         pool: int = 1024,
         validation_batches: int = 4,
     ) -> None:
-        if len(amounts) != 2 or not 0 < amounts[0] <= amounts[1]:
-            raise ValueError(f"method.amounts must be two numbers with 0 < smallest <= largest, got {list(amounts)}")
+        require_amounts(amounts)
         if batch_size < 2:
             raise ValueError(f"method.batch_size must be at least 2, which batch normalisation needs, got {batch_size}")
         if not 0 <= lr_decay <= 1:

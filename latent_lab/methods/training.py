@@ -15,6 +15,7 @@ from latent_lab.data.moves import TRAINING, stream
 from latent_lab.gans.space import Codes, LatentSpace
 from latent_lab.methods.base import Context
 from latent_lab.paths.base import Paths
+from latent_lab.reconstructors.optimiser import decaying_adam
 
 Loss = Callable[[Paths, Codes, torch.Generator], Mapping[str, Tensor]]
 
@@ -56,11 +57,7 @@ class PathTraining(pl.LightningModule):
 
     def configure_optimizers(self):
         trained = [p for module in (self.paths, self.helper) if module is not None for p in module.parameters() if p.requires_grad]
-        optimiser, steps = torch.optim.Adam(trained, self.lr), self.trainer.max_steps
-        if not self.lr_decay:
-            return optimiser
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: min(1.0, (steps - step) / (self.lr_decay * steps)))
-        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+        return decaying_adam([{"params": trained, "lr": self.lr}], self.lr_decay, self.trainer.max_steps)
 
     # The data of a step is its number: codes are drawn where they are needed.
     def train_dataloader(self) -> DataLoader:

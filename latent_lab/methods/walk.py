@@ -17,6 +17,7 @@ from latent_lab.gans.space import Codes, LatentSpace
 from latent_lab.methods.base import Context, Method, vector_size
 from latent_lab.methods.limits import describe, response
 from latent_lab.paths.base import Paths
+from latent_lab.reconstructors.optimiser import decaying_adam
 
 
 class Target(nn.Module, ABC):
@@ -88,12 +89,7 @@ class WalkTraining(pl.LightningModule):
             {"params": list(self.paths.parameters()), "lr": self.lr},
             {"params": [p for p in self.target.parameters() if p.requires_grad], "lr": self.lr_critic},
         ]
-        optimiser = torch.optim.Adam([group for group in groups if group["params"]])
-        if not self.lr_decay:
-            return optimiser
-        steps = self.trainer.max_steps
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: min(1.0, (steps - step) / (self.lr_decay * steps)))
-        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+        return decaying_adam(groups, self.lr_decay, self.trainer.max_steps)
 
     # The data of a step is its number: walks are drawn where they are needed, on the device.
     def train_dataloader(self) -> DataLoader:

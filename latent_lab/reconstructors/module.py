@@ -20,6 +20,7 @@ from latent_lab.data.moves import POOL, TRAINING, VALIDATION, Moves, draw_moves,
 from latent_lab.gans.jacobian import pullback_metric
 from latent_lab.gans.space import Codes, LatentSpace
 from latent_lab.paths.base import Paths
+from latent_lab.reconstructors.optimiser import decaying_adam
 
 
 @dataclass(frozen=True)
@@ -123,12 +124,7 @@ class ReconstructorTraining(pl.LightningModule):
             {"params": [p for p in self.paths.parameters() if p.requires_grad], "lr": self.lr_paths},
             {"params": list(self.reconstructor.parameters()), "lr": self.lr_reconstructor},
         ]
-        optimiser = torch.optim.Adam(groups)
-        if not self.lr_decay:
-            return optimiser
-        steps = self.trainer.max_steps
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: min(1.0, (steps - step) / (self.lr_decay * steps)))
-        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+        return decaying_adam(groups, self.lr_decay, self.trainer.max_steps)
 
     def on_fit_start(self) -> None:
         if self.objective.contrast:

@@ -19,9 +19,10 @@ from latent_lab.metrics.recovery import FactorRecovery
 from latent_lab.metrics.side_effects import purity
 from latent_lab.paths.base import Paths
 from latent_lab.pictures.report import Row
+from latent_lab.workflows.bootstrap import Bootstrap
 from latent_lab.workflows.plan import Plan
 from latent_lab.workflows.protocol import PRIOR, Protocol
-from latent_lab.workflows.score import Bootstrap, Evaluation
+from latent_lab.workflows.score import Evaluation
 
 NAN = float("nan")
 

@@ -19,6 +19,7 @@ from latent_lab.metrics.fields import BracketError, Curvature
 from latent_lab.metrics.side_effects import EqualChangeSideEffects
 from latent_lab.paths.base import Paths
 from latent_lab.pictures.report import Row
+from latent_lab.workflows.bootstrap import Bootstrap
 from latent_lab.workflows.panels import sequence_images, strip_images
 from latent_lab.workflows.plan import Plan
 from latent_lab.workflows.protocol import RANKING, SHARES, Protocol
@@ -72,23 +73,6 @@ class Matrix:
     unit: str
     row_title: str
     column_title: str
-
-
-class Bootstrap:
-    """95 % percentile intervals over latents, the same resamples for every score of an evaluation."""
-
-    def __init__(self, num: int, resamples: int, rng: torch.Generator) -> None:
-        self.index = torch.randint(num, (resamples, num), generator=rng)
-
-    def interval(self, statistics: Tensor) -> tuple[float, float]:
-        low, high = statistics.double().quantile(torch.tensor([0.025, 0.975], dtype=torch.float64)).tolist()
-        return low, high
-
-    def row(self, name: str, values: Tensor, unit: str, better: str) -> Row:
-        """The mean of per-latent values :math:`(N, \\dots)`; entries that are nan do not count."""
-        per_latent = values.double().flatten(1).nanmean(1) if values.ndim > 1 else values.double()
-        means = per_latent[self.index].nanmean(1)
-        return Row(name, per_latent.nanmean().item(), *self.interval(means), len(values), unit, better)
 
 
 @torch.no_grad()
