@@ -1,0 +1,50 @@
+"""What every inverter offers: images go in, codes that make them again come out."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from latent_lab.gans.space import Codes, LatentSpace
+
+
+@dataclass
+class Inverted:
+    """Codes of images, and how they were found.
+
+    Arguments:
+        codes: They decode to the images; everything has N first.
+        tuned: What was added to the generator's parameters for each image, by name, each with N first; empty where it stayed as it was.
+        curves: What was measured on the way, by name: each with shape :math:`(T, N)`.
+    """
+
+    codes: Codes
+    tuned: dict[str, Tensor] = field(default_factory=dict)
+    curves: Mapping[str, Tensor] = field(default_factory=dict)
+
+
+class Inverter(ABC):
+    """An algorithm that inverts a frozen generator."""
+
+    @abstractmethod
+    def invert(
+        self,
+        space: LatentSpace,
+        images: Tensor,
+        rngs: Sequence[torch.Generator],
+        track: Callable[[Iterable, str], Iterable] = lambda steps, name: steps,
+    ) -> Inverted:
+        """Codes of images.
+
+        What is found for an image depends on it and its ``rng`` alone, not on the others of the batch.
+
+        Arguments:
+            space: Of the latents that are looked for.
+            images: With shape :math:`(N, C, H, W)` in [-1, 1], of the generator's resolution.
+            rngs: One for each image.
+            track: Shows the progress of a loop: gives back what it was given, and takes a name.
+        """
