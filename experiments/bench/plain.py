@@ -73,7 +73,7 @@ def filtered(layer: FilteredConv, x: Tensor, w: Tensor) -> Tensor:
 
 
 def stylegan3(generator: StyleGenerator, w: Tensor) -> Tensor:
-    x = generator.input(w[:, 0], None).contiguous()
+    x = generator.input(generator.input.affine(w[:, 0]), None).contiguous()
     for row, layer in enumerate(generator.layers, 1):
         x = filtered(layer, x, w[:, row])
     return x * generator.output_scale

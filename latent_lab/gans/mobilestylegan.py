@@ -8,7 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from latent_lab.gans.styled import StyleGenerator, noise_map
+from latent_lab.gans.feature_edits import edited
+from latent_lab.gans.styled import StyleGenerator, StyleLayer, noise_map
 
 
 def inverse_haar(x: Tensor) -> Tensor:
@@ -46,9 +47,9 @@ class SeparableConv(nn.Module):
         self.bias = nn.Parameter(torch.zeros(outer))
         self.register_buffer("noise", torch.zeros(size, size))
 
-    def forward(self, x: Tensor, w: Tensor, noise: Tensor | None) -> Tensor:
+    def forward(self, x: Tensor, style: Tensor, noise: Tensor | None) -> Tensor:
         x = F.conv2d(x, self.depthwise[:, None], padding=1, groups=x.shape[1])
-        return activated(modulated(x, self.weight, self.bias, self.affine(w)), self.noise, noise)
+        return activated(modulated(x, self.weight, self.bias, style), self.noise, noise)
 
 
 class FirstConv(nn.Module):
@@ -61,8 +62,8 @@ class FirstConv(nn.Module):
         self.bias = nn.Parameter(torch.zeros(width))
         self.register_buffer("noise", torch.zeros(4, 4))
 
-    def forward(self, x: Tensor, w: Tensor, noise: Tensor | None) -> Tensor:
-        x = F.conv2d(x * self.affine(w)[:, :, None, None], self.weight, self.bias, padding=1)
+    def forward(self, x: Tensor, style: Tensor, noise: Tensor | None) -> Tensor:
+        x = F.conv2d(x * style[:, :, None, None], self.weight, self.bias, padding=1)
         return activated(x, self.noise, noise)
 
 
@@ -85,15 +86,16 @@ class Colours(nn.Module):
         self.weight = nn.Parameter(torch.randn(4 * channels, inner) / inner**0.5)
         self.bias = nn.Parameter(torch.zeros(4 * channels))
 
-    def forward(self, x: Tensor, w: Tensor) -> Tensor:
-        return modulated(x, self.weight, self.bias, self.affine(w))
+    def forward(self, x: Tensor, style: Tensor) -> Tensor:
+        return modulated(x, self.weight, self.bias, style)
 
 
 class MobileStyleGAN(StyleGenerator):
     r"""Style-based generator of :math:`4 \cdot 2^{B + 1}` pixels a side, B the number of blocks, 8 M parameters in its synthesis.
 
-    Spaces: ``z`` (its direction alone counts), ``w``, and ``w+`` with a row for the first convolution, three for each block
-    (bands, two convolutions) and one for the colours. Demodulation is part of the weights: the teacher's was distilled away.
+    ``w+`` has a row for the first convolution, three for each block (bands, two convolutions) and one for the colours.
+    Demodulation is part of the weights: the teacher's was distilled away. ``given`` may hold ``noise`` (a share of the stored
+    maps) and ``noise.<n>``, numbered by convolution.
 
     References:
         | MobileStyleGAN: A Lightweight Convolutional Neural Network for High-Fidelity Image Synthesis (Belousov, 2021)
@@ -136,33 +138,33 @@ class MobileStyleGAN(StyleGenerator):
         self.conv1 = FirstConv(widths[0], style_dim)
         self.blocks = nn.ModuleList(Block(inner, outer, style_dim, 8 * 2**i) for i, (inner, outer) in enumerate(zip(widths, widths[1:])))
         self.rgb = Colours(widths[-1], image_channels, style_dim)
-        for layer in self.style_maps():
-            nn.init.ones_(layer.bias)  # a style of 1 changes nothing
+        for layer in self.style_layers():
+            nn.init.ones_(layer.affine.bias)  # a style of 1 changes nothing
         self.to(memory_format=torch.channels_last)
 
-    def synthesise(self, w: Tensor, given: dict[str, Tensor]) -> Tensor:
-        """Images of rows of styles :math:`(N, L, D)`; ``given`` may hold ``noise`` (a share of the stored maps) and ``noise.<n>``."""
-
+    def render(self, styles: Sequence[Tensor], given: dict[str, Tensor]) -> Tensor:
         def noise(i: int) -> Tensor | None:
             return given.get(f"noise.{i}", given.get("noise"))
 
-        x = self.const.expand(len(w), -1, -1, -1).contiguous(memory_format=torch.channels_last)
-        x = self.conv1(x, w[:, 0], noise(0))
+        x = self.const.expand(len(styles[0]), -1, -1, -1).contiguous(memory_format=torch.channels_last)
+        x = edited(self.conv1(x, styles[0], noise(0)), 0, given)
         for i, block in enumerate(self.blocks):
-            x = inverse_haar(x * block.up(w[:, 3 * i + 1])[:, :, None, None])
-            x = block.conv1(x, w[:, 3 * i + 2], noise(2 * i + 1))
-            x = block.conv2(x, w[:, 3 * i + 3], noise(2 * i + 2))
-        bands = self.rgb(x, w[:, -1])
+            row = 3 * i + 1
+            x = inverse_haar(x * styles[row][:, :, None, None])
+            x = edited(block.conv1(x, styles[row + 1], noise(2 * i + 1)), row + 1, given)
+            x = edited(block.conv2(x, styles[row + 2], noise(2 * i + 2)), row + 2, given)
+        bands = self.rgb(x, styles[-1])
         return inverse_haar(bands) if self.whole else bands[:, : self.channels]
 
     def noise_scales(self) -> list[tuple[int, float]]:
         maps = [self.conv1.noise, *[conv.noise for block in self.blocks for conv in (block.conv1, block.conv2)]]
         return [(len(stored), stored.std().item()) for stored in maps]  # their strength is part of them
 
-    def style_maps(self) -> list[nn.Linear]:
-        layers = [[block.up, block.conv1.affine, block.conv2.affine] for block in self.blocks]
-        return [self.conv1.affine, *[layer for three in layers for layer in three], self.rgb.affine]
-
-    def row_names(self) -> list[str]:
-        sizes = [f"{8 * 2**i}x{8 * 2**i}" for i in range(len(self.blocks))]
-        return ["4x4 conv1", *[f"{size} {part}" for size in sizes for part in ("bands", "conv1", "conv2")], f"{self.resolution} colours"]
+    def style_layers(self) -> list[StyleLayer]:
+        layers = [StyleLayer("4x4 conv1", 0, self.conv1.affine, (len(self.conv1.bias), 4, 4))]
+        for i, block in enumerate(self.blocks):
+            size, row = 8 * 2**i, 3 * i + 1
+            layers.append(StyleLayer(f"{size}x{size} bands", row, block.up))
+            for part, conv in enumerate((block.conv1, block.conv2), 1):
+                layers.append(StyleLayer(f"{size}x{size} conv{part}", row + part, conv.affine, (len(conv.bias), size, size)))
+        return [*layers, StyleLayer(f"{self.resolution} colours", self.num_rows - 1, self.rgb.affine)]

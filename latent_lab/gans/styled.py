@@ -1,15 +1,18 @@
-"""What the style-based families share: the mapping, the spaces z, w and w+, truncation, labels."""
+"""What the style-based families share: the mapping, the spaces z, w, w+ and s, truncation, labels."""
 
 from __future__ import annotations
 
 import math
 from abc import abstractmethod
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from latent_lab.gans.base import Generator
+from latent_lab.gans.feature_edits import require_edits
 from latent_lab.gans.proggan import pixel_norm
 from latent_lab.gans.space import Codes
 
@@ -21,6 +24,22 @@ def noise_map(stored: Tensor, noise: Tensor | None) -> Tensor:
     if noise is None:
         return stored
     return noise if noise.ndim == 4 else noise[:, None, None, None] * stored
+
+
+class StyleLayer(NamedTuple):
+    """A layer that a style modulates.
+
+    Arguments:
+        name: Its resolution and its part.
+        row: The row of w+ that it reads.
+        affine: From the row to its style vector.
+        features: Shape :math:`(F, h, w)` of its output, where ``given`` may change it (:func:`latent_lab.gans.feature_edits.edited`).
+    """
+
+    name: str
+    row: int
+    affine: nn.Linear
+    features: tuple[int, int, int] | None = None
 
 
 class Mapping(nn.Module):
@@ -48,7 +67,12 @@ class Mapping(nn.Module):
 
 
 class StyleGenerator(Generator):
-    """A mapping and a synthesis. Spaces: ``z`` (its direction alone counts), ``w``, and ``w+`` with a row for each layer.
+    """A mapping and a synthesis.
+
+    Spaces: ``z`` (its direction alone counts), ``w``, ``w+`` with a row for each layer, and ``s``: the style vectors of all
+    modulated layers, colours included, one after the other in the order of :meth:`style_layers` (StyleSpace, Wu et al., 2021,
+    https://arxiv.org/abs/2011.12799). What convolutions give can be edited through ``given``, see
+    :func:`latent_lab.gans.feature_edits.edited`.
 
     Arguments:
         latent_dim, style_dim: Sizes of z, :math:`z \\sim N(0, I)`, and of w.
@@ -57,7 +81,7 @@ class StyleGenerator(Generator):
         rows: Rows L of w+.
     """
 
-    spaces = ("z", "w", "w+")
+    spaces = ("z", "w", "w+", "s")
     spherical = ("z",)
     options = ("truncation_layers",)
 
@@ -67,19 +91,31 @@ class StyleGenerator(Generator):
             raise ValueError(f"latent_dim, style_dim and mapping_layers must be positive, got {latent_dim}, {style_dim}, {mapping_layers}")
         self.latent_dim, self.style_dim, self.classes, self.num_rows = latent_dim, style_dim, classes, rows
         self.mapping = Mapping(latent_dim, style_dim, classes, mapping_layers)
-        self.whitening: tuple[Tensor, Tensor] | None = None  # the mean and the axes of w over the prior, once they are asked for
+        self.moments: tuple[Tensor, Tensor, Tensor] | None = None  # of w over the prior, once they are asked for
 
     @abstractmethod
+    def render(self, styles: Sequence[Tensor], given: dict[str, Tensor]) -> Tensor:
+        """Images of a style vector :math:`(N, C)` for each of :meth:`style_layers`."""
+
+    @abstractmethod
+    def style_layers(self) -> list[StyleLayer]:
+        """The modulated layers in the order in which they run. Where several read a row, the last gives it its name and weights."""
+
+    def styles(self, w: Tensor) -> list[Tensor]:
+        """The style vectors of rows :math:`(N, L, D)`."""
+        return [layer.affine(w[:, layer.row]) for layer in self.style_layers()]
+
+    def style_sizes(self) -> list[int]:
+        """The length of each style vector: where a latent of s splits."""
+        return [layer.affine.out_features for layer in self.style_layers()]
+
+    def feature_maps(self) -> dict[int, tuple[int, int, int]]:
+        """Shape :math:`(F, h, w)` of each convolution's output that ``given`` may change, by the row that it reads."""
+        return {layer.row: layer.features for layer in self.style_layers() if layer.features is not None}
+
     def synthesise(self, w: Tensor, given: dict[str, Tensor]) -> Tensor:
         """Images of rows of styles :math:`(N, L, D)`."""
-
-    @abstractmethod
-    def row_names(self) -> list[str]:
-        """Which layer each row of w+ feeds."""
-
-    @abstractmethod
-    def style_maps(self) -> list[nn.Linear]:
-        """The first layer that reads each row of w+."""
+        return self.render(self.styles(w), given)
 
     def map(self, z: Tensor, given: dict[str, Tensor]) -> Tensor:
         """Rows of styles :math:`(N, L, D)` of latents; ``given`` may hold ``label``, ``truncation`` and ``truncation_layers``, each with N first."""
@@ -92,15 +128,24 @@ class StyleGenerator(Generator):
         return torch.lerp(self.mapping.mean, w, psi[:, :, None])
 
     def latent_shape(self, space: str) -> tuple[int, ...]:
+        if space == "s":
+            return (sum(self.style_sizes()),)
         return {"z": (self.latent_dim,), "w": (self.style_dim,), "w+": (self.num_rows, self.style_dim)}[space]
 
     def latent_layers(self, space: str) -> list[str]:
-        return self.row_names() if space == "w+" else []
+        """Which layer each row of w+, or each entry of s, feeds."""
+        if space == "s":
+            return [layer.name for layer in self.style_layers() for _ in range(layer.affine.out_features)]
+        return list({layer.row: layer.name for layer in self.style_layers()}.values()) if space == "w+" else []
 
     def first_weights(self, space: str) -> list[Tensor]:
         if space == "z":
             return [self.mapping.layers[0].weight[:, : self.latent_dim]]
-        return [layer.weight for layer in self.style_maps()]
+        if space == "s":
+            raise ValueError(
+                "gan.space must be z, w or w+ where the first weights are asked for, got 's', whose latents scale feature maps"
+            )
+        return list({layer.row: layer.affine.weight for layer in self.style_layers()}.values())
 
     def sample(
         self,
@@ -142,23 +187,39 @@ class StyleGenerator(Generator):
             rows = self.map(codes.latents, codes.given)
             given = {name: value for name, value in codes.given.items() if name not in ("truncation", "truncation_layers")}
             given["z"] = codes.latents  # with the label: where the mapping is differentiated
-            return Codes(rows[:, 0] if target == "w" else rows, given)
-        return codes.moved(codes.latents[:, None].expand(-1, self.num_rows, -1)) if (source, target) == ("w", "w+") else codes
+            codes = Codes(rows[:, 0] if target == "w" else rows, given)
+        elif source == "w" and target != "w":
+            codes = codes.moved(codes.latents[:, None].expand(-1, self.num_rows, -1))
+        return codes.moved(torch.cat(self.styles(codes.latents), 1)) if target == "s" != source else codes
 
     def decode(self, space: str, codes: Codes) -> Tensor:
+        require_edits(codes.given, len(codes.latents), self.feature_maps())
+        if space == "s":
+            return self.render(codes.latents.split(self.style_sizes(), 1), codes.given)
         if space == "z":
             return self.synthesise(self.map(codes.latents, codes.given), codes.given)
         return self.synthesise(self.convert(codes, space, "w+").latents, codes.given)
 
     @torch.no_grad()
     def radius(self, space: str, latents: Tensor) -> Tensor:
-        r"""In w the Mahalanobis distance :math:`\|\Sigma^{-1/2} (w - \bar w)\|` to the mapping's styles, in w+ its mean square root over the rows."""
+        r"""How far from the mean of the mapping's styles.
+
+        In w the Mahalanobis distance :math:`\|\Sigma^{-1/2} (w - \bar w)\|`, in w+ its mean square root over the rows. In s, where
+        styles fill few of the dimensions, each entry counts in its own standard deviation:
+        :math:`\|(s - \bar s) / \sigma\|` with :math:`\sigma^2 = \operatorname{diag}(A \Sigma A^\top)` of the affine maps A.
+        """
         if space == "z":
             return super().radius(space, latents)
-        if self.whitening is None:
+        if self.moments is None:
             samples = self.sample("w", 20 * self.style_dim, torch.Generator().manual_seed(0)).latents.double()
-            scales, axes = torch.linalg.eigh(samples.mT.cov())
-            self.whitening = samples.mean(0), axes * (scales + 1e-6 * scales[-1]).rsqrt()
-        mean, axes = (part.to(latents.device) for part in self.whitening)
+            self.moments = samples.mean(0), *torch.linalg.eigh(samples.mT.cov())
+        mean, scales, axes = (part.to(latents.device) for part in self.moments)
+        if space == "s":
+            affines = [layer.affine for layer in self.style_layers()]
+            weight, bias = torch.cat([affine.weight for affine in affines]).double(), torch.cat([affine.bias for affine in affines])
+            deviations = torch.linalg.vector_norm(weight @ (axes * scales.clamp_min(0).sqrt()), dim=1)
+            moved = (latents.double() - (weight @ mean + bias)) / deviations.clamp_min(1e-6 * deviations.max())
+            return torch.linalg.vector_norm(moved, dim=1).to(latents.dtype)
+        axes = axes * (scales + 1e-6 * scales[-1]).rsqrt()
         lengths = torch.linalg.vector_norm((latents.double() - mean) @ axes, dim=-1).to(latents.dtype)
         return lengths if lengths.ndim == 1 else lengths.square().mean(1).sqrt()

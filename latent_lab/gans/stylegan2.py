@@ -8,7 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from latent_lab.gans.styled import GAIN, StyleGenerator, noise_map
+from latent_lab.gans.feature_edits import edited
+from latent_lab.gans.styled import GAIN, StyleGenerator, StyleLayer, noise_map
 
 FIR = torch.tensor([1.0, 3.0, 3.0, 1.0]) / 8
 
@@ -30,9 +31,8 @@ class StyledConv(nn.Module):
         self.register_buffer("fir", torch.outer(FIR, FIR) * 4, persistent=False)
         self.up, self.clamp = up, clamp
 
-    def forward(self, x: Tensor, w: Tensor, noise: Tensor | None) -> Tensor:
-        """``noise``: as :func:`noise_map` takes it."""
-        style = self.affine(w)
+    def forward(self, x: Tensor, style: Tensor, noise: Tensor | None) -> Tensor:
+        """``style``: what ``affine`` makes of a row; ``noise``: as :func:`noise_map` takes it."""
         energy = self.weight.square().sum((2, 3))
         demodulation = (style.square() @ (energy if self.up else energy.mT) + 1e-8).rsqrt()
         weight = self.weight
@@ -61,8 +61,8 @@ class ToRGB(nn.Module):
         self.conv = nn.Conv2d(inner, channels, 1)
         self.clamp = clamp
 
-    def forward(self, x: Tensor, w: Tensor) -> Tensor:
-        kernels = self.conv.weight.flatten(1) * self.affine(w)[:, None]  # (N, 3, C): three rows cost less than the map
+    def forward(self, x: Tensor, style: Tensor) -> Tensor:
+        kernels = self.conv.weight.flatten(1) * style[:, None]  # (N, 3, C): three rows cost less than the map
         x = torch.baddbmm(self.conv.bias[:, None], kernels, x.flatten(2)).unflatten(2, x.shape[2:])
         return x if self.clamp is None else x.clamp(-self.clamp, self.clamp)
 
@@ -80,8 +80,8 @@ class Block(nn.Module):
 class StyleGAN2(StyleGenerator):
     r"""Style-based generator of images with :math:`4 \cdot 2^{B}` pixels a side, B the number of widths less one.
 
-    The gains of the equalised learning rate are part of the weights. Spaces: ``z`` (its direction alone counts), ``w``, and
-    ``w+`` with a row for each layer; a block's colours read the row of the next block's first convolution.
+    The gains of the equalised learning rate are part of the weights. A block's colours read the row of
+    w+ of the next block's first convolution. ``given`` may hold ``noise`` (a share of the stored maps) and ``noise.<row>``.
 
     References:
         | Analyzing and Improving the Image Quality of StyleGAN (Karras et al., 2020)
@@ -125,16 +125,15 @@ class StyleGAN2(StyleGenerator):
         self.register_buffer("fir", torch.outer(FIR, FIR) * 4, persistent=False)
         self.to(memory_format=torch.channels_last)
 
-    def synthesise(self, w: Tensor, given: dict[str, Tensor]) -> Tensor:
-        """Images of rows of styles :math:`(N, L, D)`; ``given`` may hold ``noise`` (a share of the stored maps) and ``noise.<row>``."""
-        x = self.const.expand(len(w), -1, -1, -1).contiguous(memory_format=torch.channels_last)
-        image, row = None, 0
+    def render(self, styles: Sequence[Tensor], given: dict[str, Tensor]) -> Tensor:
+        x = self.const.expand(len(styles[0]), -1, -1, -1).contiguous(memory_format=torch.channels_last)
+        image, row, styles = None, 0, iter(styles)
         for block in self.blocks:
             for conv in (block.conv0, block.conv1):
                 if conv is not None:
-                    x = conv(x, w[:, row], given.get(f"noise.{row}", given.get("noise")))
+                    x = edited(conv(x, next(styles), given.get(f"noise.{row}", given.get("noise"))), row, given)
                     row += 1
-            colours = block.rgb(x, w[:, row])
+            colours = block.rgb(x, next(styles))
             if image is not None:
                 kernel = self.fir.expand(self.channels, 1, 4, 4)
                 colours = colours + F.conv_transpose2d(image, kernel, stride=2, padding=1, groups=self.channels)
@@ -144,10 +143,13 @@ class StyleGAN2(StyleGenerator):
     def noise_scales(self) -> list[tuple[int, float]]:
         return [(4, 1.0)] + [(4 * 2**i, 1.0) for i in range(1, len(self.blocks)) for _ in range(2)]
 
-    def style_maps(self) -> list[nn.Linear]:
-        convs = [conv for block in self.blocks for conv in (block.conv0, block.conv1) if conv is not None]
-        return [conv.affine for conv in convs] + [self.blocks[-1].rgb.affine]
-
-    def row_names(self) -> list[str]:
-        names = [f"{4 * 2**i}x{4 * 2**i} {part}" for i in range(len(self.blocks)) for part in ("conv0", "conv1")]
-        return [*names[1:], f"{self.resolution}x{self.resolution} rgb"]
+    def style_layers(self) -> list[StyleLayer]:
+        layers = []
+        for i, block in enumerate(self.blocks):
+            size = 4 * 2**i
+            for part, conv in enumerate((block.conv0, block.conv1)):
+                if conv is not None:
+                    shape = (len(conv.bias), size, size)
+                    layers.append(StyleLayer(f"{size}x{size} conv{part}", 2 * i - 1 + part, conv.affine, shape))
+            layers.append(StyleLayer(f"{size}x{size} rgb", 2 * i + 1, block.rgb.affine))
+        return layers

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import scipy.signal
@@ -12,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from latent_lab.gans.resampling import resample
-from latent_lab.gans.styled import GAIN, StyleGenerator
+from latent_lab.gans.styled import GAIN, StyleGenerator, StyleLayer
 
 PLANES_AT_ONCE = 2**21  # numbers of the widest map that a CPU keeps near: its memory is slower than its arithmetic
 
@@ -46,18 +47,18 @@ class FourierInput(nn.Module):
         self.affine.bias.data.copy_(torch.tensor([1.0, 0, 0, 0]))
         self.weight = nn.Parameter(torch.randn(channels, channels) / math.sqrt(channels))
 
-    def forward(self, w: Tensor, transform: Tensor | None) -> Tensor:
-        t = self.affine(w)
+    def forward(self, t: Tensor, transform: Tensor | None) -> Tensor:
+        t = t.to(self.freqs)  # its angles are not halved, whatever the images are made in
         cos, sin, x, y = (t / torch.linalg.vector_norm(t[:, :2], dim=1, keepdim=True)).unbind(1)
         zero, one = torch.zeros_like(x), torch.ones_like(x)
         turn = torch.stack([cos, -sin, zero, sin, cos, zero, zero, zero, one], 1).unflatten(1, (3, 3))
         move = torch.stack([one, zero, -x, zero, one, -y, zero, zero, one], 1).unflatten(1, (3, 3))
-        plane = turn @ move @ (self.transform if transform is None else transform.to(w.dtype))
+        plane = turn @ move @ (self.transform if transform is None else transform.to(t.dtype))
         phases = self.phases + (self.freqs @ plane[:, :2, 2:]).squeeze(2)  # (N, C)
         freqs = self.freqs @ plane[:, :2, :2]  # (N, C, 2)
         lengths = torch.linalg.vector_norm(freqs, dim=2)
         amplitudes = (1 - (lengths - self.bandwidth) / (self.rate / 2 - self.bandwidth)).clamp(0, 1)
-        axis = (torch.arange(self.size, device=w.device, dtype=w.dtype) + 0.5) / self.size * 2 - 1
+        axis = (torch.arange(self.size, device=t.device, dtype=t.dtype) + 0.5) / self.size * 2 - 1
         axis = axis * (0.5 * self.size / self.rate)
         waves = freqs[:, None, None, :, 0] * axis[None, None, :, None] + freqs[:, None, None, :, 1] * axis[None, :, None, None]
         waves = torch.sin(2 * math.pi * (waves + phases[:, None, None])) * amplitudes[:, None, None]  # (N, H, W, C)
@@ -78,8 +79,8 @@ class FilteredConv(nn.Module):
         for name in ("up_filter", "down_filter"):
             self.register_buffer(name, geometry[name])
 
-    def forward(self, x: Tensor, w: Tensor) -> Tensor:
-        style, weight = self.affine(w), self.weight
+    def forward(self, x: Tensor, style: Tensor) -> Tensor:
+        weight = self.weight
         demodulation = (style.square() @ weight.square().sum((2, 3)).mT + 1e-8).rsqrt()
         if len(x) == 1:  # an image alone: its kernels are fewer numbers than its map
             weight = weight * style[..., None, None]
@@ -176,14 +177,12 @@ class StyleGAN3(StyleGenerator):
             geometry["down_filter"] = low_pass(down_taps, cutoffs[i], widths[i] * 2, between, round_filter)
             self.layers.append(FilteredConv(int(channels[before]), int(channels[i]), style_dim, size, colours, clamp, geometry))
 
-    def synthesise(self, w: Tensor, given: dict[str, Tensor]) -> Tensor:
-        x = self.input(w[:, 0], given.get("transform"))
-        for row, layer in enumerate(self.layers, 1):
-            x = layer(x, w[:, row])
+    def render(self, styles: Sequence[Tensor], given: dict[str, Tensor]) -> Tensor:
+        x = self.input(styles[0], given.get("transform"))
+        for layer, style in zip(self.layers, styles[1:]):
+            x = layer(x, style)
         return x * self.output_scale
 
-    def style_maps(self) -> list[nn.Linear]:
-        return [self.input.affine, *[layer.affine for layer in self.layers]]
-
-    def row_names(self) -> list[str]:
-        return ["input", *[f"L{i}" for i in range(len(self.layers))]]
+    def style_layers(self) -> list[StyleLayer]:
+        layers = [StyleLayer(f"L{i}", i + 1, layer.affine) for i, layer in enumerate(self.layers)]
+        return [StyleLayer("input", 0, self.input.affine), *layers]

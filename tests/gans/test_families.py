@@ -14,7 +14,7 @@ from latent_lab.gans.stylegan2 import StyledConv, StyleGAN2
 from latent_lab.gans.stylegan3 import FilteredConv
 
 TINY = sorted(file.stem for file in (CONF / "gan").glob("*.yaml") if "tiny" in (yaml.safe_load(file.read_text()) or {}))
-CASES = [(name, space) for name in TINY for space in ("z", "w", "w+")]
+CASES = [(name, space) for name in TINY for space in ("z", "w", "w+", "s")]
 
 
 @pytest.fixture(params=CASES, ids=lambda case: "-".join(case))
@@ -32,7 +32,7 @@ def test_samples_and_images_have_their_shapes(space):
     assert codes.latents.shape == (3, *space.shape)
     assert images.shape == (3, space.generator.channels, space.generator.resolution, space.generator.resolution)
     assert images.isfinite().all() and images.std(0).max() > 1e-4
-    assert len(space.layers) in (0, space.shape[0]) and bool(space.layers) == (space.name == "w+")
+    assert len(space.layers) in (0, space.shape[0]) and bool(space.layers) == (space.name in ("w+", "s"))
 
 
 def test_the_same_seed_gives_the_same_codes(space):
@@ -62,6 +62,10 @@ def test_only_the_direction_counts_on_the_sphere(space):
 
 
 def test_first_weights_act_on_latents(space):
+    if space.name == "s":
+        with pytest.raises(ValueError, match="gan.space must be z, w or w\\+ where the first weights are asked for, got 's'"):
+            space.generator.first_weights("s")
+        return
     weights = space.generator.first_weights(space.name)
     assert len(weights) == space.generator.num_rows if space.name != "z" else len(weights) >= 1
     assert all(weight.shape[1] == space.shape[-1] for weight in weights) and torch.cat(weights).std() > 0
