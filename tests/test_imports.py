@@ -9,12 +9,12 @@ import latent_lab
 
 ROOT = Path(latent_lab.__file__).parent
 LAYERS = [
-    {"checkpoints", "cpu_torchvision"},
+    {"checkpoints", "cpu_torchvision", "errors"},
     {"gans"},
     {"paths", "attributes"},
     {"data"},
     {"reconstructors", "runs", "cli"},
-    {"methods", "metrics", "pictures", "pretraining"},
+    {"methods", "inversion", "metrics", "pictures", "pretraining"},
     {"workflows"},
     {"api"},
     {"train", "pretrain", "evaluate", "compare", "convert", "__init__"},

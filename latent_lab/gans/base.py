@@ -65,7 +65,10 @@ class Generator(nn.Module, ABC):
 
     @abstractmethod
     def first_weights(self, space: str) -> list[Tensor]:
-        r"""What the latents of a space are multiplied with first: one matrix :math:`(\text{out}, D)` a layer; in w+ one a row."""
+        r"""What the latents of a space are multiplied with first: one matrix :math:`(\text{out}, D)` a layer; in w+ one a row.
+
+        Empty where nothing is multiplied with them.
+        """
 
     @abstractmethod
     def latent_shape(self, space: str) -> tuple[int, ...]: ...

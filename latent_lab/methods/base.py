@@ -14,6 +14,7 @@ import torch
 from torchmetrics import Metric
 
 from latent_lab.attributes.base import Attributes
+from latent_lab.errors import NotApplicable
 from latent_lab.gans.space import LatentSpace
 from latent_lab.paths.base import Paths
 
@@ -46,12 +47,14 @@ class Context:
         """The attributes of these names, or all, on the trainer's device; an error where the dataset has none."""
         attributes = self.measures(names)
         if attributes is None:
-            raise ValueError("method: attributes guide this one, and this dataset measures none; choose another dataset=")
+            raise NotApplicable("method: attributes guide this one, and this dataset measures none; choose another dataset=")
         return attributes.eval().to(self.trainer.strategy.root_device)
 
 
 class Method(ABC):
     """An algorithm that discovers paths.
+
+    ``fit`` raises :class:`NotApplicable` where it does not work in the space, or with the dataset.
 
     ``previews``: a cheaper generator of the same latents will do, where ``gan.preview`` has one.
     """
@@ -65,7 +68,7 @@ class Method(ABC):
 def vector_size(space: LatentSpace) -> int:
     """The size D of a space whose latents are vectors; an error for the others."""
     if len(space.shape) != 1:
-        raise ValueError(
+        raise NotApplicable(
             f"gan.space must be one whose latents are vectors, as z or w, for this method, got {space.name!r} of {space.shape}"
         )
     return space.shape[0]

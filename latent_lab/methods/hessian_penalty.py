@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from latent_lab.gans.space import Codes, LatentSpace
-from latent_lab.methods.base import Context, Method
+from latent_lab.methods.base import Context, Method, vector_size
 from latent_lab.methods.training import PathTraining, features_of
 from latent_lab.paths.base import Paths
 from latent_lab.paths.linear import LinearPaths
@@ -55,7 +55,7 @@ class HessianPenalty(Method):
         self.batch_size, self.lr, self.lr_decay = batch_size, lr, lr_decay
 
     def fit(self, space: LatentSpace, context: Context) -> Paths:
-        paths = LinearPaths(space.shape[-1], self.num_paths, "orthogonal", rng=context.rng)
+        paths = LinearPaths(vector_size(space), self.num_paths, "orthogonal", rng=context.rng)
 
         def loss(paths: LinearPaths, codes: Codes, rng: torch.Generator) -> Mapping[str, Tensor]:
             return {"loss": self.penalty(space, paths.matrix(), codes, rng)}

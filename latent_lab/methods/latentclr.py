@@ -12,6 +12,7 @@ from latent_lab.gans.space import Codes, LatentSpace
 from latent_lab.methods.base import Context, Method, require_amounts
 from latent_lab.methods.training import PathTraining, features_of
 from latent_lab.paths.base import Paths
+from latent_lab.paths.layerwise import across_layers, layer_rows
 from latent_lab.paths.linear import LinearPaths
 
 
@@ -55,7 +56,7 @@ class LatentCLR(Method):
         self.batch_size, self.lr, self.lr_decay = batch_size, lr, lr_decay
 
     def fit(self, space: LatentSpace, context: Context) -> Paths:
-        paths = LinearPaths(space.shape[-1], self.num_paths, "projective", rng=context.rng)
+        paths = across_layers(LinearPaths(space.shape[-1], self.num_paths, "projective", rng=context.rng), layer_rows(space, None))
 
         def loss(paths: Paths, codes: Codes, rng: torch.Generator) -> Mapping[str, Tensor]:
             return contrast(self.changes(space, paths, codes, rng), self.temperature)

@@ -12,8 +12,10 @@ from latent_lab.attributes.base import Attributes
 from latent_lab.data.moves import POOL, stream
 from latent_lab.gans.space import Codes, LatentSpace
 from latent_lab.methods.base import Context, Method, require_amounts
+from latent_lab.methods.scores import average, deviations, require_gradients, score_samples
 from latent_lab.methods.training import PathTraining
 from latent_lab.paths.base import Paths
+from latent_lab.paths.layerwise import across_layers, layer_rows
 from latent_lab.paths.neural_ode import NeuralODEPaths
 
 
@@ -31,6 +33,7 @@ class NeuralODE(Method):
         | https://arxiv.org/abs/2111.14825
 
     Arguments:
+        attributes: Names of the dataset's attributes, a path each; None for all. They must be differentiable.
         depth, step: See :class:`NeuralODEPaths`.
         amounts: Smallest and largest magnitude of an amount, in units of latent length.
         temperature: :math:`\tau`, above 0.
@@ -42,6 +45,7 @@ class NeuralODE(Method):
 
     def __init__(
         self,
+        attributes: Sequence[str] | None,
         depth: int,
         step: float,
         amounts: Sequence[float],
@@ -57,38 +61,22 @@ class NeuralODE(Method):
             raise ValueError(
                 f"method.temperature must be above 0, weight at least 0 and probe at least 2, got {temperature}, {weight} and {probe}"
             )
-        self.depth, self.step, self.amounts, self.temperature = depth, step, tuple(amounts), temperature
+        self.attributes, self.depth, self.step, self.amounts, self.temperature = attributes, depth, step, tuple(amounts), temperature
         self.weight, self.probe, self.batch_size, self.lr, self.lr_decay = weight, probe, batch_size, lr, lr_decay
 
     def fit(self, space: LatentSpace, context: Context) -> Paths:
-        attributes = context.attributes
-        if attributes is None:
-            raise ValueError(
-                "method=neural_ode needs a dataset whose attributes can be measured on the generator's images, e.g. dataset=mnist"
-            )
-        attributes = attributes.to(space.device)
-        mean, deviation = self.spread(space, attributes, context)
+        space = space.to(context.trainer.strategy.root_device)
+        attributes = context.required_attributes(self.attributes).requires_grad_(False)
+        require_gradients(space, attributes, context.rng)
+        values = score_samples(space, attributes, self.probe, stream(context.seed, 0, 0, POOL), batch_size=64).values
+        mean, deviation = average(attributes, values).to(space.device), deviations(attributes, values).to(space.device)
         paths = NeuralODEPaths(space.shape[-1], len(attributes.names), self.depth, self.step, context.rng)
+        paths = across_layers(paths, layer_rows(space, None))
 
         def loss(paths: Paths, codes: Codes, rng: torch.Generator) -> Mapping[str, Tensor]:
             return self.terms(space, paths, attributes, mean, deviation, codes, rng)
 
         return PathTraining(space, paths, loss, self.batch_size, self.lr, context.seed, self.lr_decay).fit(context)
-
-    @torch.no_grad()
-    def spread(self, space: LatentSpace, attributes: Attributes, context: Context) -> tuple[Tensor, Tensor]:
-        """Mean and standard deviation of each attribute over the prior."""
-        codes = space.sample(self.probe, stream(context.seed, 0, 0, POOL))
-        parts = [codes.select(index) for index in torch.arange(self.probe, device=codes.latents.device).split(64)]
-        values = torch.cat([attributes.measure(space, part, space.decode(part).float()) for part in parts])
-        values = values[values.isfinite().all(1)]  # no face, no attribute
-        deviation = values.std(0)
-        still = [name for name, moves in zip(attributes.names, (deviation > 0).tolist()) if not moves]
-        if still:
-            raise ValueError(
-                f"evaluation.attributes must vary over the generator's images for method=neural_ode, {still} do not; leave them out"
-            )
-        return values.mean(0), deviation
 
     def terms(
         self, space: LatentSpace, paths: Paths, attributes: Attributes, mean: Tensor, deviation: Tensor, codes: Codes, rng: torch.Generator
@@ -101,13 +89,11 @@ class NeuralODE(Method):
 
         def logits(codes: Codes) -> Tensor:
             values = attributes.measure(space, codes, space.decode(codes).float())
-            return (values - mean) / deviation / self.temperature
+            return attributes.change(mean.expand_as(values), values) / deviation / self.temperature
 
         with torch.no_grad():
             before = logits(codes)
         after = logits(codes.moved(paths.shift(codes.latents, k, eps, codes.given)))
-        if not after.requires_grad:
-            raise ValueError(f"method=neural_ode needs attributes that are differentiable, {type(attributes).__name__} is not")
         own = F.one_hot(k, paths.num_paths).bool()
         change = F.binary_cross_entropy_with_logits(after, before.sigmoid(), reduction="none")
         change = change - F.binary_cross_entropy_with_logits(before, before.sigmoid(), reduction="none")  # KL: less what cannot be lost

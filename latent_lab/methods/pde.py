@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from latent_lab.gans.space import Codes, LatentSpace
-from latent_lab.methods.base import Context, Method
+from latent_lab.methods.base import Context, Method, vector_size
 from latent_lab.methods.training import PathTraining
 from latent_lab.paths.base import Paths
 from latent_lab.paths.potential import PotentialPaths
@@ -57,7 +57,7 @@ class PotentialFlow(Method):
         self.batch_size, self.lr, self.lr_decay = batch_size, lr, lr_decay
 
     def fit(self, space: LatentSpace, context: Context) -> Paths:
-        paths = PotentialPaths(space.shape[-1], self.num_paths, self.times, self.bounded, context.rng)
+        paths = PotentialPaths(vector_size(space), self.num_paths, self.times, self.bounded, context.rng)
         with torch.random.fork_rng():
             torch.manual_seed(context.rng.initial_seed())  # torch's layers initialise from the global source
             reconstructor = self.reconstructor(image_channels=space.generator.channels, num_paths=self.num_paths)

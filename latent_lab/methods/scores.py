@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from latent_lab.attributes.base import Attributes
+from latent_lab.errors import NotApplicable
 from latent_lab.gans.space import LatentSpace
 
 
@@ -30,13 +31,17 @@ def score_samples(space: LatentSpace, attributes: Attributes, num: int, rng: tor
     return Scored(torch.cat(latents), torch.cat(values))
 
 
-def centred(attributes: Attributes, values: Tensor) -> Tensor:
-    """Attributes :math:`(N, A)` as differences from their mean, the short way round for angles; nan stays nan."""
+def average(attributes: Attributes, values: Tensor) -> Tensor:
+    """Means :math:`(A,)` of attributes :math:`(N, A)` over samples, of angles the circular one; nan counts as not there."""
     periods = torch.tensor(attributes.periods, dtype=values.dtype, device=values.device)
     turn = 2 * math.pi / periods.where(periods > 0, torch.ones_like(periods))
     around = torch.atan2((turn * values).sin().nanmean(0), (turn * values).cos().nanmean(0)) / turn
-    mean = around.where(periods > 0, values.nanmean(0))
-    return attributes.change(mean.expand_as(values), values)
+    return around.where(periods > 0, values.nanmean(0))
+
+
+def centred(attributes: Attributes, values: Tensor) -> Tensor:
+    """Attributes :math:`(N, A)` as differences from their mean, the short way round for angles; nan stays nan."""
+    return attributes.change(average(attributes, values).expand_as(values), values)
 
 
 def deviations(attributes: Attributes, values: Tensor) -> Tensor:
@@ -65,6 +70,6 @@ def require_gradients(space: LatentSpace, attributes: Attributes, rng: torch.Gen
             if not value.requires_grad or torch.autograd.grad(value.sum(), codes.latents, retain_graph=True, allow_unused=True)[0] is None
         ]
     if still:
-        raise ValueError(
-            f"method.attributes must be differentiable to train walks towards them, got {still}; method=interfacegan takes any"
+        raise NotApplicable(
+            f"method.attributes must be differentiable to train paths towards them, got {still}; method=interfacegan takes any"
         )

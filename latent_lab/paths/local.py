@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from latent_lab.errors import NotApplicable
 from latent_lab.gans.region import region_metrics
 from latent_lab.gans.space import Codes, LatentSpace
 from latent_lab.gans.styled import StyleGenerator
@@ -78,7 +79,7 @@ class LocalBasisPaths(LocalPaths):
 
     def directions(self, space: LatentSpace, codes: Codes) -> Tensor:
         if not isinstance(space.generator, StyleGenerator) or space.name == "z":
-            raise ValueError(
+            raise NotApplicable(
                 f"method=local_basis needs a generator with a mapping and gan.space=w or w+, got a {type(space.generator).__name__} in space {space.name}"
             )
         if "z" not in codes.given:

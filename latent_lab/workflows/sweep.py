@@ -1,4 +1,4 @@
-"""Sweeps on this machine (``-m``, ``sweep=``): one failure does not stop the other runs, and a page may compare them at the end."""
+"""Sweeps on this machine (``-m``, ``sweep=``): one failure does not stop the other runs, a method that does not apply is none, and a page may compare them at the end."""
 
 from __future__ import annotations
 
@@ -22,11 +22,17 @@ class Sweep(Callback):
         self.page = page
 
     def on_multirun_start(self, config: DictConfig, **kwargs) -> None:
-        cli.failures = []
+        cli.failures, cli.skipped = [], []
+
+    def on_job_start(self, config: DictConfig, **kwargs) -> None:
+        if cli.failures is not None:
+            cli.running = config.hydra.sweep.subdir
 
     def on_multirun_end(self, config: DictConfig, **kwargs) -> None:
-        failures, cli.failures = cli.failures, None
-        if self.page is not None:
+        failures, skipped, cli.failures, cli.skipped = cli.failures, cli.skipped, None, None
+        if skipped:
+            print(f"latent_lab: {len(skipped)} runs of the sweep were skipped, which do not apply: " + "; ".join(skipped))
+        if self.page is not None and any(Path(self.page).parent.glob("*/*/metrics.json")):
             self.compare(Path(self.page), config.evaluation.name)
         if failures:
             sys.exit(f"latent_lab: {len(failures)} runs of the sweep failed: " + "; ".join(failures))

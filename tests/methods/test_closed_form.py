@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from latent_lab.data.moves import TRAINING, stream
+from latent_lab.errors import NotApplicable
 from latent_lab.gans.jacobian import metric_product
 from latent_lab.gans.region import region_masks
 from latent_lab.gans.shapes import Shapes
@@ -70,6 +71,12 @@ def test_resefa_finds_the_one_factor_of_a_region_of_shapes(shapes, context, tau,
     printed = capsys.readouterr().out
     first, rest = printed.split("paths ")[1].split("; random directions ")
     assert float(first.split(",")[0]) > 5 * float(rest)
+
+
+def test_sefa_does_not_apply_where_latents_meet_no_matrix(shapes, context, monkeypatch):
+    monkeypatch.setattr(shapes.generator, "first_weights", lambda space: [])
+    with pytest.raises(NotApplicable, match="method=sefa needs a gan.space whose latents meet a matrix first"):
+        SeFa(num_paths=2).fit(shapes, context)
 
 
 @pytest.mark.parametrize("normalise", [False, True])

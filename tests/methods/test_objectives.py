@@ -10,10 +10,13 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
+from latent_lab.attributes.base import Attributes, Selection
 from latent_lab.attributes.factors import TrueFactors
+from latent_lab.errors import NotApplicable
 from latent_lab.gans.base import Generator
 from latent_lab.gans.shapes import Shapes
 from latent_lab.gans.space import Codes, LatentSpace
+from latent_lab.gans.stylegan2 import StyleGAN2
 from latent_lab.methods.base import Context, Method
 from latent_lab.methods.hessian_penalty import HessianPenalty
 from latent_lab.methods.latentclr import LatentCLR, contrast
@@ -21,6 +24,7 @@ from latent_lab.methods.neural_ode import NeuralODE
 from latent_lab.methods.pde import PotentialFlow, wave_residuals
 from latent_lab.methods.training import features_of
 from latent_lab.paths.base import Paths
+from latent_lab.paths.layerwise import LayerwisePaths
 from latent_lab.paths.linear import LinearPaths
 from latent_lab.paths.potential import PotentialPaths
 from latent_lab.reconstructors.lenet import LeNetReconstructor
@@ -66,14 +70,16 @@ def space(curved: bool = True) -> LatentSpace:
 def context(steps: int, attributes=None, **options) -> Context:
     quiet = dict(logger=False, enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False)
     trainer = pl.Trainer(accelerator="cpu", max_steps=steps, max_epochs=-1, **quiet, **options)
-    return Context(trainer, 0, rng(), lambda num_paths: {}, attributes)
+    return Context(
+        trainer, 0, rng(), lambda num_paths: {}, measures=lambda names: attributes if names is None else Selection(attributes, names)
+    )
 
 
 METHODS = {
     "latentclr": lambda: LatentCLR(3, "coordinates", (0.5, 2.0), 0.5, batch_size=4, lr=3e-2),
     "hessian_penalty": lambda: HessianPenalty(D, None, reach=1.0, samples=2, step=0.1, batch_size=16, lr=3e-2),
     "pde": lambda: PotentialFlow(3, 3, True, partial(LeNetReconstructor), 1.0, batch_size=4, lr=1e-3),
-    "neural_ode": lambda: NeuralODE(1, 1.0, (0.5, 2.0), 1.0, 1.0, probe=64, batch_size=16, lr=1e-2),
+    "neural_ode": lambda: NeuralODE(None, 1, 1.0, (0.5, 2.0), 1.0, 1.0, probe=64, batch_size=16, lr=1e-2),
 }
 
 
@@ -206,13 +212,54 @@ def test_a_neural_ode_needs_attributes_that_move_and_have_gradients():
         def measure(self, space: LatentSpace, codes: Codes, images: Tensor) -> Tensor:
             return super().measure(space, codes, images) * torch.tensor([1.0, 0, 1, 1, 1, 1, 1])
 
-    for attributes, message in (
-        (None, "method=neural_ode needs a dataset whose attributes can be measured"),
-        (Frozen(), "method=neural_ode needs attributes that are differentiable, Frozen is not"),
-        (Still(), r"must vary over the generator's images for method=neural_ode, \['y'\] do not"),
+    for error, attributes, message in (
+        (NotApplicable, None, "method: attributes guide this one, and this dataset measures none"),
+        (NotApplicable, Frozen(), r"method.attributes must be differentiable to train paths towards them, got \['x', 'y', "),
+        (ValueError, Still(), "method.attributes: 'y' does not vary over 64 samples of the prior; leave it out"),
     ):
-        with pytest.raises(ValueError, match=message):
+        with pytest.raises(error, match=message):
             METHODS["neural_ode"]().fit(made, context(1, attributes))
+
+
+def test_a_neural_ode_has_a_path_for_each_of_its_attributes():
+    made, method = Shapes(mixing=0.0, resolution=8).space(), METHODS["neural_ode"]()
+    method.attributes = ["size", "hue"]
+    assert method.fit(made, context(1, TrueFactors())).num_paths == 2
+
+
+@pytest.fixture
+def rows() -> LatentSpace:
+    """w+ of a generator with 4 rows."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return StyleGAN2(latent_dim=D, style_dim=D, widths=[8, 8], mapping_layers=1).space("w+")
+
+
+class Brightness(Attributes):
+    """Mean and spread of the pixels."""
+
+    names, units, ranges = ("mean", "spread"), ("grey", "grey"), ((-9.0, 9.0), (0.0, 9.0))
+
+    def forward(self, images: Tensor) -> Tensor:
+        return torch.stack([images.mean((1, 2, 3)), images.std((1, 2, 3))], 1)
+
+
+@pytest.mark.parametrize("name", ["latentclr", "neural_ode"])
+def test_paths_of_one_row_move_all_rows_of_w_plus(name, rows):
+    method = METHODS[name]()
+    method.feature = None
+    paths = method.fit(rows, context(1, Brightness()))
+    assert isinstance(paths, LayerwisePaths) and paths.layers == list(range(rows.shape[0]))
+    codes = rows.sample(rows.shape[0], rng())
+    index = torch.ones(len(codes.latents), dtype=torch.long)
+    moved = paths.shift(codes.latents, index, torch.full((len(index),), 0.5)) - codes.latents
+    torch.testing.assert_close(torch.linalg.vector_norm(moved, dim=2), torch.full(moved.shape[:2], 0.5), rtol=2e-3, atol=0)
+
+
+@pytest.mark.parametrize("name", ["hessian_penalty", "pde"])
+def test_methods_of_vectors_do_not_apply_to_w_plus(name, rows):
+    with pytest.raises(NotApplicable, match=r"gan.space must be one whose latents are vectors, as z or w, for this method, got 'w\+'"):
+        METHODS[name]().fit(rows, context(1))
 
 
 @pytest.mark.parametrize(
@@ -234,7 +281,10 @@ def test_a_neural_ode_needs_attributes_that_move_and_have_gradients():
             lambda: PotentialFlow(3, 3, True, SimpleNamespace, 1.0, 1, 1e-2),
             "method.batch_size must be at least 2 and weight at least 0, got 1",
         ),
-        (lambda: NeuralODE(1, 1.0, (0.5, 2.0), 0.0, 1.0, 64, 16, 1e-2), "method.temperature must be above 0, weight at least 0 and probe"),
+        (
+            lambda: NeuralODE(None, 1, 1.0, (0.5, 2.0), 0.0, 1.0, 64, 16, 1e-2),
+            "method.temperature must be above 0, weight at least 0 and probe",
+        ),
     ],
 )
 def test_arguments_out_of_range_are_refused_in_one_line(make, message):

@@ -218,7 +218,7 @@ def test_what_was_not_found_does_not_count(shapes):
     [
         (
             lambda space: method(assessor()).module(space, context(Hidden())),
-            r"method.attributes must be differentiable to train walks towards them, got \['steps', 'smooth'\]",
+            r"method.attributes must be differentiable to train paths towards them, got \['steps', 'smooth'\]",
         ),
         (
             lambda space: method(assessor(["smooth"]), amounts=(0, 90)).module(space, context(Steps())),
