@@ -57,6 +57,11 @@ class Paths(nn.Module, ABC):
         """Coordinates :math:`(N, K)` of which path k changes the k-th alone; None where paths are not the axes of any."""
         return None
 
+    @property
+    def straight(self) -> bool:
+        """Whether an edit adds the same vector to every latent, times its amount."""
+        return False
+
     def anchor(self, space: LatentSpace, codes: Codes) -> Codes:
         """The codes of where edits start, with all that the paths need of it in ``given``; global paths need nothing."""
         return codes

@@ -58,6 +58,10 @@ class LayerwisePaths(Paths):
         self.layers = list(layers)
         self.config = {"base": base.description(), "layers": self.layers}
 
+    @property
+    def straight(self) -> bool:
+        return self.base.straight
+
     def _spread(self, latents: Tensor, k: Tensor, eps: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Each selected row as a latent of its own."""
         num = len(self.layers)

@@ -62,6 +62,10 @@ class LinearPaths(Paths):
             return self.weight / torch.linalg.vector_norm(self.weight, dim=0)
         return self.weight
 
+    @property
+    def straight(self) -> bool:
+        return True
+
     def coordinates(self, latents: Tensor) -> Tensor:
         """:math:`A^+ z`, with shape :math:`(N, K)`."""
         return latents @ torch.linalg.pinv(self.matrix()).mT

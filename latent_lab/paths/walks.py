@@ -75,6 +75,10 @@ class WalkPaths(Paths):
             self.networks = nn.ModuleList(nn.Sequential(nn.Linear(dim, width), nn.SiLU(), nn.Linear(width, dim)) for _ in range(num_paths))
             initialise(self.networks, rng)
 
+    @property
+    def straight(self) -> bool:
+        return self.kind == "linear" and not self.keep_norm and not self.classes
+
     def shift(self, latents: Tensor, k: Tensor, eps: Tensor, given: dict[str, Tensor] | None = None) -> Tensor:
         """See :meth:`Paths.shift`; a class-dependent walk reads ``given["label"]``."""
         if self.classes and given and "label" in given:

@@ -20,7 +20,8 @@ from latent_lab.checkpoints.weights import read_weights
 from latent_lab.cli import CONF
 from latent_lab.gans.base import Generator
 from latent_lab.gans.space import LatentSpace
-from latent_lab.runs import own_class
+from latent_lab.paths.base import Paths
+from latent_lab.runs import Run, own_class, weight_hash
 
 
 def build_generator(gan: Mapping, family: type[Generator], seed: int = 0) -> Generator:
@@ -119,3 +120,16 @@ def space_from_plain(gan: Mapping, seed: int) -> LatentSpace:
     """The latent space of a configuration that was read from a run's folder: only latent_lab's own generators."""
     generator = build_generator(gan, own_class(gan["generator"]["_target_"], "gans", Generator), seed)
     return space_of(generator, gan)
+
+
+def space_and_paths(run: Run) -> tuple[LatentSpace, Paths, dict]:
+    """A run's latent space, paths and metadata. Nothing that the folder holds is executed, and another generator is refused."""
+    paths, metadata = run.load_paths()
+    config = run.config()
+    space = space_from_plain(config["gan"], config["seed"])
+    found = weight_hash(space.generator)
+    if found != metadata["generator"]:
+        raise ValueError(
+            f"{run.folder} was made on a generator with hash {metadata['generator'][:12]}, but gan.weights has {found[:12]}; give back the weights that it names"
+        )
+    return space, paths, metadata

@@ -1,4 +1,4 @@
-"""``convert``: a published checkpoint as latent_lab's safetensors, or as the plain state dict of another repository."""
+"""``convert``: a published checkpoint as latent_lab's safetensors, or as another repository's state dict; a run's paths as directions."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from latent_lab.gans.stylegan2 import StyleGAN2
 from latent_lab.pretraining.exits import fit_exit
 from latent_lab.runs import write_atomically
 from latent_lab.workflows.build import load_generator
+from latent_lab.workflows.directions import write_directions
 from latent_lab.workflows.stylegan2_layouts import nvlabs, rosinality
 
 LAYOUTS = {"nvlabs": nvlabs, "rosinality": rosinality}
@@ -38,8 +39,17 @@ def layout_bytes(generator: Generator, layout: str) -> bytes:
 
 
 def convert(config: DictConfig) -> None:
-    """Reads ``source``, a file of any format or a configuration's name, and writes its generator to ``target``, which must not exist."""
+    """Reads ``source``, a file of any format or a configuration's name, and writes its generator to ``target``, which must not exist.
+    With ``run``, a run's folder, it writes the directions of its straight paths."""
     target = Path(config.target).expanduser()
+    if (config.source is None) == (config.run is None) or (config.run is None and config.path is not None):
+        raise ValueError(
+            f"one of source (a checkpoint) and run (a folder, with path if you like) must be given, got source={config.source}, run={config.run}, path={config.path}"
+        )
+    if config.run is not None:
+        if config.layout is not None or config.pixels is not None:
+            raise ValueError(f"layout and pixels must be null for a run's directions, got {config.layout} and {config.pixels}")
+        return write_directions(config.run, config.path, target)
     suffix = ".safetensors" if config.layout is None else ".pt"
     if target.suffix != suffix or target.exists():
         raise FileExistsError(f"target must be a new file that ends in {suffix}, got {str(target)!r}")

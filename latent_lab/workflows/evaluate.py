@@ -25,7 +25,7 @@ from latent_lab.gans.space import LatentSpace
 from latent_lab.paths.base import Paths
 from latent_lab.runs import Run, weight_hash
 from latent_lab.workflows.begin import trusted
-from latent_lab.workflows.build import build_attributes, space_from_plain
+from latent_lab.workflows.build import build_attributes, space_and_paths
 from latent_lab.workflows.extras import add_extras
 from latent_lab.workflows.observe import observe
 from latent_lab.workflows.plan import make_plan
@@ -98,14 +98,8 @@ def evaluate_runs(config: DictConfig) -> None:
     """Evaluates each run, adds the scores to its ``metrics.json`` and makes its report again."""
     device = torch.device("cuda" if config.device == "auto" and torch.cuda.is_available() else config.device.replace("auto", "cpu"))
     for run in find_runs(config.run):
-        paths, metadata = run.load_paths()
         made = trusted(run.config())
-        space = space_from_plain(OmegaConf.to_container(made.gan), made.seed)
-        found = weight_hash(space.generator)
-        if found != metadata["generator"]:
-            raise ValueError(
-                f"{run.folder} was made on a generator with hash {metadata['generator'][:12]}, but gan.weights has {found[:12]}"
-            )
+        space, paths, _ = space_and_paths(run)
         options = OmegaConf.merge({"gan": made.gan, "dataset": made.dataset}, {"evaluation": config.evaluation})
         attributes = build_attributes(made.dataset, options.evaluation.attributes)
         identity = instantiate(made.dataset.identity) if made.dataset.get("identity") else None

@@ -6,8 +6,9 @@ import pytest
 import torch
 from hydra.core.global_hydra import GlobalHydra
 
-from latent_lab import convert, load_generator
+from latent_lab import convert, load_generator, load_run
 from latent_lab.gans.stylegan2 import StyleGAN2
+from latent_lab.runs import Run
 from tests.checkpoints import layouts, writers
 
 
@@ -80,3 +81,46 @@ def test_layouts_are_of_one_family(tmp_path, monkeypatch):
     (tmp_path / "sngan.pt").write_bytes(writers.torch_file(layouts.sngan(layouts.random_weights(SNGAN(12, [8, 8], 1)))))
     with pytest.raises(SystemExit, match="layout must be null or, for a StyleGAN2, one of .*, got 'nvlabs' for a SNGAN"):
         run(monkeypatch, f"source={tmp_path}/sngan.pt", f"target={tmp_path}/own.pt", "layout=nvlabs")
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".npz", ".pt"])
+def test_a_runs_directions_go_out_and_come_back_in(suffix, train, no_scores, tmp_path, monkeypatch, capsys):
+    made = train("method=sefa", "method.num_paths=3")
+    target = tmp_path / f"mine{suffix}"
+    run(monkeypatch, f"run={made}", f"target={target}")
+    assert "3 directions of space z, (3, 16)" in capsys.readouterr().out
+    again = train("method=imported", f"method.files={target}")
+    (_, one, _), (_, other, _) = load_run(made), load_run(again)
+    torch.testing.assert_close(one.matrix(), other.matrix())
+    assert Run(again).read_json("findings.json")["names"] == ["mine.0", "mine.1", "mine.2"]
+    run(monkeypatch, f"run={again}", f"target={tmp_path}/one{suffix}", "path=mine.1")
+    paths = load_run(train("method=imported", f"method.files={tmp_path}/one{suffix}"))[1]
+    torch.testing.assert_close(paths.matrix(), one.matrix()[:, 1:2])
+
+
+def test_directions_of_layers_keep_their_layers(train, no_scores, tmp_path, monkeypatch):
+    style = ("debug=fast", "logger=csv", "gan=stylegan2", "gan.size=tiny", "gan.weights=random", "gan.space=w+")
+    made = train(*style, "method=sefa", "method.layers=2-3", tiny=False)
+    run(monkeypatch, f"run={made}", f"target={tmp_path}/mine.npy")
+    again = train(*style, "method=imported", f"method.files={tmp_path}/mine.npy", tiny=False)
+    (space, one, _), (_, other, _) = load_run(made), load_run(again)
+    codes, k = space.sample(4, torch.Generator().manual_seed(0)), torch.arange(4)
+    moved = other.shift(codes.latents, k, torch.ones(4))
+    torch.testing.assert_close(moved, one.shift(codes.latents, k, torch.ones(4)))
+    assert torch.equal(moved[:, :2], codes.latents[:, :2])
+
+
+def test_what_is_no_direction_is_said(train, no_scores, tmp_path, monkeypatch):
+    bent, straight = train("method=curvilinear"), train("method=random")
+    for arguments, message in (
+        ((f"run={bent}", "target=a.npy"), "run must hold straight paths to be written as directions, got CurvilinearPaths"),
+        ((f"run={straight}", "target=a.safetensors"), "target must be a new file that ends in one of"),
+        ((f"run={straight}", "target=a.npy", "path=smile"), "are called path0 to path3, got 'smile'"),
+        ((f"run={straight}", "target=a.npy", "source=sngan_mnist"), "one of source .* and run .* must be given"),
+        (("target=a.npy",), "one of source .* and run .* must be given"),
+        ((f"run={straight}", "target=a.npy", "layout=nvlabs"), "layout and pixels must be null"),
+    ):
+        with pytest.raises(SystemExit, match=message):
+            run(monkeypatch, *arguments)
+    with pytest.raises(SystemExit, match="method.files must be a file of directions"):
+        train("method=imported")

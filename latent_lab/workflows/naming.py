@@ -1,0 +1,101 @@
+"""What the paths of a run are called, and how far a change of so many standard deviations is along them."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import NamedTuple
+
+import torch
+
+from latent_lab.metrics.path_choice import amount_for_change
+from latent_lab.paths.base import Paths
+from latent_lab.runs import Run
+
+
+class Edit(NamedTuple):
+    """One edit as it was asked for, and as paths take it.
+
+    Arguments:
+        name: What it was called.
+        path: The path's number.
+        asked: The strength: standard deviations of the attribute where ``calibrated``, else the path's own amount.
+        amount: The path's amount.
+        calibrated: Whether the evaluation of the run says what the strength means.
+        warning: What a user must know of it; empty for nothing.
+    """
+
+    name: str
+    path: int
+    asked: float
+    amount: float
+    calibrated: bool
+    warning: str = ""
+
+
+def numbered(name: str, paths: Paths) -> int | None:
+    """The number in ``path3``; None for other names."""
+    found = re.fullmatch(r"path ?(\d+)", name)
+    return int(found[1]) if found and int(found[1]) < paths.num_paths else None
+
+
+def names_of(run: Run) -> tuple[dict[str, dict], list[str]]:
+    """The attributes that the evaluation gave paths to, with their calibration, and the paths' own names, which imported ones have."""
+    return run.read_json("names.json"), run.read_json("findings.json").get("names", [])
+
+
+def path_number(run: Run, paths: Paths, name: str) -> int:
+    """The path of a name: an imported direction's own, an attribute's, or ``path<number>``.
+
+    Raises:
+        ValueError: with all names, for any other.
+    """
+    calibrated, own = names_of(run)
+    if name in own:
+        return own.index(name)
+    if name in calibrated:
+        return calibrated[name]["path"]
+    number = numbered(name, paths)
+    if number is None:
+        known = [*own, *[entry for entry in calibrated if entry not in own]]
+        listed = f"{known[:40]} or path0 to path{paths.num_paths - 1}" if known else f"path0 to path{paths.num_paths - 1}"
+        raise ValueError(
+            f"paths of {run.folder} are called {listed}, got {name!r}" + ("" if known else "; python -m latent_lab.evaluate names them")
+        )
+    return number
+
+
+def edit_of(run: Run, paths: Paths, name: str, strength: float) -> Edit:
+    """An edit of the run's paths: of an attribute's path in standard deviations of the attribute, of any other in the path's amounts.
+
+    A strength beyond what the evaluation saw is extrapolated, and its warning says so.
+    """
+    number, (calibrated, _) = path_number(run, paths, name), names_of(run)
+    if calibrated.get(name, {}).get("path") != number:  # a number, or an imported direction beside a better path of that attribute
+        return Edit(name, number, strength, strength, False)
+    amount, warning = calibrated_amount(name, calibrated[name], strength)
+    return Edit(name, number, strength, amount, True, warning)
+
+
+def calibrated_amount(name: str, entry: dict, change: float) -> tuple[float, str]:
+    r"""The smallest amount whose mean change is ``change`` standard deviations; beyond the calibrated range the slope to its end is kept.
+
+    .. math:: \varepsilon = c \, \varepsilon_e / c_e \text{ with the end } (\varepsilon_e, c_e) \text{ of the curve on that side}
+
+    Arguments:
+        name: The attribute's.
+        entry: Its part of ``names.json``: ``amounts`` and ``changes`` of the mean curve, ``reachable`` changes.
+        change: The change that is asked for.
+    """
+    x, y = torch.tensor(entry["amounts"]), torch.tensor(entry["changes"])
+    if change == 0:
+        return 0.0, ""
+    amount = amount_for_change(x, y, change)
+    if not math.isnan(amount):
+        return amount, ""
+    low, high = entry["reachable"]
+    if low == high:
+        raise ValueError(f"edits: the path of {name!r} changes it nowhere; take another, or path{entry['path']} with an amount")
+    end = int(y.argmax()) if change > 0 and high > 0 or low >= 0 else int(y.argmin())
+    warning = f"{name} by {change:+g} standard deviations is outside the calibrated range, {low:+.2f} to {high:+.2f}: extrapolated"
+    return change * (x[end] / y[end]).item(), warning
