@@ -19,6 +19,16 @@ class Predictor(nn.Module):
         return self(images)
 
 
+class FeatureNetwork(nn.Module, ABC):
+    """A frozen network whose maps say how alike two images look; differentiable down to the pixels."""
+
+    layers: tuple[str, ...]  # names of the maps, from the image on
+
+    @abstractmethod
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        """Images :math:`(N, C, H, W)` in [-1, 1] to maps :math:`(N, F, h, w)` by the name of their layer."""
+
+
 class Attributes(Predictor, ABC):
     """Numbers that are measured on an image.
 

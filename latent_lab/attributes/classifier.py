@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from latent_lab.attributes.base import Attributes, Predictor
+from latent_lab.attributes.base import Attributes, FeatureNetwork, Predictor
 from latent_lab.checkpoints import native
 
 WEIGHTS = Path(__file__).parent / "weights"
@@ -133,3 +133,23 @@ class ClassifierIdentity(Predictor):
     def forward(self, images: Tensor) -> Tensor:
         """Embeddings with shape :math:`(N, E)`."""
         return self.classifier.embed(images)
+
+
+class ClassifierFeatures(FeatureNetwork):
+    """The maps of a classifier's convolutions, after their ReLU, each half as wide as the one before.
+
+    Arguments:
+        weights: A file, or the name of a shipped classifier.
+    """
+
+    def __init__(self, weights: str) -> None:
+        super().__init__()
+        classifier = load_classifier(weights)
+        self.stages = nn.ModuleList(classifier.body[3 * i : 3 * i + 3] for i in range(len(classifier.config["widths"])))
+        self.layers = tuple(f"conv{i + 1}" for i in range(len(self.stages)))
+
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        maps, x = {}, images.float()
+        for name, stage in zip(self.layers, self.stages):
+            maps[name] = x = stage(x)
+        return maps

@@ -1,11 +1,13 @@
-"""FaceRes: age, gender and an embedding of a face from one network."""
+"""FaceRes: age, gender, an embedding and the maps of a face from one network."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
-from latent_lab.attributes.base import Attributes, Predictor
+from latent_lab.attributes.base import Attributes, FeatureNetwork, Predictor
 from latent_lab.attributes.faces import colours, graph_model
 
 
@@ -44,3 +46,24 @@ class FaceResIdentity(Predictor):
     def forward(self, images: Tensor) -> Tensor:
         """Images :math:`(N, 3, H, W)` in [-1, 1] to embeddings :math:`(N, 1024)`."""
         return self.model(255 * colours(images, 224))[0]
+
+
+class FaceResFeatures(FeatureNetwork):
+    """Maps of FaceRes' convolutions, of the whole image: reduced to ``size`` where it is larger. A network of faces: what lies around one it knows less of.
+
+    Arguments:
+        layers: Which pointwise convolutions, ``conv_pw_1`` (half the side, 32 maps) to ``conv_pw_13`` (a 32nd), after their ReLU6.
+        size: Longest side in pixels that the network looks at.
+    """
+
+    def __init__(self, layers: Sequence[str] = ("conv_pw_1", "conv_pw_3", "conv_pw_5", "conv_pw_11"), size: int = 256) -> None:
+        super().__init__()
+        allowed = [f"conv_pw_{i}" for i in range(1, 14)]
+        if not layers or not set(layers) <= set(allowed):
+            raise ValueError(f"layers must be among {allowed}, got {list(layers)}")
+        self.layers, self.size = tuple(layers), size
+        self.model = graph_model("faceres", [f"{name}_relu/clip_by_value" for name in layers])
+
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        maps = self.model(255 * colours(images, min(self.size, images.shape[2]), crop=None))
+        return {name: values.permute(0, 3, 1, 2) for name, values in zip(self.layers, maps)}

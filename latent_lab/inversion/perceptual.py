@@ -1,0 +1,66 @@
+"""How different two images look to a network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class FeatureDistance(nn.Module):
+    r"""Distance of images by the maps of a network.
+
+    .. math:: \sum_j \frac{1}{N_j} \| F_j(x) - F_j(y) \|^2
+
+    with :math:`N_j` the number of values of the map of layer j. ``normalised`` maps have unit length at each place, and :math:`N_j` is
+    the number of places alone, as in LPIPS, whose learned weights of the channels are 1 here: its scale does not depend on the network's.
+
+    References:
+        | Image2StyleGAN: How to Embed Images Into the StyleGAN Latent Space? (Abdal et al., 2019), Eq. 2
+        | https://arxiv.org/abs/1904.03189
+        | The Unreasonable Effectiveness of Deep Features as a Perceptual Metric (Zhang et al., 2018), Eq. 1
+        | https://arxiv.org/abs/1801.03924
+
+    Arguments:
+        features: Maps images :math:`(N, C, H, W)` in [-1, 1] to maps :math:`(N, F, h, w)` by name, frozen.
+        layers: Which of its layers; None for all.
+        normalised: Whether maps are compared as LPIPS does.
+    """
+
+    def __init__(self, features: nn.Module, layers: Sequence[str] | None = None, normalised: bool = False) -> None:
+        super().__init__()
+        unknown = [name for name in layers or () if name not in features.layers]
+        if unknown or (layers is not None and not layers):
+            raise ValueError(f"layers must be among {list(features.layers)}, got {list(layers)}")
+        self.features, self.layers, self.normalised = features, tuple(layers or features.layers), normalised
+
+    def maps(self, images: Tensor) -> dict[str, Tensor]:
+        """What is compared of images, by layer: a target that stays is read once."""
+        found = self.features(images)
+        maps = {name: found[name] for name in self.layers}
+        return {name: unit(values) for name, values in maps.items()} if self.normalised else maps
+
+    def forward(self, one: Tensor, other: Tensor | Mapping[str, Tensor], mask: Tensor | None = None) -> Tensor:
+        """Distances with shape :math:`(N,)`.
+
+        Arguments:
+            one: Images :math:`(N, C, H, W)` in [-1, 1].
+            other: Images, or the :meth:`maps` of images.
+            mask: Weights of the pixels, :math:`(N, 1, H, W)` in [0, 1], reduced to the size of each map; the places that it leaves out count as equal.
+        """
+        here = self.maps(one)
+        there = self.maps(other) if isinstance(other, Tensor) else other
+        total = 0.0
+        for name, values in here.items():
+            squares = (values - there[name]).square()
+            places = squares.sum(1) if self.normalised else squares.mean(1)
+            if mask is not None:
+                places = places * F.interpolate(mask, places.shape[1:], mode="area")[:, 0]
+            total = total + places.mean((1, 2))
+        return total
+
+
+def unit(values: Tensor) -> Tensor:
+    """Maps whose vectors at each place have the length 1; 0 stays 0."""
+    return values * (values.square().sum(1, keepdim=True) + 1e-10).rsqrt()
