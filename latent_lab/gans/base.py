@@ -59,6 +59,10 @@ class Generator(nn.Module, ABC):
             return torch.ones_like(latents.flatten(1)[:, 0])
         return torch.linalg.vector_norm(latents.flatten(1), dim=1)
 
+    def noise_scales(self) -> list[tuple[int, float]]:
+        """Side and standard deviation of each noise map, in order; none in a family without noise."""
+        return []
+
     def latent_layers(self, space: str) -> list[str]:
         """Which layer each row of a latent feeds; empty where every layer sees the same latent."""
         return []

@@ -177,10 +177,6 @@ class StyleGenerator(Generator):
         scales = self.noise_scales() if mode == "random" else []
         return {f"noise.{i}": torch.randn(num, 1, size, size, generator=rng) * scale for i, (size, scale) in enumerate(scales)}
 
-    def noise_scales(self) -> list[tuple[int, float]]:
-        """Side and standard deviation of each noise map, in order; none in a family without noise."""
-        return []
-
     def convert(self, codes: Codes, source: str, target: str) -> Codes:
         codes = super().convert(codes, source, target)
         if source == "z" and target != "z":

@@ -28,7 +28,12 @@ class Inverted:
 
 
 class Inverter(ABC):
-    """An algorithm that inverts a frozen generator."""
+    """An algorithm that inverts a frozen generator.
+
+    ``prefers`` are the spaces that it looks in, the best first; where a generator has none of them, it looks in its first.
+    """
+
+    prefers: tuple[str, ...] = ("w+", "w", "z")
 
     @abstractmethod
     def invert(

@@ -1,0 +1,173 @@
+"""Image2StyleGAN: the latents of an image by gradient descent; and what inverters that descend share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from latent_lab.gans.space import Codes, LatentSpace
+from latent_lab.inversion.base import Inverted, Inverter
+from latent_lab.inversion.perceptual import FeatureDistance
+
+
+class Comparison(nn.Module):
+    r"""How far made images are from their targets: :math:`\lambda_\text{pixels} \frac{1}{N} \|x - y\|^2 + \lambda_\text{perceptual} D(x, y)`.
+
+    Arguments:
+        features: The network of D (:class:`FeatureDistance`); None: pixels alone.
+        pixels, perceptual: The weights; without a network ``pixels`` must be positive.
+        normalised: Whether D is LPIPS' distance.
+    """
+
+    def __init__(self, features: nn.Module | None, pixels: float, perceptual: float, normalised: bool) -> None:
+        super().__init__()
+        if min(pixels, perceptual) < 0 or (pixels == 0 and (features is None or perceptual == 0)):
+            raise ValueError(
+                f"inverter.pixels must be positive where inverter.features (dataset.features) is null or inverter.perceptual 0, got {pixels}"
+            )
+        self.distance = FeatureDistance(features, normalised=normalised) if features is not None and perceptual else None
+        self.pixels, self.perceptual = pixels, perceptual
+
+    @torch.no_grad()
+    def targets(self, images: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """Images, and what the network sees in them, read once."""
+        return images, self.distance.maps(images) if self.distance else {}
+
+    def terms(self, made: Tensor, targets: tuple[Tensor, Mapping[str, Tensor]]) -> tuple[Tensor, Tensor]:
+        """The mean squared error and D, each with shape :math:`(N,)`, and 0 where it has no weight."""
+        nothing = made.new_zeros(len(made))
+        error = (made - targets[0]).square().mean((1, 2, 3)) if self.pixels else nothing
+        return error, self.distance(made, targets[1]) if self.distance else nothing
+
+    def forward(self, made: Tensor, targets: tuple[Tensor, Mapping[str, Tensor]]) -> Tensor:
+        """Losses with shape :math:`(N,)`."""
+        error, distance = self.terms(made, targets)
+        return self.pixels * error + self.perceptual * distance
+
+
+@torch.no_grad()
+def psnr(made: Tensor, images: Tensor) -> Tensor:
+    r"""Peak signal-to-noise ratio in dB, :math:`10 \log_{10} (4 / \text{MSE})` of images in [-1, 1], with shape :math:`(N,)`."""
+    return 10 * (4 / (made.clamp(-1, 1) - images).square().mean((1, 2, 3))).log10()
+
+
+@torch.no_grad()
+def moments(space: LatentSpace, num: int = 10000, seed: int = 123) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation of each coordinate of the latents of ``num`` samples, as the generator sees them; the same for all images."""
+    rng, total, squares = torch.Generator().manual_seed(seed), 0.0, 0.0
+    for first in range(0, num, 1000):
+        latents = space.visible(space.sample(min(1000, num - first), rng).latents).double()
+        total, squares = total + latents.sum(0), squares + latents.square().sum(0)
+    mean = total / num
+    deviation = (squares / num - mean.square()).clamp_min(0).sqrt()
+    return space.visible(mean.float()), deviation.float()
+
+
+def joined(codes: Sequence[Codes]) -> Codes:
+    """The codes of several batches as those of one."""
+    return Codes(
+        torch.cat([one.latents for one in codes]), {name: torch.cat([one.given[name] for one in codes]) for name in codes[0].given}
+    )
+
+
+def drawn(space: LatentSpace, num: int, rng: torch.Generator) -> Codes:
+    """Samples without the z that they were mapped from, which is not theirs once they have moved."""
+    codes = space.sample(num, rng)
+    return codes._replace(given={name: value for name, value in codes.given.items() if name != "z"})
+
+
+class Best:
+    """The tensors of least loss so far, image by image."""
+
+    def __init__(self) -> None:
+        self.loss: Tensor | None = None
+        self.tensors: dict[str, Tensor] = {}
+
+    @torch.no_grad()
+    def update(self, loss: Tensor, tensors: Mapping[str, Tensor]) -> None:
+        """Losses :math:`(N,)` and tensors with N first."""
+        if self.loss is None:
+            self.loss, self.tensors = loss.clone(), {name: value.detach().clone() for name, value in tensors.items()}
+            return
+        better = loss < self.loss
+        self.loss = torch.where(better, loss, self.loss)
+        for name, value in tensors.items():
+            self.tensors[name] = torch.where(better.view(-1, *[1] * (value.ndim - 1)), value, self.tensors[name])
+
+
+class Image2StyleGAN(Inverter):
+    r"""Adam on the latents, from their mean, which keeps the best of each image.
+
+    .. math:: \min_w \frac{\lambda_\text{pixels}}{N} \|G(w) - x\|^2 + \lambda_\text{perceptual} D(G(w), x) + \lambda_\text{prior} \overline{((w - \mu) / \sigma)^2}
+
+    References:
+        | Image2StyleGAN: How to Embed Images Into the StyleGAN Latent Space? (Abdal et al., 2019), Eq. 1 and 2, Section 5
+        | https://arxiv.org/abs/1904.03189
+
+    Arguments:
+        features: The network of D; None: pixels alone.
+        steps: Steps of Adam.
+        lr: Its learning rate.
+        pixels, perceptual: Weights of the two terms.
+        prior: Weight of the mean square of the standardised latents, which keeps them where samples are; in z that of their length.
+        candidates: Samples of each image's own, of which the nearest is where it starts; 0: the mean of the latents.
+    """
+
+    def __init__(
+        self,
+        features: nn.Module | None = None,
+        steps: int = 1000,
+        lr: float = 0.01,
+        pixels: float = 1.0,
+        perceptual: float = 1.0,
+        prior: float = 0.0,
+        candidates: int = 0,
+    ) -> None:
+        if steps < 1 or candidates < 0 or not (lr > 0 and prior >= 0):
+            raise ValueError(
+                f"inverter takes steps of at least 1, a positive lr, prior and candidates of at least 0, got {steps}, {lr}, {prior}, {candidates}"
+            )
+        self.comparison = Comparison(features, pixels, perceptual, normalised=False)
+        self.steps, self.lr, self.prior, self.candidates = steps, lr, prior, candidates
+
+    @torch.no_grad()
+    def start(self, space: LatentSpace, images: Tensor, mean: Tensor, rngs: Sequence[torch.Generator]) -> Codes:
+        codes = [drawn(space, max(1, self.candidates), rng) for rng in rngs]
+        if not self.candidates:
+            together = joined(codes)
+            return together.moved(mean.expand(len(images), *space.shape))
+        nearest = []
+        for one, image in zip(codes, images):
+            near = self.comparison.targets(image[None])
+            nearest.append(one.select(self.comparison(space.decode(one), near).argmin()[None]))
+        return joined(nearest)
+
+    def invert(
+        self,
+        space: LatentSpace,
+        images: Tensor,
+        rngs: Sequence[torch.Generator],
+        track: Callable[[Iterable, str], Iterable] = lambda steps, name: steps,
+    ) -> Inverted:
+        self.comparison.to(space.device)
+        mean, deviation = moments(space)
+        codes = self.start(space, images, mean, rngs)
+        latents = codes.latents.clone().requires_grad_()
+        optimiser = torch.optim.Adam([latents], self.lr)
+        targets, best, curves = self.comparison.targets(images), Best(), {"loss": [], "psnr": []}
+        for step in track(range(self.steps + 1), "latents"):
+            with torch.set_grad_enabled(step < self.steps):  # the last code is looked at, not moved
+                made = space.decode(codes.moved(latents))
+                loss = self.comparison(made, targets)
+                if self.prior:
+                    loss = loss + self.prior * ((latents - mean) / deviation.clamp_min(1e-6)).square().flatten(1).mean(1)
+            best.update(loss, {"latents": latents})
+            curves["loss"].append(loss.detach())
+            curves["psnr"].append(psnr(made, images))
+            if step < self.steps:
+                optimiser.zero_grad()
+                loss.sum().backward()
+                optimiser.step()
+        return Inverted(codes.moved(best.tensors["latents"]), curves={name: torch.stack(values).cpu() for name, values in curves.items()})
