@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from PIL import Image
 from torch import Tensor
 
 GAP = 2  # pixels between images
@@ -29,6 +31,13 @@ def mosaic(rows: Sequence[Tensor]) -> np.ndarray:
         for j, image in enumerate(pixels):
             canvas[i * (height + GAP) :, j * (width + GAP) :][:height, :width] = image
     return canvas
+
+
+def mosaic_png(rows: Sequence[Tensor]) -> bytes:
+    """The :func:`mosaic` as a file, a pixel a pixel."""
+    stream = io.BytesIO()
+    Image.fromarray((255 * mosaic(rows)).round().astype(np.uint8)).save(stream, "PNG")
+    return stream.getvalue()
 
 
 def row_figure(rows: Sequence[Strip], labels: Sequence[str], axis_title: str, framed: int | None) -> Figure:
