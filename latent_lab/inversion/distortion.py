@@ -78,21 +78,36 @@ class ConsultationEncoder(nn.Module):
 
     Arguments:
         features: Channels F of the convolution's output.
+        resolution: Pixels a side of the distortion; the convolution's output has a quarter of them.
         image_channels: Channels C of an image.
         widths: Channels at the whole side, at a half and a quarter of it.
+        head_width: Channels within the two heads; None for F, as published.
     """
 
-    def __init__(self, features: int, image_channels: int = 3, widths: Sequence[int] = (32, 48, 64)) -> None:
+    def __init__(
+        self,
+        features: int,
+        resolution: int = 256,
+        image_channels: int = 3,
+        widths: Sequence[int] = (32, 48, 64),
+        head_width: int | None = None,
+    ) -> None:
         super().__init__()
-        if len(widths) != 3:
-            raise ValueError(f"encoder.consultation.widths must be three, got {list(widths)}")
-        self.config = {"features": features, "image_channels": image_channels, "widths": list(widths)}
+        if len(widths) != 3 or resolution < 16 or resolution & (resolution - 1):
+            raise ValueError(
+                f"encoder.consultation.widths must be three and resolution a power of 2 from 16 on, got {list(widths)} and {resolution}"
+            )
+        self.resolution, head_width = resolution, head_width or features
+        self.config = {
+            **{"features": features, "resolution": resolution, "image_channels": image_channels},
+            **{"widths": list(widths), "head_width": head_width},
+        }
         whole, half, quarter = widths
         self.conv_layer1 = stem(image_channels, whole)
         self.conv_layer2 = units([whole, half, half, half], 2)
         self.conv_layer3 = units([half, quarter, quarter, quarter], 2)
         for name in ("condition_scale3", "condition_shift3"):
-            head = nn.Sequential(nn.Conv2d(quarter, features, 3, 1, 1), ScaledLeakyReLU(), nn.Conv2d(features, features, 3, 1, 1))
+            head = nn.Sequential(nn.Conv2d(quarter, head_width, 3, 1, 1), ScaledLeakyReLU(), nn.Conv2d(head_width, features, 3, 1, 1))
             nn.init.zeros_(head[2].weight)
             nn.init.zeros_(head[2].bias)
             self.add_module(name, head)
@@ -114,5 +129,5 @@ def published_consultation(tensors: Mapping[str, Tensor]) -> dict[str, object]:
     widths = [len(tensors["conv_layer1.0.weight"]), *[len(tensors[f"conv_layer{i}.0.res_layer.3.weight"]) for i in (2, 3)]]
     return {
         **{"features": len(tensors["condition_scale3.2.bias"]), "image_channels": tensors["conv_layer1.0.weight"].shape[1]},
-        "widths": widths,
+        **{"widths": widths, "head_width": len(tensors["condition_scale3.0.bias"])},
     }

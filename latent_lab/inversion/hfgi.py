@@ -41,10 +41,9 @@ class HFGI(Inverter):
     Arguments:
         weights: A file that ``latent_lab.train_encoder encoder=hfgi`` wrote, or the published one.
         encoder: A file with the encoder of the inversion (e4e), where ``weights`` holds none or another is wanted.
-        resolution: Pixels a side at which the distortion is seen; None takes the encoder's.
     """
 
-    def __init__(self, weights: str | None, encoder: str | None = None, resolution: int | None = None) -> None:
+    def __init__(self, weights: str | None, encoder: str | None = None) -> None:
         file = read_encoder(weights, "hfgi")
         missing = sorted({"grid_align", "residue"} - file.networks.keys())
         if missing:
@@ -52,7 +51,7 @@ class HFGI(Inverter):
         self.alignment: DistortionAlignment = file.networks["grid_align"]
         self.consultation: ConsultationEncoder = file.networks["residue"]
         self.base = EncoderInverter(encoder) if encoder else EncoderInverter(weights) if "encoder" in file.networks else None
-        self.resolution = resolution or (self.base.encoder.network.resolution if self.base else 256)
+        self.resolution = self.consultation.resolution
 
     def conditions(self, space: LatentSpace, codes: Codes, target: Tensor, edited: Codes | None = None) -> dict[str, Tensor]:
         """``scale.<row>`` and ``shift.<row>``, both :math:`(N, F, h, w)`, which ``given`` of the edited codes takes.

@@ -42,7 +42,7 @@ def written(tmp_path, space, iterations: int = 1, **networks) -> str:
 
 def conditions_of(features: int = 16) -> dict:
     torch.manual_seed(2)
-    consultation = ConsultationEncoder(features, widths=(4, 4, 4))
+    consultation = ConsultationEncoder(features, 32, widths=(4, 4, 4))
     for head in (consultation.condition_scale3, consultation.condition_shift3):
         torch.nn.init.normal_(head[2].weight, std=0.05)
     return {"grid_align": DistortionAlignment(widths=(4, 4, 8, 8)).eval(), "residue": consultation.eval()}
