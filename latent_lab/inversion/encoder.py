@@ -69,7 +69,7 @@ def require_space(space: LatentSpace, file: EncoderFile, encoder: LatentEncoder)
     network = encoder.network
     if space.name != "w+" or space.shape != (network.rows, network.style_dim):
         raise ValueError(
-            f"gan.space must be w+ of {(network.rows, network.style_dim)}, which this encoder was trained for, got {space.name} of {space.shape}"
+            f"space must be w+ of {(network.rows, network.style_dim)}, which this encoder was trained for, got {space.name} of {space.shape}"
         )
     if network.image_channels not in (space.generator.channels, 2 * space.generator.channels):
         raise ValueError(f"the encoder must read images of {space.generator.channels} channels, got one for {network.image_channels}")
@@ -91,6 +91,8 @@ class EncoderInverter(Inverter):
             with one that does. None takes what the file says.
         iterations: Passes of an encoder that refines (ReStyle); 1 for the others. None takes the file's number, by default 5 or 1.
     """
+
+    prefers = ("w+",)
 
     def __init__(self, weights: str | None, editable: bool | None = None, iterations: int | None = None) -> None:
         train = "restyle" if editable is None else "e4e" if editable else "psp"

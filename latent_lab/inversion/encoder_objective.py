@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 import torch
@@ -79,11 +79,9 @@ class ImageTerms(nn.Module):
         """Stays in eval mode, whatever a training around it sets."""
         return super().train(False)
 
-    def forward(self, made: Callable[[], Tensor], seen: Tensor) -> dict[str, Tensor]:
-        """Terms by name; ``made`` gives the images, and is not called where no term needs them."""
-        if not self.objective.sees_images:
-            return {}
-        images, terms = made(), {}
+    def forward(self, images: Tensor | None, seen: Tensor) -> dict[str, Tensor]:
+        """Terms by name of what was made of the images that were seen; None where no term needs it."""
+        terms: dict[str, Tensor] = {}
         if self.objective.pixels:
             terms["pixels"] = (images - seen).square().mean()
         if self.distance is not None:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from latent_lab.gans.space import Codes, LatentSpace
+from latent_lab.gans.styled import StyleGenerator
 from latent_lab.inversion.base import Inverted, Inverter
 from latent_lab.inversion.distortion import ConsultationEncoder, DistortionAlignment
 from latent_lab.inversion.encoder import EncoderInverter
@@ -17,10 +18,12 @@ from latent_lab.inversion.style_encoder import resized
 
 def consulted_row(space: LatentSpace, pixels: int) -> int:
     """The row of w+ that feeds the first convolution at ``pixels`` a side."""
-    for row, name in enumerate(space.layers):
-        if name.startswith(f"{pixels}x{pixels} conv"):
+    maps = space.generator.feature_maps() if isinstance(space.generator, StyleGenerator) else {}
+    for row, (_, height, _) in maps.items():
+        if height == pixels:
             return row
-    raise ValueError(f"hfgi needs a generator with a convolution at {pixels}x{pixels} pixels, got layers {space.layers}")
+    sides = list(dict.fromkeys(height for _, height, _ in maps.values()))
+    raise ValueError(f"hfgi needs a generator with a convolution at {pixels} pixels a side, got {sides or type(space.generator).__name__}")
 
 
 def without_conditions(codes: Codes, row: int) -> Codes:
@@ -43,6 +46,8 @@ class HFGI(Inverter):
         encoder: A file with the encoder of the inversion (e4e), where ``weights`` holds none or another is wanted.
     """
 
+    prefers = ("w+",)
+
     def __init__(self, weights: str | None, encoder: str | None = None) -> None:
         file = read_encoder(weights, "hfgi")
         missing = sorted({"grid_align", "residue"} - file.networks.keys())
@@ -59,12 +64,12 @@ class HFGI(Inverter):
         Conditions that codes have already are not seen: an edit of an edit begins at the same inversion.
 
         Arguments:
-            space: Of the codes; any of a generator with such a convolution.
+            space: Of the codes, any of the generator's.
             codes: Of the inversion.
             target: The images that were inverted, with shape :math:`(N, C, H, W)` in [-1, 1].
             edited: Codes of the images to align to; None for the inversion itself.
         """
-        row = consulted_row(space if space.name == "w+" else space.generator.space("w+"), self.resolution // 4)
+        row = consulted_row(space, self.resolution // 4)
         self.alignment.to(target.device), self.consultation.to(target.device)
 
         def seen(codes: Codes) -> Tensor:

@@ -70,7 +70,7 @@ class HFGITraining(EncoderTraining):
         generator, self.row = self.space.generator, consulted_row(self.space, resolution // 4)
         self.encoder, self.passes = base.encoder.requires_grad_(False), base.passes(generator.channels)
         self.scale, self.chance, self.resolution = scale, chance, resolution
-        features = generator.config["widths"][(resolution // 16).bit_length() - 1]
+        features = generator.feature_maps()[self.row][0]
         self.align = alignment(image_channels=generator.channels)
         self.consult = consultation(features=features, resolution=resolution, image_channels=generator.channels)
 
@@ -93,7 +93,7 @@ class HFGITraining(EncoderTraining):
         aligned = self.align(warped, inverted)
         scale, shift = self.consult(aligned)
         given = {f"scale.{self.row}": scale, f"shift.{self.row}": shift}
-        terms = self.image_terms(lambda: resized(self.space.decode(Codes(latents, given)), self.resolution), seen)
+        terms = self.image_terms(resized(self.space.decode(Codes(latents, given)), self.resolution), seen)
         terms["alignment"] = (aligned - distortion).abs().mean()
         loss = self.objective.total(terms)
         optimiser.zero_grad()

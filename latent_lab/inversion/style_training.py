@@ -62,7 +62,7 @@ class StyleEncoderTraining(EncoderTraining):
             found = self.encoder(seen, latents, reached)
             if self.iterations > 1 or self.objective.sees_images:
                 reached = self.encoder.reached(self.space, found)
-            terms = self.image_terms(lambda: reached, seen) | self.latent_terms(found, examples.latents)
+            terms = self.image_terms(reached, seen) | self.latent_terms(found, examples.latents)
             loss = self.objective.total(terms)
             self.descend(loss)
             latents = found.detach()

@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-import io
 import json
 
-import latent_lab.cpu_torchvision  # noqa: F401  (before torchvision)
+import latent_lab.cpu_torchvision  # noqa: F401  (before torchmetrics)
 
 import torch
 from hydra.utils import get_class, instantiate
 from omegaconf import DictConfig, OmegaConf
-from torch import Tensor
-from torchvision.utils import save_image
 
 from latent_lab.data.folder import FolderImages
 from latent_lab.data.images import IdxImages
 from latent_lab.data.moves import EVALUATION, stream
 from latent_lab.gans.space import LatentSpace
 from latent_lab.inversion.encoder_files import encoder_bytes
+from latent_lab.inversion.style_encoder import resized
 from latent_lab.inversion.training import EncoderTraining
+from latent_lab.pictures.strips import mosaic_png
 from latent_lab.runs import Run, weight_hash
 from latent_lab.workflows.begin import build_trainer, open_run, resume_from
 from latent_lab.workflows.build import build_generator, space_of
+from latent_lab.workflows.reconstruction import reconstruction_scores
 
 
 def train_encoder(config: DictConfig) -> None:
-    """Trains ``encoder`` on ``gan`` and writes ``encoder.safetensors``, ``metrics.json`` and ``samples.png`` (each beside its inversion) into the run's folder."""
+    """Trains ``encoder`` on ``gan`` and writes ``encoder.safetensors``, ``metrics.json`` and ``samples.png`` (each above its inversion) into the run's folder."""
     run, config = open_run(config, "latent_lab.train_encoder")
     generator = build_generator(OmegaConf.to_container(config.gan), get_class(config.gan.generator._target_), config.seed)
     if "w+" not in generator.spaces:
@@ -41,7 +41,7 @@ def train_encoder(config: DictConfig) -> None:
             config.encoder,
             space=space,
             objective=objective,
-            distance=instantiate(config.features) if objective.features and config.dataset.get("features") else None,
+            distance=instantiate(config.distance) if objective.features and config.dataset.features else None,
             identity=instantiate(config.dataset.identity) if objective.identity and config.dataset.get("identity") else None,
             data=data,
             seed=config.seed,
@@ -77,39 +77,22 @@ def pictures_of(config: DictConfig, channels: int) -> IdxImages | FolderImages |
 
 @torch.no_grad()
 def judge(config: DictConfig, run: Run, module: EncoderTraining, space: LatentSpace, data: IdxImages | FolderImages | None) -> None:
-    """How well the finished file inverts images that no step has seen: mean PSNR in dB and, of samples, the error of their latents."""
+    """How well the finished file inverts images that no step has seen: mean scores and, of samples, the mean squared error of their latents."""
     inverter = module.inverter(run.folder / "encoder.safetensors")
-    codes = space.sample(config.held_out, stream(config.seed, 0, 0, EVALUATION))
-    sources = {"samples": [(space.decode(part), part.latents) for part in map(codes.select, chunks(config.held_out))]}
+    samples = space.sample(config.held_out, stream(config.seed, 0, 0, EVALUATION))
+    sources = {"samples": space.decode(samples)}
     if data is not None:
-        images = data.held_out_split()[0][: config.held_out]
-        sources["pictures"] = [(images[part], None) for part in chunks(len(images))]
+        pictures = resized(data.held_out_split()[0][: config.held_out], space.generator.resolution)
+        sources |= {"pictures": pictures} if len(pictures) else {}
     scores: dict[str, float] = {}
-    for name, batches in sources.items():
-        decibels, errors, shown = [], [], []
-        for images, known in batches:
-            found = inverter.invert(space, images, [torch.Generator() for _ in images]).codes
-            made = space.decode(found)
-            if images.shape != made.shape:  # pictures of another size
-                images = torch.nn.functional.interpolate(images, made.shape[2:], mode="bilinear", antialias=True)
-            decibels.append(psnr(made, images))
-            if known is not None:
-                errors.append((found.latents - known).square().mean((1, 2)))
-            shown.append(torch.cat([images, made.clamp(-1, 1)], 3))
-        scores[f"{name}_psnr"] = torch.cat(decibels).mean().item()
-        if errors:
-            scores[f"{name}_latents_error"] = torch.cat(errors).mean().item()
-        picture = io.BytesIO()
-        save_image(torch.cat(shown)[:32] / 2 + 0.5, picture, nrow=4, format="png")
-        run.write(f"{name}.png", picture.getvalue())
+    for name, images in sources.items():
+        parts = [inverter.invert(space, part, [stream(config.seed, 0, 0, EVALUATION)] * len(part)).codes for part in images.split(8)]
+        made = torch.cat([space.decode(codes) for codes in parts])
+        rows = reconstruction_scores(made, images, None, None)
+        scores |= {f"{name}_{score}": sum(row[score] for row in rows) / len(rows) for score in rows[0]}
+        if name == "samples":
+            found = torch.cat([codes.latents for codes in parts])
+            scores["samples_latents_error"] = (found - samples.latents).square().mean().item()
+        run.write(f"{name}.png", mosaic_png([images[:8], made[:8].clamp(-1, 1)]))
     run.write("metrics.json", json.dumps(scores, indent=1))
     print(json.dumps(scores))
-
-
-def chunks(num: int, size: int = 8) -> list[slice]:
-    return [slice(start, start + size) for start in range(0, num, size)]
-
-
-def psnr(images: Tensor, targets: Tensor) -> Tensor:
-    """PSNR in dB of images :math:`(N, C, H, W)` in [-1, 1], with shape :math:`(N,)`."""
-    return 10 * (4 / (images.clamp(-1, 1) - targets.clamp(-1, 1)).square().flatten(1).mean(1).clamp_min(1e-10)).log10()

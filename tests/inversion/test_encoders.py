@@ -149,11 +149,11 @@ def test_what_does_not_fit_is_one_line(tmp_path, styled, images):
         (lambda: EncoderInverter(file, editable=False), "choose that inverter"),
         (lambda: EncoderInverter(file, iterations=0), "inverter.iterations"),
         (lambda: EncoderInverter(file, iterations=2).invert(styled, images, []), "iterations must be 1"),
-        (lambda: EncoderInverter(file).invert(styled.generator.space("w"), images, []), "gan.space must be w\\+"),
+        (lambda: EncoderInverter(file).invert(styled.generator.space("w"), images, []), "space must be w\\+"),
         (lambda: HFGI(file), "networks of HFGI"),
         (lambda: network(resolution=48), "power of 2"),
         (lambda: network(deltas=8), "deltas"),
-        (lambda: consulted_row(styled, 5), "5x5"),
+        (lambda: consulted_row(styled, 5), "5 pixels"),
     ):
         with pytest.raises(ValueError, match=message) as error:
             call()
