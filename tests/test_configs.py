@@ -19,7 +19,7 @@ GROUPS = (
     "experiment",
     "debug",
 )
-ENCODER_GROUPS = ("encoder", "dataset", "trainer", "logger", "debug")
+ENCODER_GROUPS = ("encoder", "gan", "dataset", "trainer", "logger", "debug")
 PRETRAIN_GROUPS = ("gan", "dataset", "trainer", "logger", "debug")
 
 

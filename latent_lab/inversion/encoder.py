@@ -75,7 +75,7 @@ def require_space(space: LatentSpace, file: EncoderFile, encoder: LatentEncoder)
         raise ValueError(f"the encoder must read images of {space.generator.channels} channels, got one for {network.image_channels}")
     known = space.generator.mapping.mean
     if file.own and not torch.allclose(encoder.mean[0].to(known), known, atol=1e-4):
-        raise ValueError("inverter.weights is an encoder of another generator: its mean style is not that of gan")
+        raise ValueError("weights is an encoder of another generator: its mean style is not that of gan")
 
 
 class EncoderInverter(Inverter):
@@ -86,7 +86,7 @@ class EncoderInverter(Inverter):
         | https://arxiv.org/abs/2008.00951
 
     Arguments:
-        weights: A file that ``latent_lab.train_encoder`` wrote, or a published one of pSp, e4e or ReStyle.
+        weights: A file that ``latent_lab.train_encoder`` wrote, or a published one of pSp, e4e or ReStyle; also one that was read already.
         editable: Whether rows are differences from the first (e4e): what a published file that does not say so is; must agree
             with one that does. None takes what the file says.
         iterations: Passes of an encoder that refines (ReStyle); 1 for the others. None takes the file's number, by default 5 or 1.
@@ -94,14 +94,14 @@ class EncoderInverter(Inverter):
 
     prefers = ("w+",)
 
-    def __init__(self, weights: str | None, editable: bool | None = None, iterations: int | None = None) -> None:
+    def __init__(self, weights: str | EncoderFile | None, editable: bool | None = None, iterations: int | None = None) -> None:
         train = "restyle" if editable is None else "e4e" if editable else "psp"
-        self.file = read_encoder(weights, train, editable)
+        self.file = weights if isinstance(weights, EncoderFile) else read_encoder(weights, train, editable)
         if "encoder" not in self.file.networks:
-            raise ValueError(f"inverter.weights must hold an encoder, got {sorted(self.file.networks)} in {weights}")
+            raise ValueError(f"weights must hold an encoder, got {sorted(self.file.networks)} in {weights}")
         network = self.file.networks["encoder"]
         if editable is not None and editable != (network.deltas is not None):
-            raise ValueError(f"inverter.weights is an encoder of {'psp' if editable else 'e4e'}, choose that inverter: {weights}")
+            raise ValueError(f"weights is an encoder of {'psp' if editable else 'e4e'}, choose that inverter: {weights}")
         if iterations is not None and iterations < 1:
             raise ValueError(f"inverter.iterations must be null or at least 1, got {iterations}")
         self.encoder, self.iterations = LatentEncoder(network, self.file.mean), iterations

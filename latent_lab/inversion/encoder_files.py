@@ -47,13 +47,14 @@ def encoder_bytes(networks: Mapping[str, nn.Module], mean: Tensor, iterations: i
     return native.to_bytes(tensors | {"latent_avg": mean}, described | metadata)
 
 
-def read_encoder(weights: str | Path | None, train: str, editable: bool | None = None) -> EncoderFile:
+def read_encoder(weights: str | Path | None, train: str, editable: bool | None = None, otherwise: bool = False) -> EncoderFile:
     """The networks of a file, frozen. Nothing in it is executed; only the classes of :data:`PARTS` are built.
 
     Arguments:
         weights: The file.
         train: The ``encoder=`` that trains such a one, for the message where there is no file.
-        editable: Whether rows are differences from the first (e4e), where the file does not say; None takes what it says, by default no.
+        editable: Whether rows are differences from the first (e4e); must agree with what a published file says. None takes that.
+        otherwise: What holds where neither says.
     """
     file = Path(weights).expanduser() if weights else None
     if file is None or not file.is_file():
@@ -61,7 +62,7 @@ def read_encoder(weights: str | Path | None, train: str, editable: bool | None =
             f"weights must be a file of a trained encoder, got {weights!r}; give the published one or train your own: python -m latent_lab.train_encoder encoder={train}"
         )
     try:
-        return read_own(file) if native.matches(file) else read_published(file, editable)
+        return read_own(file) if native.matches(file) else read_published(file, editable, otherwise)
     except (KeyError, IndexError, TypeError, AttributeError, RuntimeError, ZeroDivisionError, StopIteration) as error:
         raise ValueError(f"{file} holds no encoder, or a damaged one ({type(error).__name__}: {str(error)[:200]})") from None
 
@@ -96,7 +97,7 @@ def read_own(file: Path) -> EncoderFile:
     return EncoderFile(networks, tensors["latent_avg"], metadata["iterations"], True)
 
 
-def read_published(file: Path, editable: bool | None) -> EncoderFile:
+def read_published(file: Path, editable: bool | None, otherwise: bool) -> EncoderFile:
     """Gains of the equalised learning rate become part of the weights."""
     tree = open_tree(file)
     options, parts = tree.get("opts") or {}, split(tree["state_dict"])
@@ -108,7 +109,7 @@ def read_published(file: Path, editable: bool | None) -> EncoderFile:
     networks = {}
     for part, tensors in parts.items():
         config = PARTS[part][1](tensors)
-        if part == "encoder" and (said if editable is None else editable):
+        if part == "encoder" and next(answer for answer in (editable, said, otherwise) if answer is not None):
             config["deltas"] = config["rows"] - 1
         if part != "grid_align":  # which has no equalised layers
             tensors = {name: value * gain(name, value) for name, value in tensors.items()}

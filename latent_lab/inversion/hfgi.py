@@ -49,13 +49,13 @@ class HFGI(Inverter):
     prefers = ("w+",)
 
     def __init__(self, weights: str | None, encoder: str | None = None) -> None:
-        file = read_encoder(weights, "hfgi")
+        file = read_encoder(weights, "hfgi", otherwise=True)  # published on e4e alone
         missing = sorted({"grid_align", "residue"} - file.networks.keys())
         if missing:
-            raise ValueError(f"inverter.weights must hold the networks of HFGI, got only {sorted(file.networks)} in {weights}")
+            raise ValueError(f"weights must hold the networks of HFGI, got only {sorted(file.networks)} in {weights}")
         self.alignment: DistortionAlignment = file.networks["grid_align"]
         self.consultation: ConsultationEncoder = file.networks["residue"]
-        self.base = EncoderInverter(encoder) if encoder else EncoderInverter(weights) if "encoder" in file.networks else None
+        self.base = EncoderInverter(encoder) if encoder else EncoderInverter(file) if "encoder" in file.networks else None
         self.resolution = self.consultation.resolution
 
     def conditions(self, space: LatentSpace, codes: Codes, target: Tensor, edited: Codes | None = None) -> dict[str, Tensor]:
