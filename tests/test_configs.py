@@ -19,6 +19,7 @@ GROUPS = (
     "experiment",
     "debug",
 )
+ENCODER_GROUPS = ("encoder", "gan", "dataset", "trainer", "logger", "debug")
 PRETRAIN_GROUPS = ("gan", "dataset", "trainer", "logger", "debug")
 
 
@@ -53,6 +54,11 @@ def test_train_composes(group, choice):
 @pytest.mark.parametrize(("group", "choice"), [(group, choice) for group in PRETRAIN_GROUPS for choice in choices(group)])
 def test_pretrain_composes(group, choice):
     OmegaConf.to_container(composed("pretrain", f"{group}={choice}"), resolve=True)
+
+
+@pytest.mark.parametrize(("group", "choice"), [(group, choice) for group in ENCODER_GROUPS for choice in choices(group)])
+def test_train_encoder_composes(group, choice):
+    OmegaConf.to_container(composed("train_encoder", f"{group}={choice}"), resolve=True)
 
 
 @pytest.mark.parametrize("choice", choices("evaluation"))

@@ -21,9 +21,9 @@ class SqueezeExcite(nn.Module):
 
 
 class Unit(nn.Module):
-    """BN, conv, PReLU, strided conv, BN, squeeze and excite, plus the input: subsampled, or projected where the width changes."""
+    """BN, conv, PReLU, strided conv, BN, squeeze and excite (unless ``reduction`` is None), plus the input: subsampled, or projected where the width changes."""
 
-    def __init__(self, inner: int, outer: int, stride: int, reduction: int) -> None:
+    def __init__(self, inner: int, outer: int, stride: int, reduction: int | None) -> None:
         super().__init__()
         same = inner == outer
         self.shortcut_layer = (
@@ -35,7 +35,7 @@ class Unit(nn.Module):
             nn.PReLU(outer),
             nn.Conv2d(outer, outer, 3, stride, 1, bias=False),
             nn.BatchNorm2d(outer),
-            SqueezeExcite(outer, reduction),
+            *([] if reduction is None else [SqueezeExcite(outer, reduction)]),
         )
 
     def forward(self, x: Tensor) -> Tensor:
