@@ -31,7 +31,7 @@ class BuildingBlocks:
         | https://arxiv.org/abs/1911.11544
 
     Arguments:
-        features: The network that images are compared by; None for pixels alone, with ``perceptual`` 0.
+        features: The network that images are compared by; None: pixels alone.
         latents, noise: How the rows of w+ (in units of w) and the noise maps (in units of their values) descend. The paper's rates
             are 0.01 for w+, and 5 for the noise of StyleGAN, whose loss has another scale.
         pixels, outside, perceptual, style: :math:`\lambda_\text{mse1}, \lambda_\text{mse2}, \lambda_p, \lambda_s`.
@@ -51,17 +51,15 @@ class BuildingBlocks:
         layers: Sequence[str] | None = None,
         style_layer: str | None = None,
     ) -> None:
-        if min(pixels, outside, perceptual, style) < 0 or pixels + perceptual == 0:
+        if min(pixels, outside, perceptual, style) < 0 or pixels == 0 and (features is None or perceptual == 0):
             raise ValueError(
-                "pixels, outside, perceptual and style must not be negative, and pixels or perceptual positive, "
+                "pixels, outside, perceptual and style must not be negative, and pixels positive where there is no network or perceptual is 0, "
                 f"got {pixels}, {outside}, {perceptual} and {style}"
             )
-        if features is None and perceptual:
-            raise ValueError(f"perceptual must be 0 where the dataset has no network (dataset.features), got {perceptual}")
         self.features = None if features is None else features.eval().requires_grad_(False)
         self.distance = None if features is None else FeatureDistance(features, layers)
         self.descents = {"latents": latents, "noise": noise}
-        self.weights = {"pixels": pixels, "outside": outside, "perceptual": perceptual, "style": style}
+        self.weights = {"pixels": pixels, "outside": outside, "perceptual": 0.0 if features is None else perceptual, "style": style}
         self.style_layer = style_layer
 
     def to(self, device: torch.device) -> BuildingBlocks:

@@ -6,17 +6,14 @@ import json
 import shlex
 import sys
 import time
-from io import BytesIO
 from pathlib import Path
 
 import latent_lab.cpu_torchvision  # noqa: F401  (before torchmetrics)
 
-import numpy as np
 import torch
 from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import DictConfig, ListConfig, OmegaConf
-from PIL import Image
 from rich.progress import track
 from torch import Tensor
 
@@ -27,8 +24,9 @@ from latent_lab.inversion.applications.base import Application, Composition
 from latent_lab.inversion.masks import mask_of
 from latent_lab.inversion.optimise import drawn, joined, psnr
 from latent_lab.pictures.report import png_bytes
-from latent_lab.pictures.strips import Strip, row_figure
+from latent_lab.pictures.strips import Strip, mosaic_png, row_figure
 from latent_lab.runs import Run, weight_hash
+from latent_lab.workflows.build import chosen_device
 from latent_lab.workflows.discover import build_space
 
 
@@ -64,20 +62,12 @@ def picture_of(composition: Composition, mask: Tensor | None, results: Tensor, t
     return row_figure([Strip(title, torch.cat([image.cpu() for image in columns.values()]))], list(columns), "", None)
 
 
-def image_bytes(image: Tensor) -> bytes:
-    """An image :math:`(C, H, W)` in [-1, 1] as a PNG of its own size."""
-    pixels = ((image.float().cpu().clamp(-1, 1) + 1) * 127.5).round().byte().permute(1, 2, 0).numpy()
-    stream = BytesIO()
-    Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else np.ascontiguousarray(pixels)).save(stream, format="png")
-    return stream.getvalue()
-
-
 def compose_images(config: DictConfig) -> None:
     """Runs the application and writes codes, pictures and scores into a new folder."""
     name = HydraConfig.get().runtime.choices["application"]
     application: Application = instantiate(config.application)
     application.require_number(len(config.images if config.seeds is None else config.seeds) if config.images or config.seeds else 0)
-    space = build_space(config.gan, config.seed, compile=False).to(config.device)
+    space = build_space(config.gan, config.seed, compile=False).to(chosen_device(config.device))
     images, codes = images_of(space, config.images, config.seeds)
     region = instantiate(config.mask) if isinstance(config.mask, DictConfig) else config.mask
     mask = None if region is None else mask_of(region, images)
@@ -99,8 +89,8 @@ def compose_images(config: DictConfig) -> None:
     described = {"format": 1, "application": name, "space": space.name, "gan": config.gan.name, "generator": weight_hash(space.generator)}
     run.write("codes.safetensors", native.to_bytes(tensors, described))
     run.write("picture.png", png_bytes(picture_of(composition, mask, results, name.replace("_", " ")), 220))
-    for i, image in enumerate(results):
-        run.write(f"result_{i + 1}.png", image_bytes(image))
+    for i in range(len(results)):
+        run.write(f"result_{i + 1}.png", mosaic_png([results[i : i + 1]]))
     run.write("scores.json", json.dumps(scores, indent=1))
     for key, value in scores.items():
         if key.startswith("psnr"):
