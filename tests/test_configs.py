@@ -75,5 +75,11 @@ def test_every_generator_takes_every_method(gan, method):
     assert config.gan.name == gan
 
 
+@pytest.mark.parametrize("application", choices("application"))
+def test_compose_composes(application):
+    config = composed("compose", f"application={application}", "hydra.run.dir=.")
+    assert OmegaConf.to_container(config, resolve=True)["gan"]["space"] == "w+"
+
+
 def test_a_flow_is_one_word():
     assert composed("train", "flow=ffjord").method.paths.flow == "ffjord"

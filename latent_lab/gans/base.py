@@ -59,9 +59,13 @@ class Generator(nn.Module, ABC):
             return torch.ones_like(latents.flatten(1)[:, 0])
         return torch.linalg.vector_norm(latents.flatten(1), dim=1)
 
-    def noise_scales(self) -> list[tuple[int, float]]:
-        """Side and standard deviation of each noise map, in order; none in a family without noise."""
+    def noise_maps(self) -> list[Tensor]:
+        """The stored noise maps :math:`(H, W)`, in the order of ``noise.<i>``; none in a family without noise."""
         return []
+
+    def noise_scales(self) -> list[tuple[int, float]]:
+        """Side and standard deviation of each random noise map, in order."""
+        return [(len(stored), 1.0) for stored in self.noise_maps()]
 
     def latent_layers(self, space: str) -> list[str]:
         """Which layer each row of a latent feeds; empty where every layer sees the same latent."""

@@ -156,9 +156,11 @@ class MobileStyleGAN(StyleGenerator):
         bands = self.rgb(x, styles[-1])
         return inverse_haar(bands) if self.whole else bands[:, : self.channels]
 
+    def noise_maps(self) -> list[Tensor]:
+        return [self.conv1.noise, *[conv.noise for block in self.blocks for conv in (block.conv1, block.conv2)]]
+
     def noise_scales(self) -> list[tuple[int, float]]:
-        maps = [self.conv1.noise, *[conv.noise for block in self.blocks for conv in (block.conv1, block.conv2)]]
-        return [(len(stored), stored.std().item()) for stored in maps]  # their strength is part of them
+        return [(len(stored), stored.std().item()) for stored in self.noise_maps()]  # their strength is part of them
 
     def style_layers(self) -> list[StyleLayer]:
         layers = [StyleLayer("4x4 conv1", 0, self.conv1.affine, (len(self.conv1.bias), 4, 4))]

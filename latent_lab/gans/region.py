@@ -15,18 +15,17 @@ from latent_lab.gans.jacobian import leading_directions, metric_product
 from latent_lab.gans.space import Codes, LatentSpace
 
 
-def box_mask(box: Sequence[float], height: int, width: int) -> Tensor:
+def box_mask(box: Sequence[float], height: int, width: int, argument: str = "method.region") -> Tensor:
     """The share of each pixel that a box covers, with shape :math:`(H, W)`.
 
     Arguments:
         box: Top, left, bottom and right in shares of the image, from 0 to 1.
         height, width: Pixels of the image.
+        argument: What an error calls it.
     """
     box = list(box)
     if len(box) != 4 or not (0 <= box[0] < box[2] <= 1 and 0 <= box[1] < box[3] <= 1):
-        raise ValueError(
-            f"method.region must be [top, left, bottom, right] with 0 <= top < bottom <= 1 and 0 <= left < right <= 1, got {box}"
-        )
+        raise ValueError(f"{argument} must be [top, left, bottom, right] with 0 <= top < bottom <= 1 and 0 <= left < right <= 1, got {box}")
 
     def covered(first: float, last: float, num: int) -> Tensor:
         pixels = torch.arange(num, dtype=torch.float64)
@@ -35,14 +34,14 @@ def box_mask(box: Sequence[float], height: int, width: int) -> Tensor:
     return torch.outer(covered(box[0], box[2], height), covered(box[1], box[3], width)).float()
 
 
-def file_mask(file: str | Path, height: int, width: int) -> Tensor:
+def file_mask(file: str | Path, height: int, width: int, argument: str = "method.region") -> Tensor:
     """A picture's brightness as a mask in [0, 1], with shape :math:`(H, W)`; another size of the same shape is resized."""
     if not Path(file).is_file():
-        raise FileNotFoundError(f"method.region must be a box, a picture's file or a predictor, got {str(file)!r}, which does not exist")
+        raise FileNotFoundError(f"{argument} must be a box, a picture's file or a predictor, got {str(file)!r}, which does not exist")
     mask = torch.from_numpy(np.array(Image.open(file).convert("L")))[None, None].float() / 255
     if abs(mask.shape[2] * width - mask.shape[3] * height) > max(width, height):  # within a pixel
         raise ValueError(
-            f"method.region must have the shape of the images, {height} x {width}, got {mask.shape[2]} x {mask.shape[3]} in {file}"
+            f"{argument} must have the shape of the images, {height} x {width}, got {mask.shape[2]} x {mask.shape[3]} in {file}"
         )
     return F.interpolate(mask, (height, width), mode="bilinear", antialias=True)[0, 0]
 

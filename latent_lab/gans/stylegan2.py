@@ -140,8 +140,8 @@ class StyleGAN2(StyleGenerator):
             image = colours
         return image
 
-    def noise_scales(self) -> list[tuple[int, float]]:
-        return [(4, 1.0)] + [(4 * 2**i, 1.0) for i in range(1, len(self.blocks)) for _ in range(2)]
+    def noise_maps(self) -> list[Tensor]:
+        return [conv.noise for block in self.blocks for conv in (block.conv0, block.conv1) if conv is not None]
 
     def style_layers(self) -> list[StyleLayer]:
         layers = []

@@ -48,9 +48,17 @@ class Comparison(nn.Module):
 
 
 @torch.no_grad()
-def psnr(made: Tensor, images: Tensor) -> Tensor:
-    r"""Peak signal-to-noise ratio in dB, :math:`10 \log_{10} (4 / \text{MSE})` of images in [-1, 1], with shape :math:`(N,)`."""
-    return 10 * (4 / (made.clamp(-1, 1) - images).square().mean((1, 2, 3))).log10()
+def psnr(made: Tensor, images: Tensor, mask: Tensor | None = None) -> Tensor:
+    r"""Peak signal-to-noise ratio in dB, :math:`10 \log_{10} (4 / \text{MSE})` of images in [-1, 1], with shape :math:`(N,)`.
+
+    Arguments:
+        made, images: With shape :math:`(N, C, H, W)`; one image may stand for all.
+        mask: Weight of each pixel in the mean, with shape :math:`(N, 1, H, W)`; None for all the same.
+    """
+    errors = (made.clamp(-1, 1) - images).square()
+    if mask is None:
+        return 10 * (4 / errors.mean((1, 2, 3))).log10()
+    return 10 * (4 * errors.shape[1] * mask.sum((1, 2, 3)) / (errors * mask).sum((1, 2, 3))).log10()
 
 
 @torch.no_grad()

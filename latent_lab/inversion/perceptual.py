@@ -37,9 +37,22 @@ class FeatureDistance(nn.Module):
 
     def maps(self, images: Tensor) -> dict[str, Tensor]:
         """What is compared of images, by layer: a target that stays is read once."""
-        found = self.features(images)
-        maps = {name: found[name] for name in self.layers}
-        return {name: unit(values) for name, values in maps.items()} if self.normalised else maps
+        return self.compared(self.features(images))
+
+    def compared(self, maps: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """What is compared of the network's maps."""
+        return {name: unit(maps[name]) if self.normalised else maps[name] for name in self.layers}
+
+    def between(self, here: Mapping[str, Tensor], there: Mapping[str, Tensor], mask: Tensor | None = None) -> Tensor:
+        """Distances of what :meth:`compared` gave, with shape :math:`(N,)`; ``mask`` as below."""
+        total = 0.0
+        for name, values in here.items():
+            squares = (values - there[name]).square()
+            places = squares.sum(1) if self.normalised else squares.mean(1)
+            if mask is not None:
+                places = places * F.interpolate(mask, places.shape[1:], mode="area")[:, 0]
+            total = total + places.mean((1, 2))
+        return total
 
     def forward(self, one: Tensor, other: Tensor | Mapping[str, Tensor], mask: Tensor | None = None) -> Tensor:
         """Distances with shape :math:`(N,)`.
@@ -49,16 +62,7 @@ class FeatureDistance(nn.Module):
             other: Images, or the :meth:`maps` of images.
             mask: Weights of the pixels, :math:`(N, 1, H, W)` in [0, 1], reduced to the size of each map; the places that it leaves out count as equal.
         """
-        here = self.maps(one)
-        there = self.maps(other) if isinstance(other, Tensor) else other
-        total = 0.0
-        for name, values in here.items():
-            squares = (values - there[name]).square()
-            places = squares.sum(1) if self.normalised else squares.mean(1)
-            if mask is not None:
-                places = places * F.interpolate(mask, places.shape[1:], mode="area")[:, 0]
-            total = total + places.mean((1, 2))
-        return total
+        return self.between(self.maps(one), self.maps(other) if isinstance(other, Tensor) else other, mask)
 
 
 def unit(values: Tensor) -> Tensor:

@@ -24,6 +24,11 @@ from latent_lab.paths.base import Paths
 from latent_lab.runs import Run, own_class, weight_hash
 
 
+def chosen_device(name: str) -> torch.device:
+    """A device by its name; ``auto`` is cuda where there is one, else the CPU."""
+    return torch.device(("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name)
+
+
 def build_generator(gan: Mapping, family: type[Generator], seed: int = 0) -> Generator:
     """The generator of a ``gan`` configuration with its weights, frozen.
 

@@ -25,7 +25,7 @@ from latent_lab.gans.space import LatentSpace
 from latent_lab.paths.base import Paths
 from latent_lab.runs import Run, weight_hash
 from latent_lab.workflows.begin import trusted
-from latent_lab.workflows.build import build_attributes, space_and_paths
+from latent_lab.workflows.build import build_attributes, chosen_device, space_and_paths
 from latent_lab.workflows.extras import add_extras
 from latent_lab.workflows.observe import observe
 from latent_lab.workflows.plan import make_plan
@@ -96,7 +96,7 @@ def find_runs(runs: str | Sequence[str] | None) -> list[Run]:
 
 def evaluate_runs(config: DictConfig) -> None:
     """Evaluates each run, adds the scores to its ``metrics.json`` and makes its report again."""
-    device = torch.device("cuda" if config.device == "auto" and torch.cuda.is_available() else config.device.replace("auto", "cpu"))
+    device = chosen_device(config.device)
     for run in find_runs(config.run):
         made = trusted(run.config())
         space, paths, _ = space_and_paths(run)

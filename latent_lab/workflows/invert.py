@@ -29,7 +29,7 @@ from latent_lab.inversion.base import Inverter
 from latent_lab.pictures.strips import mosaic_png
 from latent_lab.runs import weight_hash
 from latent_lab.workflows.begin import open_run
-from latent_lab.workflows.build import build_generator
+from latent_lab.workflows.build import build_generator, chosen_device
 from latent_lab.workflows.inversions import Inversions
 from latent_lab.workflows.reconstruction import network_if_here, reconstruction_scores
 
@@ -187,7 +187,7 @@ def invert(config: DictConfig) -> None:
             find_pictures(config.images)  # before there is a folder
     run, config = open_run(config, "latent_lab.invert")
     print(f"latent_lab: inversion {run.folder}", flush=True)
-    device = torch.device("cuda" if config.device == "auto" and torch.cuda.is_available() else config.device.replace("auto", "cpu"))
+    device = chosen_device(config.device)
     generator = build_generator(OmegaConf.to_container(config.gan), get_class(config.gan.generator._target_), config.seed).to(device)
     inverter = instantiate(config.inverter)
     space, inversions, failed = preferred(generator, inverter, config.space), Inversions(run), {}
