@@ -61,6 +61,12 @@ def test_train_encoder_composes(group, choice):
     OmegaConf.to_container(composed("train_encoder", f"{group}={choice}"), resolve=True)
 
 
+@pytest.mark.parametrize("choice", ["stylegan2", "stylegan2_car", "mobilestylegan_256"])
+def test_train_fusion_composes(choice):
+    config = OmegaConf.to_container(composed("train_fusion", f"gan={choice}"), resolve=True)
+    assert config["region"] == config["person"] and set(config["features"]) == {"_target_", "features"}
+
+
 @pytest.mark.parametrize("choice", choices("evaluation"))
 def test_evaluate_composes(choice):
     config = OmegaConf.create(OmegaConf.to_container(composed("evaluate", f"evaluation={choice}")))

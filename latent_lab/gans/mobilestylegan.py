@@ -169,4 +169,4 @@ class MobileStyleGAN(StyleGenerator):
             layers.append(StyleLayer(f"{size}x{size} bands", row, block.up))
             for part, conv in enumerate((block.conv1, block.conv2), 1):
                 layers.append(StyleLayer(f"{size}x{size} conv{part}", row + part, conv.affine, (len(conv.bias), size, size)))
-        return [*layers, StyleLayer(f"{self.resolution} colours", self.num_rows - 1, self.rgb.affine)]
+        return [*layers, StyleLayer(f"{self.resolution} colours", self.num_rows - 1, self.rgb.affine, colours=True)]

@@ -34,12 +34,14 @@ class StyleLayer(NamedTuple):
         row: The row of w+ that it reads.
         affine: From the row to its style vector.
         features: Shape :math:`(F, h, w)` of its output, where ``given`` may change it (:func:`latent_lab.gans.feature_edits.edited`).
+        colours: Whether it makes a part of the image.
     """
 
     name: str
     row: int
     affine: nn.Linear
     features: tuple[int, int, int] | None = None
+    colours: bool = False
 
 
 class Mapping(nn.Module):

@@ -151,5 +151,5 @@ class StyleGAN2(StyleGenerator):
                 if conv is not None:
                     shape = (len(conv.bias), size, size)
                     layers.append(StyleLayer(f"{size}x{size} conv{part}", 2 * i - 1 + part, conv.affine, shape))
-            layers.append(StyleLayer(f"{size}x{size} rgb", 2 * i + 1, block.rgb.affine))
+            layers.append(StyleLayer(f"{size}x{size} rgb", 2 * i + 1, block.rgb.affine, colours=True))
         return layers

@@ -184,5 +184,5 @@ class StyleGAN3(StyleGenerator):
         return x * self.output_scale
 
     def style_layers(self) -> list[StyleLayer]:
-        layers = [StyleLayer(f"L{i}", i + 1, layer.affine) for i, layer in enumerate(self.layers)]
+        layers = [StyleLayer(f"L{i}", i + 1, layer.affine, colours=layer.colours) for i, layer in enumerate(self.layers)]
         return [StyleLayer("input", 0, self.input.affine), *layers]

@@ -1,0 +1,190 @@
+"""Does HFGI-SF leave less of a ghost than HFGI on large changes of the view, and what does it cost?
+
+    python experiments/hfgi_sf/study.py [trainer=gpu] [images=200] [seed=0]   ->  outputs/hfgi_sf/, docs/results/hfgi_sf.md, hfgi_sf.png
+
+Needs `make faces` and, for its budget, a GPU. Trains on gan=mobilestylegan_256, each run once: an encoder (e4e), HFGI on it, the fusion
+network of person and background, and the direction of yaw (InterFaceGAN). Then samples that no training has seen are inverted by
+the encoder, turned by YAW degrees to either side, and corrected. The sign and size of the amount are measured, not assumed.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import latent_lab.cpu_torchvision  # noqa: F401  (before torchmetrics)
+
+import torch
+import torch.nn.functional as F
+from matplotlib.figure import Figure
+from torch import Tensor, nn
+
+from latent_lab.data.moves import stream
+from latent_lab.gans.space import Codes, LatentSpace
+from latent_lab.inversion.hfgi_sf import HFGISF
+from latent_lab.metrics.ghosting import background_psnr, ghosting_error
+from latent_lab.paths.base import Paths
+from latent_lab.paths.layerwise import LayerwisePaths
+from latent_lab.workflows.bootstrap import Bootstrap
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = ROOT / "outputs" / "hfgi_sf"
+GAN, YAW, AMOUNTS, HELD_OUT = "gan=mobilestylegan_256", (15.0, 30.0), (-6.0, -4.0, -2.0, 2.0, 4.0, 6.0), 7
+STEPS = {"e4e": 20000, "hfgi": 10000, "fusion": 10000}
+METHODS = ("no correction", "HFGI", "HFGI-SF", "HFGI-SF, unmasked")
+COLUMNS = {
+    "ghosting": ("ghosting error", "{:.3f}"),
+    "identity": ("identity (cosine)", "{:.3f}"),
+    "background": ("background PSNR [dB]", "{:.1f}"),
+    "reached": ("yaw reached [degrees]", "{:.1f}"),
+}
+
+
+def run(module: str, name: str, finished: str, *arguments: str) -> Path:
+    """The folder of a command's run, made now or continued if it is not finished."""
+    folder = FOLDER / name
+    if not (folder / finished).exists():
+        begun = [f"run={folder}"] if (folder / "config.yaml").exists() else [*arguments, f"hydra.run.dir={folder}"]
+        subprocess.run([sys.executable, "-m", f"latent_lab.{module}", *begun], cwd=ROOT, check=True)
+    return folder
+
+
+def trained(trainer: str, seed: int) -> dict[str, Path]:
+    """The folders of all that is trained."""
+    shared = (GAN, f"trainer={trainer}", f"seed={seed}", "logger=csv")
+    e4e = run("train_encoder", f"e4e-s{seed}", "encoder.safetensors", *shared, "encoder=e4e_small", f"trainer.max_steps={STEPS['e4e']}")
+    weights = f"encoder.weights={e4e / 'encoder.safetensors'}"
+    hfgi = ("encoder=hfgi_small", weights, f"trainer.max_steps={STEPS['hfgi']}")
+    return {
+        "hfgi": run("train_encoder", f"hfgi-s{seed}", "encoder.safetensors", *shared, *hfgi),
+        "fusion": run("train_fusion", f"fusion-s{seed}", "hierarchy.json", *shared, f"trainer.max_steps={STEPS['fusion']}"),
+        "yaw": run("train", f"yaw-s{seed}", "paths.safetensors", *shared, "method=interfacegan", "method.attributes=[yaw]", "gan.space=w"),
+    }
+
+
+def turned(paths: Paths, codes: Codes, amount: float) -> Codes:
+    """Codes of w+ moved along the first path in every row."""
+    every = LayerwisePaths(paths, range(codes.latents.shape[1]))
+    num = len(codes.latents)
+    k = torch.zeros(num, dtype=torch.long, device=codes.latents.device)
+    return codes.moved(every.shift(codes.latents, k, torch.full((num,), amount, device=codes.latents.device)).to(codes.latents.dtype))
+
+
+@torch.no_grad()
+def compare(
+    space: LatentSpace,
+    methods: tuple[HFGISF, HFGISF],
+    codes: Codes,
+    target: Tensor,
+    edited: Codes,
+    identity: nn.Module,
+    yaw: Callable[[Tensor], Tensor],
+) -> tuple[dict[str, dict[str, Tensor]], dict[str, Tensor]]:
+    """Scores :math:`(N,)` of each of METHODS by the names of COLUMNS, and their images.
+
+    Arguments:
+        space: w+.
+        methods: HFGI-SF with masked conditions, and with conditions everywhere.
+        codes, target, edited: The inversions' codes, what was inverted, and the edited codes.
+        identity: Embeddings :math:`(N, E)` of images.
+        yaw: Degrees :math:`(N,)` of images; nan without a face.
+    """
+    styles = space.generator.space("s")
+    inverted, plain = (space.decode(each).clamp(-1, 1) for each in (codes, edited))
+    masked, everywhere = (method.fuse(space, codes, target, edited) for method in methods)
+    images = {"no correction": plain, "HFGI": space.decode(masked.corrected)}
+    bases = {"no correction": plain, "HFGI": plain}  # each without its conditions
+    for name, fused in zip(METHODS[2:], (masked, everywhere)):
+        bare = {key: value for key, value in fused.codes.given.items() if not key.startswith(("scale.", "shift."))}
+        images[name], bases[name] = styles.decode(fused.codes), styles.decode(fused.codes._replace(given=bare))
+    before = methods[0].person(target) >= 0.5
+    outside = before & (methods[0].person(plain) < 0.5)
+    was, looked, scores = identity(target), yaw(target), {}
+    for name, image in images.items():
+        image = images[name] = image.float().clamp(-1, 1)
+        empty = ~before & (methods[0].person(image) < 0.5)
+        scores[name] = {
+            "ghosting": ghosting_error(image, bases[name].float().clamp(-1, 1), target - inverted, outside.float()),
+            "identity": F.cosine_similarity(was, identity(image), dim=1),
+            "background": background_psnr(image, target, empty.float()),
+            "reached": (yaw(image) - looked).abs(),
+        }
+    return scores, {"original": target, "inversion": inverted, **images}
+
+
+def table(scores: dict[float, dict[str, dict[str, Tensor]]], seed: int = 0) -> str:
+    """Markdown: a row for each turn and method, means with 95 % bootstrap intervals over the images."""
+    lines = ["| turn [degrees] | method | " + " | ".join(title for title, _ in COLUMNS.values()) + " |", "|---" * (len(COLUMNS) + 2) + "|"]
+    for turn, rows in scores.items():
+        for method, columns in rows.items():
+            bootstrap, cells = Bootstrap(len(columns["identity"]), 1000, torch.Generator().manual_seed(seed)), []
+            for name, (_, form) in COLUMNS.items():
+                row = bootstrap.row(name, columns[name].cpu(), "", "")
+                cells.append(f"{form.format(row.mean)} ({form.format(row.low)} to {form.format(row.high)})")
+            lines.append(f"| {turn:g} | {method} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def figure(images: dict[str, Tensor], num: int = 4) -> Figure:
+    """A row for each of the first images, a column for each stage."""
+    num = min(num, len(images["original"]))
+    shown = Figure(figsize=(1.6 * len(images), 1.6 * num + 0.3), layout="constrained")
+    axes = shown.subplots(num, len(images), squeeze=False)
+    for column, (name, batch) in enumerate(images.items()):
+        axes[0, column].set_title(name, fontsize=7)
+        for row in range(num):
+            axes[row, column].imshow((batch[row].float().cpu().permute(1, 2, 0) / 2 + 0.5).clamp(0, 1).numpy())
+            axes[row, column].axis("off")
+    return shown
+
+
+def reached(space: LatentSpace, paths: Paths, codes: Codes, yaw: Callable[[Tensor], Tensor]) -> dict[float, float]:
+    """Mean absolute change of yaw in degrees by amount."""
+    start = yaw(space.decode(codes))
+    return {amount: (yaw(space.decode(turned(paths, codes, amount))) - start).abs().nanmean().item() for amount in AMOUNTS}
+
+
+def main(trainer: str = "gpu", images: int = 200, seed: int = 0) -> None:
+    from latent_lab.api import load_generator, load_run
+    from latent_lab.attributes.facemesh import FaceGeometry
+    from latent_lab.attributes.mobileface import MobileFaceIdentity
+    from latent_lab.attributes.selfie import PersonMask
+    from latent_lab.inversion import hfgi
+    from latent_lab.inversion.fusion import Hierarchy
+
+    device = torch.device("cuda" if trainer == "gpu" else "cpu")
+    folders = trained(trainer, seed)
+    space = load_generator("mobilestylegan_256").space("w+", truncation=0.7).to(device)
+    geometry, identity, person = (part.to(device) for part in (FaceGeometry(), MobileFaceIdentity(), PersonMask()))
+    correction = hfgi.HFGI(str(folders["hfgi"] / "encoder.safetensors"))
+    tree = {"all": {"person": None, "background": None}}
+    hierarchy = Hierarchy(tree, folders["fusion"] / "hierarchy.json")
+    methods = HFGISF(correction, hierarchy, person), HFGISF(correction, hierarchy, person, masked=False)
+    paths = load_run(folders["yaw"])[1].to(device)
+    found: dict[float, list] = {turn: [] for turn in YAW}
+    measured = [reached(space, paths, space.sample(8, stream(seed, 1, n, HELD_OUT)), lambda x: geometry(x)[:, 0]) for n in range(4)]
+    degrees = {amount: sum(each[amount] for each in measured) / len(measured) for amount in AMOUNTS}
+    for turn in YAW:
+        # on each side the amount that comes nearest to the turn
+        sides = [min((a for a in AMOUNTS if a * side > 0), key=lambda a: abs(degrees[a] - turn)) for side in (-1, 1)]
+        for n in range(0, images, 8):
+            target = space.decode(space.sample(8, stream(seed, 0, n, HELD_OUT))).float().clamp(-1, 1)
+            codes = correction.base.invert(space, target, [torch.Generator()] * len(target)).codes
+            edited = turned(paths, codes, sides[n // 8 % 2])
+            found[turn].append(compare(space, methods, codes, target, edited, identity, lambda x: geometry(x)[:, 0]))
+    scores = {
+        turn: {name: {key: torch.cat([part[0][name][key] for part in parts]) for key in COLUMNS} for name in METHODS}
+        for turn, parts in found.items()
+    }
+    results = ROOT / "docs" / "results"
+    budget = json.dumps({"steps": STEPS, "images": images, "seed": seed, "degrees by amount": degrees})
+    (results / "hfgi_sf.md").write_text(f"# HFGI-SF beside HFGI on turned faces\n\n{table(scores)}\n`{budget}`\n")
+    figure(found[YAW[-1]][0][1]).savefig(results / "hfgi_sf.png", dpi=150)
+
+
+if __name__ == "__main__":
+    options = dict(argument.split("=", 1) for argument in sys.argv[1:])
+    main(options.get("trainer", "gpu"), int(options.get("images", 200)), int(options.get("seed", 0)))
