@@ -37,10 +37,11 @@ BACKGROUND = "{_target_: latent_lab.attributes.selfie.PersonMask, background: tr
 def fitted(gan: str, seed: int, rest: list[str]) -> dict[str, Path]:
     """The folder of each run by label; those that are missing are made."""
     wanted = {name: [f"method={name}"] for name in ("sefa", "ganspace")}
-    wanted |= {f"resefa, {name}": ["method=resefa", f"method.region={box}"] for name, box in BOXES.items()}
-    # a predictor of masks reads the generator's own images, whose products cost more: fewer directions, fewer latents
-    few = ["method.rank=48", "method.samples=4", "method.held_out=4"]
-    wanted["resefa, background"] = ["method=resefa", f"method.region={BACKGROUND}", *few]
+    # a Jacobian product of a photograph costs seconds here: few directions that matter, few images (the paper takes one)
+    few = ["method=resefa", "method.num_paths=8", "method.rank=32", "method.held_out=4", "method.chunk=8"]
+    wanted |= {f"resefa, {name}": [*few, "method.samples=2", f"method.region={box}"] for name, box in BOXES.items()}
+    # a predictor of masks reads the generator's own images, not its preview's
+    wanted["resefa, background"] = [*few, "method.samples=1", f"method.region={BACKGROUND}"]
     # a photograph costs half a second here: a tenth of the default's samples, more of them extremes
     wanted["interfacegan"] = ["method=interfacegan", "method.num_samples=1000", "method.share=0.15", "method.batch_size=8"]
     found = {}
