@@ -17,7 +17,7 @@ LAYERS = [
     {"methods", "inversion", "metrics", "pictures", "pretraining"},
     {"workflows"},
     {"api"},
-    {"train", "pretrain", "evaluate", "compare", "convert", "invert", "__init__"},
+    {"train", "pretrain", "evaluate", "compare", "convert", "invert", "edit", "__init__"},
 ]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 HEAVY = {"hydra", "pytorch_lightning", "wandb"}
@@ -41,12 +41,12 @@ def test_imports_go_one_way(file):
             if other in RANK:
                 assert other == part or RANK[other] < RANK[part], f"{part} imports {other}"
         if name.split(".")[0] == "hydra":
-            assert part in ("workflows", "api", "train", "pretrain", "evaluate", "compare", "convert", "invert")
+            assert part in ("workflows", "api", "train", "pretrain", "evaluate", "compare", "convert", "invert", "edit")
         if name.split(".")[0] in HEAVY:
             assert part not in ("gans", "paths", "checkpoints", "attributes")
 
 
-@pytest.mark.parametrize("name", ["train", "pretrain", "evaluate", "compare", "convert", "invert", "cli", "__init__"])
+@pytest.mark.parametrize("name", ["train", "pretrain", "evaluate", "compare", "convert", "invert", "edit", "cli", "__init__"])
 def test_mains_are_light(name):
     top = ast.parse((ROOT / f"{name}.py").read_text()).body
     assert not {module.split(".")[0] for module in imported(ROOT / f"{name}.py", top)} & {
