@@ -122,7 +122,7 @@ def edit(config: DictConfig) -> None:
     device = torch.device("cuda" if config.device == "auto" and torch.cuda.is_available() else config.device.replace("auto", "cpu"))
     source.space.to(device)
     paths.to(device)
-    correct = build_correction(config.correction, source, made, device)
+    correct = build_correction(options["correction"], source, made, device)
     effects = Effects(run, made, device)
 
     def editor_of(name: str) -> Editor:

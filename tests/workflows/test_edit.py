@@ -233,7 +233,7 @@ def test_codes_go_to_later_spaces_only():
             editing_space(found_in, codes_in, spaces, None)
 
 
-def test_real_digits_are_inverted_and_edited(train, tmp_path, monkeypatch, capsys):
+def test_real_digits_are_inverted_and_edited(train, no_scores, tmp_path, monkeypatch, capsys):
     from latent_lab import invert
 
     run = train("method=linear", "gan.weights=null", "gan.generator={latent_dim: 64, widths: [64, 64, 32, 16]}")
@@ -253,5 +253,22 @@ def test_real_digits_are_inverted_and_edited(train, tmp_path, monkeypatch, capsy
         run_edit(monkeypatch, f"run={run}", "source=inverted", "edits={path0: 2}", "images=[digit7]")
     with pytest.raises(SystemExit, match="correction must be an inverter that gives conditions|correction must be null or an inverter"):
         run_edit(monkeypatch, f"run={run}", "source=inverted", "edits={path0: 2}", "correction=i2s")
+    for correction, message in (
+        ("e5e", r"correction must be null or an inverter with conditions, of \[.*'i2s'.*\], got 'e5e'"),
+        ("{inverter: i2s, speed: 3}", r"correction takes of inverter=i2s the options \[.*'steps'.*\], got \['speed'\]"),
+    ):
+        with pytest.raises(SystemExit, match=message):
+            run_edit(monkeypatch, f"run={run}", "source=inverted", "edits={path0: 2}", f"correction={correction}")
+
+    def conditions(self, space, codes, target, edited):  # an inverter that has them
+        assert (self.steps, self.lr) == (2, 0.5) and target.shape == (len(edited.latents), 1, 32, 32)
+        seen.append((edited.latents - codes.latents).abs().max().item())
+        return {}
+
+    seen: list[float] = []
+    monkeypatch.setattr("latent_lab.inversion.optimise.Image2StyleGAN.conditions", conditions, raising=False)
+    asked = (f"run={run}", "source=inverted", "edits={path0: 2}", "images=[digit0]", "walk=null", "steps=3")
+    run_edit(monkeypatch, *asked, "correction={inverter: i2s, lr: 0.5}", "target=corrected")
+    assert seen and max(seen) > 0.1
     with pytest.raises(SystemExit, match="run must be of the generator that source was inverted on"):
         run_edit(monkeypatch, f"run={train('method=random')}", "source=inverted", "edits={path0: 2}")
