@@ -74,6 +74,11 @@ def test_evaluate_composes(choice):
     assert OmegaConf.to_container(config, resolve=True)["evaluation"]["name"] == choice
 
 
+def test_edit_composes():
+    config = composed("edit", "source=[0,1]", "run=folder", "edits={age: 2, path3: -1.5}")
+    assert list(OmegaConf.to_container(config, resolve=True)["edits"].items()) == [("age", 2), ("path3", -1.5)]
+
+
 @pytest.mark.parametrize("gan", choices("gan"))
 @pytest.mark.parametrize("method", choices("method"))
 def test_every_generator_takes_every_method(gan, method):

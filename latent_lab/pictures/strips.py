@@ -33,15 +33,20 @@ def mosaic(rows: Sequence[Tensor]) -> np.ndarray:
     return canvas
 
 
+def as_picture(rows: Sequence[Tensor]) -> Image.Image:
+    """The :func:`mosaic` in 8 bits, a pixel a pixel."""
+    return Image.fromarray((255 * mosaic(rows)).round().astype(np.uint8))
+
+
 def mosaic_png(rows: Sequence[Tensor]) -> bytes:
     """The :func:`mosaic` as a file, a pixel a pixel."""
     stream = io.BytesIO()
-    Image.fromarray((255 * mosaic(rows)).round().astype(np.uint8)).save(stream, "PNG")
+    as_picture(rows).save(stream, "PNG")
     return stream.getvalue()
 
 
-def row_figure(rows: Sequence[Strip], labels: Sequence[str], axis_title: str, framed: int | None) -> Figure:
-    """Rows of images with a label under each column and a title left of each row; one column may be framed.
+def row_figure(rows: Sequence[Strip], labels: Sequence[str], axis_title: str, framed: int | None, inches: float = 0.72) -> Figure:
+    """Rows of images, each ``inches`` high, with a label under each column and a title left of each row; one column may be framed.
 
     Raises:
         ValueError: if a row has not one image for each label.
@@ -51,7 +56,7 @@ def row_figure(rows: Sequence[Strip], labels: Sequence[str], axis_title: str, fr
             raise ValueError(f"rows must hold {len(labels)} images each, one a label, got {len(row.images)} in {row.title!r}")
     canvas = mosaic([row.images for row in rows])
     height, width = rows[0].images.shape[-2:]
-    scale = 0.72 / height  # inches a pixel
+    scale = inches / height  # inches a pixel
     figure = Figure(figsize=(canvas.shape[1] * scale + 1.9, canvas.shape[0] * scale + 0.75))
     left, bottom = 1.75 / figure.get_figwidth(), 0.6 / figure.get_figheight()
     axes = figure.add_axes(
@@ -71,12 +76,12 @@ def row_figure(rows: Sequence[Strip], labels: Sequence[str], axis_title: str, fr
     return figure
 
 
-def strip_figure(rows: Sequence[Strip], amounts: Sequence[float], axis_title: str = "eps") -> Figure:
+def strip_figure(rows: Sequence[Strip], amounts: Sequence[float], axis_title: str = "eps", inches: float = 0.72) -> Figure:
     """A strip for each row over the amounts of its edit; the original, at amount 0, is framed."""
     labels = [f"{amount:+.2g}" if amount else "original" for amount in amounts]
-    return row_figure(rows, labels, axis_title, labels.index("original") if "original" in labels else None)
+    return row_figure(rows, labels, axis_title, labels.index("original") if "original" in labels else None, inches)
 
 
-def sequence_figure(rows: Sequence[Strip], labels: Sequence[str]) -> Figure:
+def sequence_figure(rows: Sequence[Strip], labels: Sequence[str], inches: float = 0.72) -> Figure:
     """The paper's figure of sequential edits: a labelled column for each stage, the original framed."""
-    return row_figure(rows, labels, "", 0)
+    return row_figure(rows, labels, "", 0, inches)

@@ -74,6 +74,7 @@ def write_evaluation(run: Run, evaluation: Evaluation) -> None:
             "path": pick.path,
             "sign": pick.sign,
             "unit_amount": plain(unit),
+            "deviation": plan.deviation[a].item(),
             "unit": f"{plan.deviation[a].item():.6g}, one standard deviation over the prior",
             "reachable": [min(change for _, change in line), max(change for _, change in line)],
             "amounts": [amount for amount, _ in sorted(line)],

@@ -1,0 +1,165 @@
+"""``edit``: samples or photographs, edited along the paths of a run, with what the edits changed."""
+
+from __future__ import annotations
+
+import json
+import math
+import shlex
+import sys
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+
+import latent_lab.cpu_torchvision  # noqa: F401  (before torchmetrics)
+
+import torch
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+from rich.progress import track
+from torch import Tensor
+
+from latent_lab.checkpoints import native
+from latent_lab.paths.base import Paths
+from latent_lab.pictures.report import png_bytes
+from latent_lab.pictures.strips import Strip, mosaic_png, sequence_figure, strip_figure
+from latent_lab.pictures.walks import WRITERS, find_ffmpeg
+from latent_lab.runs import Run
+from latent_lab.workflows.begin import trusted
+from latent_lab.workflows.correction import build_correction
+from latent_lab.workflows.editing import Editor
+from latent_lab.workflows.effects import Effects
+from latent_lab.workflows.naming import Edit, edit_of
+from latent_lab.workflows.sources import open_source
+
+SHOWN = 16  # pictures of the overview
+
+
+def asked_edits(run: Run, paths: Paths, edits: Mapping | None) -> list[Edit]:
+    """The edits of a configuration, in its order."""
+    if not isinstance(edits, Mapping) or not edits:
+        raise ValueError(f"edits must be names and strengths such as 'edits={{age: 2, path3: -1}}', got {edits!r}")
+    wrong = {
+        name: value
+        for name, value in edits.items()
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value)
+    }
+    if wrong:
+        raise ValueError(f"edits must have finite numbers as strengths, got {wrong}")
+    return [edit_of(run, paths, str(name), float(value)) for name, value in edits.items()]
+
+
+def require_options(config: DictConfig) -> None:
+    """An error where an option cannot be, before anything is built."""
+    if config.walk is not None and config.walk not in WRITERS:
+        raise ValueError(f"walk must be null or one of {list(WRITERS)}, got {config.walk!r}")
+    if config.walk == "mp4":
+        find_ffmpeg()
+    if config.steps < 3 or config.steps % 2 == 0:
+        raise ValueError(f"steps must be odd and at least 3, so that the original is in the middle, got {config.steps}")
+    if config.frames < 2 or config.fps < 1 or config.batch_size < 1:
+        raise ValueError(
+            f"frames must be at least 2, fps and batch_size at least 1, got {config.frames}, {config.fps} and {config.batch_size}"
+        )
+
+
+def new_folder(config: DictConfig, made: DictConfig) -> Run:
+    """The folder of the results, which must be new."""
+    folder = Path(config.target or f"outputs/edits/{made.gan.name}/{datetime.now():%Y-%m-%d_%H-%M-%S}-s{made.seed}")
+    if folder.exists() and any(folder.iterdir()):
+        raise FileExistsError(f"target must be a new folder, got {str(folder)!r}, which holds something")
+    result = Run.create(folder, OmegaConf.to_yaml(config, resolve=True))
+    overrides = HydraConfig.get().overrides.task if HydraConfig.initialized() else []
+    result.write("command.txt", shlex.join([Path(sys.executable).name, "-m", "latent_lab.edit", *overrides]) + "\n")
+    return result
+
+
+def title_of(edit: Edit) -> str:
+    return f"{edit.name}\n{edit.asked:+.3g}" + (" sd" if edit.calibrated else "")
+
+
+def latents_bytes(editor: Editor, latents: Tensor, description: Mapping[str, object]) -> bytes:
+    """The edited codes, from which the image is made again, and where the edits started."""
+    codes = editor.final_codes(latents)
+    tensors = {"latents": codes.latents, "before": editor.codes.latents} | {f"given.{name}": value for name, value in codes.given.items()}
+    return native.to_bytes(tensors, {"format": 1, "space": editor.space.name, **description})
+
+
+def show(result: Run, name: str, editor: Editor, config: DictConfig) -> Strip:
+    """Writes the pictures and the walk of one image; gives back its row of the overview."""
+    count = len(editor.edits)
+    stages = editor.images(torch.cat([editor.edited(range(done)) for done in range(count + 1)]))
+    size = stages.shape[-1]
+    labels, columns = ["inversion" if editor.target is not None else "sample"], [*stages]
+    if editor.target is not None:
+        labels, columns = ["original", *labels], [editor.target[0].cpu(), *columns]
+    labels += [("+ " if done else "") + title_of(edit) for done, edit in enumerate(editor.edits)]
+    inches = min(max(size / 110, 0.9), 2.4)
+    row = Strip(name, torch.stack(columns))
+    result.write(f"pictures/{name}.png", png_bytes(sequence_figure([row], labels, inches), 110))
+    result.write(f"images/{name}.png", mosaic_png([stages[-1:]]))
+    shares = [2 * i / (config.steps - 1) - 1 for i in range(config.steps)]
+    walks = [Strip(title_of(edit), editor.images(editor.edited([number], shares))) for number, edit in enumerate(editor.edits)]
+    figure = strip_figure(walks, shares, "share of the edit", inches)
+    result.write(f"pictures/{name}_walks.png", png_bytes(figure, 110))
+    if config.walk is not None:
+        frames = editor.images(editor.edited(range(count), torch.linspace(0, 1, config.frames).tolist()))
+        result.write(f"walks/{name}.{config.walk}", WRITERS[config.walk](frames, config.fps))
+    return row
+
+
+@torch.no_grad()
+def edit(config: DictConfig) -> None:
+    """Edits every picture of the source and writes latents, images, strips, walks and ``edits.json`` to a new folder."""
+    require_options(config)
+    options = OmegaConf.to_container(config, resolve=True)
+    run = Run.open(config.run)
+    made = trusted(run.config())
+    source, paths, metadata = open_source(options["source"], options["images"], run)
+    edits = asked_edits(run, paths, options["edits"])
+    for part in edits:
+        if part.warning:
+            print(f"latent_lab: {part.warning}", file=sys.stderr)
+    device = torch.device("cuda" if config.device == "auto" and torch.cuda.is_available() else config.device.replace("auto", "cpu"))
+    source.space.to(device)
+    paths.to(device)
+    correct = build_correction(options["correction"], source, made, device)
+    effects = Effects(run, made, device)
+
+    def editor_of(name: str) -> Editor:
+        picture = source.picture(name)
+        return Editor(picture, paths, metadata["space"], edits, options["layers"], correct, config.batch_size)
+
+    editor_of(source.names[0])  # what cannot be edited is said before a folder is made
+    result = new_folder(config, made)
+    print(f"latent_lab: edits {result.folder}", flush=True)
+    found: dict[str, dict] = {}
+    rows: list[Strip] = []
+    for name in track(source.names, "edit", transient=True):
+        editor = editor_of(name)
+        found[name] = effects.of(editor)
+        if config.prove_order and len(edits) > 1:
+            found[name]["order"] = editor.prove_order()
+        description = {
+            "generator": metadata["generator"],
+            "run": str(run.folder),
+            "edits": [part._asdict() for part in edits],
+            "picture": name,
+        }
+        result.write(f"latents/{name}.safetensors", latents_bytes(editor, editor.edited(range(len(edits))), description))
+        rows.append(show(result, name, editor, config))
+        print(f"latent_lab: {name}: {effects.line(found[name], edits)}", flush=True)
+    labels = [("+ " if done else "") + title_of(part) for done, part in enumerate(edits)]
+    labels = ["original"] * (len(rows[0].images) - len(labels) - 1) + [
+        "inversion" if len(rows[0].images) > len(labels) + 1 else "sample",
+        *labels,
+    ]
+    result.write("pictures/overview.png", png_bytes(sequence_figure(rows[:SHOWN], labels, 0.9), 110))
+    summary = {
+        "run": str(run.folder),
+        "source": options["source"],
+        "edits": [part._asdict() for part in edits],
+        "notes": effects.notes,
+        "pictures": found,
+    }
+    result.write("edits.json", json.dumps(summary, indent=1))
+    print(f"latent_lab: pictures {result.folder}/pictures/overview.png")
