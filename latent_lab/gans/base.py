@@ -75,7 +75,7 @@ class Generator(nn.Module, ABC):
     def first_weights(self, space: str) -> list[Tensor]:
         r"""What the latents of a space are multiplied with first: one matrix :math:`(\text{out}, D)` a layer; in w+ one a row.
 
-        Empty where nothing is multiplied with them.
+        :class:`NotApplicable` where nothing is.
         """
 
     @abstractmethod

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from latent_lab.errors import NotApplicable
 from latent_lab.gans.base import Generator
 from latent_lab.gans.feature_edits import require_edits
 from latent_lab.gans.proggan import pixel_norm
@@ -144,7 +145,7 @@ class StyleGenerator(Generator):
         if space == "z":
             return [self.mapping.layers[0].weight[:, : self.latent_dim]]
         if space == "s":
-            raise ValueError(
+            raise NotApplicable(
                 "gan.space must be z, w or w+ where the first weights are asked for, got 's', whose latents scale feature maps"
             )
         return list({layer.row: layer.affine.weight for layer in self.style_layers()}.values())

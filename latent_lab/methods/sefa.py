@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import torch
 import torch.nn.functional as F
 
-from latent_lab.errors import NotApplicable
 from latent_lab.gans.space import LatentSpace
 from latent_lab.methods.base import Context, Method
 from latent_lab.paths.base import Paths
@@ -38,10 +37,6 @@ class SeFa(Method):
 
     def fit(self, space: LatentSpace, context: Context) -> Paths:
         rows, weights = layer_rows(space, self.layers), space.generator.first_weights(space.name)
-        if not weights:
-            raise NotApplicable(
-                f"method=sefa needs a gan.space whose latents meet a matrix first, as z, w and w+, got space {space.name!r}"
-            )
         matrix = torch.cat([weight.detach().double() for weight in (weights if rows is None else [weights[row] for row in rows])])
         if not 0 < self.num_paths <= matrix.shape[1]:
             raise ValueError(f"method.num_paths must be from 1 to the latent's size {matrix.shape[1]}, got {self.num_paths}")

@@ -73,10 +73,9 @@ def test_resefa_finds_the_one_factor_of_a_region_of_shapes(shapes, context, tau,
     assert float(first.split(",")[0]) > 5 * float(rest)
 
 
-def test_sefa_does_not_apply_where_latents_meet_no_matrix(shapes, context, monkeypatch):
-    monkeypatch.setattr(shapes.generator, "first_weights", lambda space: [])
-    with pytest.raises(NotApplicable, match="method=sefa needs a gan.space whose latents meet a matrix first"):
-        SeFa(num_paths=2).fit(shapes, context)
+def test_sefa_does_not_apply_to_style_vectors(style, context):
+    with pytest.raises(NotApplicable, match="gan.space must be z, w or w\\+ where the first weights are asked for, got 's'"):
+        SeFa(num_paths=2).fit(style.space("s"), context)
 
 
 @pytest.mark.parametrize("normalise", [False, True])
