@@ -79,6 +79,11 @@ def test_edit_composes():
     assert list(OmegaConf.to_container(config, resolve=True)["edits"].items()) == [("age", 2), ("path3", -1.5)]
 
 
+@pytest.mark.parametrize(("group", "choice"), [(group, choice) for group in ("gan", "inverter", "dataset") for choice in choices(group)])
+def test_invert_composes(group, choice):
+    OmegaConf.to_container(composed("invert", f"{group}={choice}"), resolve=True)
+
+
 @pytest.mark.parametrize("gan", choices("gan"))
 @pytest.mark.parametrize("method", choices("method"))
 def test_every_generator_takes_every_method(gan, method):

@@ -54,6 +54,15 @@ def test_commands(line, monkeypatch, tmp_path, digits, capfd):
         assert stop.value.code in (0, None)
         assert f"method: {', '.join(sorted(file.stem for file in (CONF / 'method').glob('*.yaml')))}" in capfd.readouterr().out
         return
+    if module == "latent_lab.invert":
+        from PIL import Image
+
+        Image.new("RGB", (40, 30), "grey").save(tmp_path / "a.png")
+        gan = ["gan.weights=random", "gan.size=tiny", "dataset=colour", "align=none"] if "gan=mobilestylegan_256" in arguments else ["count=2"]
+        arguments = [argument.replace("<file>", "a.png") for argument in arguments] + [*gan, "inverter.steps=2"]
+        run_main(monkeypatch, module, arguments)
+        assert len(list(tmp_path.glob("outputs/inversions/*/*/scores.json"))) == 1
+        return
     if "run=<folder>" in arguments or module.endswith("compare"):
         run_main(monkeypatch, "latent_lab.train", ["debug=fast", "logger=csv"])
         run = newest_run(tmp_path)
@@ -97,7 +106,7 @@ def test_links():
 
 
 def test_its_choices_are_all_there():
-    for group in ("gan", "method", "flow", "reconstructor", "dataset", "evaluation", "trainer", "logger", "launcher"):
+    for group in ("gan", "method", "flow", "reconstructor", "dataset", "inverter", "evaluation", "trainer", "logger", "launcher"):
         (row,) = re.findall(rf"^\| `{group}` \|(.*)$", README, re.MULTILINE)
         for file in (Path(CONF) / group).glob("*.yaml"):
             assert f"`{file.stem}`" in row, f"{group}={file.stem}"

@@ -79,5 +79,5 @@ def cut(image: Image.Image, corners: np.ndarray, resolution: int) -> Image.Image
     pixels = np.pad(np.asarray(inside), ((top, bottom), (left, right), (0, 0)), mode="reflect")
     quad = (corners - low).ravel().tolist()
     large = 2 * resolution
-    turned = Image.fromarray(pixels).transform((large, large), Image.Transform.QUAD, quad, Image.Resampling.BICUBIC)
+    turned = Image.fromarray(pixels).transform((large, large), Image.Transform.QUAD, quad, Image.Resampling.BILINEAR)
     return turned.resize((resolution, resolution), Image.Resampling.LANCZOS)

@@ -120,7 +120,8 @@ class Image2StyleGAN(Inverter):
         lr: Its learning rate.
         pixels, perceptual: Weights of the two terms.
         prior: Weight of the mean square of the standardised latents, which keeps them where samples are; in z that of their length.
-        candidates: Samples of each image's own, of which the nearest is where it starts; 0: the mean of the latents.
+        candidates: Samples of each image's own, of which the nearest is where it starts; 0: the mean of the latents;
+            None: 16 in z, where a mean is no image in particular, else 0.
     """
 
     def __init__(
@@ -131,9 +132,9 @@ class Image2StyleGAN(Inverter):
         pixels: float = 1.0,
         perceptual: float = 1.0,
         prior: float = 0.0,
-        candidates: int = 0,
+        candidates: int | None = None,
     ) -> None:
-        if steps < 1 or candidates < 0 or not (lr > 0 and prior >= 0):
+        if steps < 1 or (candidates or 0) < 0 or not (lr > 0 and prior >= 0):
             raise ValueError(
                 f"inverter takes steps of at least 1, a positive lr, prior and candidates of at least 0, got {steps}, {lr}, {prior}, {candidates}"
             )
@@ -142,8 +143,9 @@ class Image2StyleGAN(Inverter):
 
     @torch.no_grad()
     def start(self, space: LatentSpace, images: Tensor, mean: Tensor, rngs: Sequence[torch.Generator]) -> Codes:
-        codes = [drawn(space, max(1, self.candidates), rng) for rng in rngs]
-        if not self.candidates:
+        candidates = (16 if space.name == "z" else 0) if self.candidates is None else self.candidates
+        codes = [drawn(space, max(1, candidates), rng) for rng in rngs]
+        if not candidates:
             together = joined(codes)
             return together.moved(mean.expand(len(images), *space.shape))
         nearest = []

@@ -13,7 +13,6 @@ from pathlib import Path
 import latent_lab.cpu_torchvision  # noqa: F401  (before torchmetrics)
 
 import torch
-from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from rich.progress import track
@@ -30,6 +29,7 @@ from latent_lab.workflows.extras import add_extras
 from latent_lab.workflows.observe import observe
 from latent_lab.workflows.plan import make_plan
 from latent_lab.workflows.protocol import Protocol
+from latent_lab.workflows.reconstruction import network_if_here
 from latent_lab.workflows.report import write_evaluation, write_report
 from latent_lab.workflows.score import Evaluation, summarise
 
@@ -48,14 +48,9 @@ def evaluate(
     What was observed is kept in the run's folder until the scores are there, so that an interrupted evaluation continues.
     """
     options = OmegaConf.to_container(evaluation, resolve=True)
-    perceptual, absent = None, "evaluation.perceptual names no network"
-    if options.pop("perceptual"):
-        try:
-            perceptual = instantiate(evaluation.perceptual).to(space.device)
-        except InstantiationException as error:
-            if not isinstance(error.__cause__, FileNotFoundError):
-                raise
-            absent = str(error.__cause__)
+    perceptual, absent = network_if_here(evaluation.perceptual)
+    perceptual = perceptual.to(space.device) if perceptual is not None else None
+    del options["perceptual"]
     names, extras = options.pop("attributes"), options.pop("extras")
     protocol = Protocol(**options)
     plan = make_plan(space, paths, attributes, protocol)
@@ -74,7 +69,7 @@ def evaluate(
     found: dict[str, Tensor] = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
     result = summarise(space, paths, attributes, plan, protocol, found)
     if perceptual is None:
-        result.notes.append(f"perceptual distances were not measured: {absent}")
+        result.notes.append(f"perceptual distances were not measured: {absent or 'evaluation.perceptual names no network'}")
     add_extras(result, space, paths, attributes, identity, dataset, evaluation.extras if extras else None)
     shutil.rmtree(folder)
     if not any(folder.parent.iterdir()):

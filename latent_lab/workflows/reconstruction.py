@@ -16,9 +16,9 @@ from latent_lab.metrics.identity import identity_error
 
 
 def network_if_here(node: DictConfig | None) -> tuple[nn.Module | None, str]:
-    """A network of a configuration, or None and why: its weights are not on this machine, or none is named."""
+    """A network of a configuration; or None, and why its weights are not on this machine, which is empty where none is named."""
     if not node:
-        return None, "none is named"
+        return None, ""
     try:
         return instantiate(node).eval(), ""
     except InstantiationException as error:

@@ -40,9 +40,9 @@ def samples(space: LatentSpace, num: int = 2) -> Tensor:
 
 def inverters():
     features = ClassifierFeatures("mnist_classifier")
-    projector = Projector(features, steps=6, pixels=1.0, samples=64)
+    projector = Projector(features, steps=4, pixels=1.0, samples=64)
     return {
-        "i2s": Image2StyleGAN(features, steps=6, lr=0.05),
+        "i2s": Image2StyleGAN(features, steps=4, lr=0.05, candidates=0),
         "candidates": Image2StyleGAN(features, steps=4, prior=0.1, candidates=5),
         "projector": projector,
         "pti": PivotalTuning(projector, features, steps=3, lr=1e-3, locality=0.1),

@@ -1,0 +1,154 @@
+"""``python -m latent_lab.invert``: from pictures to a folder of codes that gives the same images again."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hydra.core.global_hydra import GlobalHydra
+from PIL import Image
+
+from latent_lab.inversion.optimise import psnr
+from latent_lab.workflows.inversions import Inversions
+from tests.workflows.conftest import newest_run
+
+TINY = ("gan=stylegan2", "gan.weights=random", "gan.size=tiny", "inverter.steps=2", "perceptual=null", "batch_size=2")
+
+
+@pytest.fixture
+def photographs(tmp_path) -> Path:
+    folder = tmp_path / "photographs"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for name, size in (("a.png", (32, 32)), ("b.jpg", (40, 56)), ("c, d.png", (64, 32))):
+        Image.fromarray(rng.integers(0, 255, (*size, 3), dtype=np.uint8)).save(folder / name)
+    return folder
+
+
+@pytest.fixture
+def invert(tmp_path, monkeypatch):
+    """``invert("images=...", ...)`` runs the command in ``tmp_path`` and returns its folder."""
+    from latent_lab import invert as command
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("hydra._internal.utils.is_under_debugger", lambda: False)
+
+    def run(*arguments: str) -> Path:
+        monkeypatch.setattr(sys, "argv", ["latent_lab.invert", *arguments])
+        GlobalHydra.instance().clear()
+        command.main()
+        return newest_run(tmp_path)
+
+    return run
+
+
+def reconstruction(found: Inversions, name: str) -> torch.Tensor:
+    with torch.no_grad():
+        return found.tuned_space(found.space(), name).decode(found.codes(name))
+
+
+@pytest.mark.parametrize("inverter", ["i2s", "projector", "pti"])
+def test_what_is_kept_makes_the_picture_again(inverter, invert, photographs):
+    extra = {"projector": ("inverter.pixels=1",), "pti": ("inverter.pivot.steps=2", "inverter.pivot.pixels=1", "inverter.locality=0.1")}
+    folder = invert(f"images={photographs}", f"inverter={inverter}", *TINY, *extra.get(inverter, ()))
+    found = Inversions.open(folder)
+    assert folder.parent.name == f"{inverter}-stylegan2" and found.names() == ["a", "b", "c, d"]
+    assert found.space().name == {"i2s": "w+"}.get(inverter, "w")
+    scores = json.loads((folder / "scores.json").read_text())
+    for name in found.names():
+        target = found.target(name)
+        expected = psnr(reconstruction(found, name), target[None]).item()
+        assert scores["pictures"][name]["psnr"] == pytest.approx(expected, abs=0.01)
+        assert {"ssim", "mse", "seconds", "steps"} <= scores["pictures"][name].keys()
+        with Image.open(folder / "pictures" / f"{name}.png") as picture:
+            assert picture.size == (2 * 32 + 2, 32)
+    assert bool(found.tuned("a")) == (inverter == "pti")
+    assert (found.target("a") == torch.from_numpy(np.asarray(Image.open(photographs / "a.png")).copy()).permute(2, 0, 1) / 127.5 - 1).all()
+    assert found.codes(["a", "b"]).latents.shape == (2, *found.space().shape)
+    assert (folder / "scores.csv").read_text().splitlines()[3].startswith('"c, d",')
+    for file in ("pictures/overview.png", "environment.json", "command.txt"):
+        assert (folder / file).is_file()
+    with pytest.raises(ValueError, match=r"holds inversions of \['a', 'b', 'c, d'\], got 'e'"):
+        found.codes("e")
+
+
+def test_an_interrupted_inversion_continues_to_the_same_bits(invert, photographs, monkeypatch, tmp_path):
+    whole = invert(f"images={photographs}", *TINY, "batch_size=1", "hydra.run.dir=whole")
+    from latent_lab.inversion.optimise import Image2StyleGAN
+
+    usual, calls = Image2StyleGAN.invert, []
+
+    def stopping(self, *arguments, **options):
+        calls.append(None)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return usual(self, *arguments, **options)
+
+    monkeypatch.setattr(Image2StyleGAN, "invert", stopping)
+    with pytest.raises(SystemExit, match="continues with run=<folder>"):
+        invert("images=photographs", *TINY, "batch_size=1", "hydra.run.dir=part")
+    part = Inversions.open(tmp_path / "part")
+    assert part.names() == ["a"]
+    monkeypatch.chdir(photographs)  # the place of the pictures was kept, not the way to it
+    invert(f"run={tmp_path / 'part'}")
+    assert len(calls) == 4 and part.names() == ["a", "b", "c, d"]
+    for name in part.names():
+        assert torch.equal(part.codes(name).latents, Inversions.open(whole).codes(name).latents)
+    with pytest.raises(SystemExit, match="takes no other argument"):
+        invert(f"run={tmp_path / 'part'}", "inverter.steps=9")
+
+
+def test_unusable_pictures_are_named_and_the_others_go_on(invert, photographs, capsys):
+    (photographs / "cut.png").write_bytes((photographs / "a.png").read_bytes()[:100])
+    with pytest.raises(
+        SystemExit, match=r"latent_lab: 1 of 4 pictures were left out: cut \(.*cut\.png cannot be read as a picture"
+    ) as stop:
+        invert(f"images={photographs}", *TINY)
+    assert "\n" not in str(stop.value)
+    output = capsys.readouterr()
+    assert "cut is left out: " in output.err and "b: 56x40 pixels made 32x32, its middle square" in output.out
+    folder = newest_run(photographs.parent)
+    assert Inversions.open(folder).names() == ["a", "b", "c, d"] and "cut" in json.loads((folder / "scores.json").read_text())["failed"]
+
+
+def test_held_out_digits_are_found_in_z(invert, monkeypatch, tmp_path):
+    from tests.test_readme import digits
+
+    digits.__wrapped__(tmp_path, monkeypatch)
+    folder = invert("images=held_out", "count=2", "inverter.steps=2", "perceptual=null")
+    found = Inversions.open(folder)
+    assert found.names() == ["mnist-0000", "mnist-0001"] and found.space().name == "z"
+    assert json.loads((folder / "scores.json").read_text())["mean"]["identity_error"] >= 0
+
+
+def test_the_generator_must_be_the_one(invert, photographs):
+    folder = invert(f"images={photographs / 'a.png'}", *TINY)
+    config = (folder / "config.yaml").read_text()
+    (folder / "config.yaml").write_text(config.replace("seed: 0", "seed: 1"))  # other random weights
+    with pytest.raises(ValueError, match=r"was made on a generator with hash \w{12}, but gan\.weights has \w{12}"):
+        Inversions.open(folder).space()
+    (folder / "config.yaml").write_text("seed: 0\n")
+    with pytest.raises(ValueError, match="source must be the folder of an inversion"):
+        Inversions.open(folder)
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ((), r"images must be a file, a folder, a list or pattern of them, or held_out, got nothing"),
+        (("images=none.png",), r"images must be pictures .*none\.png'?, which has none"),
+        (("images=photographs", "batch_size=0"), r"batch_size and count must be at least 1, got 0 and 8"),
+        (("images=photographs", "align=eyes"), r"align must be one of \('none', 'ffhq'\), got 'eyes'"),
+        (("images=photographs", "space=s+"), r"space must be one of \('z', 'w', .*, got 's\+'"),
+        (("images=photographs", "inverter=projector"), r"inverter\.pixels must be positive where inverter\.features .* is null"),
+        (("images=held_out",), r"images=held_out needs a dataset with images, got dataset=colour"),
+    ],
+)
+def test_wrong_arguments_are_one_line(arguments, message, invert, photographs):
+    with pytest.raises(SystemExit, match=message) as stop:
+        invert(*arguments, *TINY)
+    assert "\n" not in str(stop.value)
