@@ -58,7 +58,11 @@ def test_commands(line, monkeypatch, tmp_path, digits, capfd):
         from PIL import Image
 
         Image.new("RGB", (40, 30), "grey").save(tmp_path / "a.png")
-        gan = ["gan.weights=random", "gan.size=tiny", "dataset=colour", "align=none"] if "gan=mobilestylegan_256" in arguments else ["count=2"]
+        gan = (
+            ["gan.weights=random", "gan.size=tiny", "dataset=colour", "align=none"]
+            if "gan=mobilestylegan_256" in arguments
+            else ["count=2"]
+        )
         arguments = [argument.replace("<file>", "a.png") for argument in arguments] + [*gan, "inverter.steps=2"]
         run_main(monkeypatch, module, arguments)
         assert len(list(tmp_path.glob("outputs/inversions/*/*/scores.json"))) == 1

@@ -150,5 +150,5 @@ def test_the_generator_must_be_the_one(invert, photographs):
 )
 def test_wrong_arguments_are_one_line(arguments, message, invert, photographs):
     with pytest.raises(SystemExit, match=message) as stop:
-        invert(*arguments, *TINY)
+        invert(*TINY, *arguments)
     assert "\n" not in str(stop.value)
