@@ -33,8 +33,10 @@ class DlibLandmarks:
         """Points (68, 2), x and y in pixels, of each face of a picture in RGB, from left to right."""
         pixels, scale = np.asarray(image), min(1.0, self.side / max(image.size))
         small = image.resize([max(1, round(scale * side)) for side in image.size], Image.Resampling.LANCZOS) if scale < 1 else image
+        # enlarged only where nothing was found: that finds smaller faces, and faces where there are none
+        faces = self.find(np.asarray(small), 0) or self.find(np.asarray(small), 1)
         found = []
-        for face in sorted(self.find(np.asarray(small), 1), key=lambda face: face.left()):
+        for face in sorted(faces, key=lambda face: face.left()):
             box = self.rectangle(*(round(edge / scale) for edge in (face.left(), face.top(), face.right(), face.bottom())))
             found.append(np.array([(point.x, point.y) for point in self.place(pixels, box).parts()], float))
         return found
