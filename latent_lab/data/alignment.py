@@ -61,9 +61,10 @@ def cut(image: Image.Image, corners: np.ndarray, resolution: int) -> Image.Image
 
     Arguments:
         image: In RGB.
-        corners: Of the square (4, 2), as :func:`ffhq_square` gives them.
+        corners: Of the square (4, 2), as :func:`ffhq_square` gives them: whole numbers are the middles of pixels.
         resolution: Pixels a side.
     """
+    corners = corners + 0.5
     side = np.hypot(*(corners[3] - corners[0]))
     shrink = max(1, int(side / resolution / 2))  # so that what is resampled is at most twice too large
     if shrink > 1:
