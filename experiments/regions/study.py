@@ -1,6 +1,6 @@
 """Edits of a region of the face: ReSeFa beside SeFa and GANSpace, on MobileStyleGAN (make faces).
 
-    python experiments/regions/study.py [gan=mobilestylegan_256] [seed=0] [choose=8] [latents=16] [length=6] [any argument of latent_lab.train]
+    python experiments/regions/study.py [gan=mobilestylegan_256] [seed=0] [choose=8] [latents=16] [length=3] [any argument of latent_lab.train]
 
 Fits what is missing under outputs/regions/<gan>: ganspace, sefa, interfacegan, and resefa for each region, each scored by
 evaluation=faces. Then of every region each method's best path, chosen on some latents, is measured on others: the mean squared
@@ -77,7 +77,7 @@ def strip(space, paths, codes, k: int, amounts: list[float]) -> torch.Tensor:
 
 
 def main() -> None:
-    own = {"gan": "mobilestylegan_256", "seed": "0", "choose": "8", "latents": "16", "length": "6"}
+    own = {"gan": "mobilestylegan_256", "seed": "0", "choose": "8", "latents": "16", "length": "3"}
     given = [argument.partition("=") for argument in sys.argv[1:]]
     rest = ["=".join((key, value)) for key, _, value in given if key not in own]
     own |= {key: value for key, _, value in given if key in own}

@@ -42,7 +42,7 @@ class Regional(Method):
 
     Arguments:
         num_paths: Number K of paths, at most.
-        region: Box, mask's file or predictor, see :func:`latent_lab.gans.region.region_masks`.
+        region: Box, mask's file or predictor, see :func:`latent_lab.gans.region.region_masks`; None for the upper half.
         samples: Latents that the metrics are means over; the papers take single images.
         layers: Layer range of w+, see :func:`latent_lab.paths.layerwise.layer_rows`. The Jacobian is that of these layers, which the
             edit moves; the published code differentiates by all and edits some.
@@ -55,7 +55,7 @@ class Regional(Method):
     def __init__(
         self,
         num_paths: int,
-        region: Sequence[float] | str | nn.Module,
+        region: Sequence[float] | str | nn.Module | None,
         samples: int,
         layers: int | str | Sequence[int | str] | None = None,
         rank: int | None = None,
@@ -68,7 +68,8 @@ class Regional(Method):
                 raise ValueError(f"method.{name} must be at least 1, got {value}")
         if rank is not None and rank < num_paths:
             raise ValueError(f"method.rank must be at least num_paths={num_paths}, got {rank}")
-        self.num_paths, self.region, self.samples, self.layers = num_paths, region, samples, layers
+        self.region = (0.0, 0.0, 0.5, 1.0) if region is None else region
+        self.num_paths, self.samples, self.layers = num_paths, samples, layers
         self.rank, self.chunk, self.held_out, self.length = rank, chunk, held_out, length
         self.previews = not isinstance(region, nn.Module)  # a predictor reads the generator's own images
 
