@@ -38,7 +38,7 @@ def fitted(gan: str, seed: int, rest: list[str]) -> dict[str, Path]:
     """The folder of each run by label; those that are missing are made."""
     wanted = {name: [f"method={name}"] for name in ("sefa", "ganspace")}
     # a Jacobian product of a photograph costs seconds here: few directions that matter, few images (the paper takes one)
-    few = ["method=resefa", "method.num_paths=8", "method.rank=32", "method.held_out=4", "method.chunk=8"]
+    few = ["method=resefa", "method.num_paths=8", "method.rank=32", "method.held_out=4", "method.chunk=2"]
     wanted |= {f"resefa, {name}": [*few, "method.samples=2", f"method.region={box}"] for name, box in BOXES.items()}
     # a predictor of masks reads the generator's own images, not its preview's
     wanted["resefa, background"] = [*few, "method.samples=1", f"method.region={BACKGROUND}"]
