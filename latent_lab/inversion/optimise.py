@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from latent_lab.data.psnr import psnr
 from latent_lab.gans.space import Codes, LatentSpace
 from latent_lab.inversion.base import Inverted, Inverter
 from latent_lab.inversion.perceptual import FeatureDistance
@@ -45,20 +46,6 @@ class Comparison(nn.Module):
         """Losses with shape :math:`(N,)`."""
         error, distance = self.terms(made, targets)
         return self.pixels * error + self.perceptual * distance
-
-
-@torch.no_grad()
-def psnr(made: Tensor, images: Tensor, mask: Tensor | None = None) -> Tensor:
-    r"""Peak signal-to-noise ratio in dB, :math:`10 \log_{10} (4 / \text{MSE})` of images in [-1, 1], with shape :math:`(N,)`.
-
-    Arguments:
-        made, images: With shape :math:`(N, C, H, W)`; one image may stand for all.
-        mask: Weight of each pixel in the mean, with shape :math:`(N, 1, H, W)`; None for all the same.
-    """
-    errors = (made.clamp(-1, 1) - images).square()
-    if mask is None:
-        return 10 * (4 / errors.mean((1, 2, 3))).log10()
-    return 10 * (4 * errors.shape[1] * mask.sum((1, 2, 3)) / (errors * mask).sum((1, 2, 3))).log10()
 
 
 @torch.no_grad()

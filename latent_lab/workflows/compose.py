@@ -19,10 +19,11 @@ from torch import Tensor
 
 from latent_lab.checkpoints import native
 from latent_lab.data.pictures import read_picture
+from latent_lab.data.psnr import psnr
 from latent_lab.gans.space import Codes, LatentSpace
 from latent_lab.inversion.applications.base import Application, Composition
 from latent_lab.inversion.masks import mask_of
-from latent_lab.inversion.optimise import drawn, joined, psnr
+from latent_lab.inversion.optimise import drawn, joined
 from latent_lab.pictures.report import png_bytes
 from latent_lab.pictures.strips import Strip, mosaic_png, row_figure
 from latent_lab.runs import Run, weight_hash
