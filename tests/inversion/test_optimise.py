@@ -14,8 +14,9 @@ from latent_lab.gans.mobilestylegan import MobileStyleGAN
 from latent_lab.gans.sngan import SNGAN
 from latent_lab.gans.space import LatentSpace
 from latent_lab.gans.stylegan2 import StyleGAN2
+from latent_lab.inversion.descent import Best
 from latent_lab.inversion.noise import noise_regularisation, normalise, white_maps
-from latent_lab.inversion.optimise import Best, Comparison, Image2StyleGAN, moments
+from latent_lab.inversion.optimise import Comparison, Image2StyleGAN, moments
 from latent_lab.inversion.projector import Projector
 from latent_lab.inversion.pti import PivotalTuning, Synthesis, tuned_space
 from latent_lab.runs import weight_hash

@@ -17,6 +17,7 @@ from latent_lab import load_run
 from latent_lab.checkpoints import native
 from latent_lab.gans.space import Codes
 from latent_lab.gans.stylegan2 import StyleGAN2
+from latent_lab.inversion.descent import Descent
 from latent_lab.paths.layerwise import LayerwisePaths
 from latent_lab.paths.linear import LinearPaths
 from latent_lab.paths.local import LocalBasisPaths
@@ -261,7 +262,7 @@ def test_real_digits_are_inverted_and_edited(train, no_scores, tmp_path, monkeyp
             run_edit(monkeypatch, f"run={run}", "source=inverted", "edits={path0: 2}", f"correction={correction}")
 
     def conditions(self, space, codes, target, edited):  # an inverter that has them
-        assert (self.steps, self.lr) == (2, 0.5) and target.shape == (len(edited.latents), 1, 32, 32)
+        assert self.descent == Descent(3, 0.5) and target.shape == (len(edited.latents), 1, 32, 32)
         seen.append((edited.latents - codes.latents).abs().max().item())
         return {}
 
