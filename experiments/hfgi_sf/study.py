@@ -23,9 +23,10 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from latent_lab.data.moves import stream
+from latent_lab.data.psnr import psnr
 from latent_lab.gans.space import Codes, LatentSpace
 from latent_lab.inversion.hfgi_sf import HFGISF
-from latent_lab.metrics.ghosting import background_psnr, ghosting_error
+from latent_lab.metrics.ghosting import ghosting_error
 from latent_lab.paths.base import Paths
 from latent_lab.paths.layerwise import LayerwisePaths
 from latent_lab.workflows.bootstrap import Bootstrap
@@ -109,7 +110,7 @@ def compare(
         scores[name] = {
             "ghosting": ghosting_error(image, bases[name].float().clamp(-1, 1), target - inverted, outside.float()),
             "identity": F.cosine_similarity(was, identity(image), dim=1),
-            "background": background_psnr(image, target, empty.float()),
+            "background": psnr(image, target, empty.float()),
             "reached": (yaw(image) - looked).abs(),
         }
     return scores, {"original": target, "inversion": inverted, **images}

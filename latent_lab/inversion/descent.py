@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-
-from latent_lab.inversion.optimise import Best
 
 Track = Callable[[Iterable, str], Iterable]
 
@@ -18,12 +16,31 @@ def untracked(steps: Iterable, name: str) -> Iterable:
     return steps
 
 
+class Best:
+    """The tensors of least loss so far, image by image."""
+
+    def __init__(self) -> None:
+        self.loss: Tensor | None = None
+        self.tensors: dict[str, Tensor] = {}
+
+    @torch.no_grad()
+    def update(self, loss: Tensor, tensors: Mapping[str, Tensor]) -> None:
+        """Losses :math:`(N,)` and tensors with N first."""
+        if self.loss is None:
+            self.loss, self.tensors = loss.clone(), {name: value.detach().clone() for name, value in tensors.items()}
+            return
+        better = loss < self.loss
+        self.loss = torch.where(better, loss, self.loss)
+        for name, value in tensors.items():
+            self.tensors[name] = torch.where(better.view(-1, *[1] * (value.ndim - 1)), value, self.tensors[name])
+
+
 @dataclass(frozen=True)
 class Descent:
     """How long and how fast a loss is descended.
 
     Arguments:
-        steps: At most so many.
+        steps: Values that are looked at, at most: the start, and those that steps of Adam lead to.
         learning_rate: Of Adam, in units of what is optimised.
         patience: An image is finished once its loss has not fallen by a thousandth in so many steps; None for never.
     """
@@ -55,9 +72,9 @@ class Descent:
         best, curve = Best(), []
         mark, waited = torch.inf, torch.zeros(len(values[0]), device=values[0].device)
         for step in track(range(self.steps), name):
-            losses = loss(values)
-            for value, gradient in zip(values, torch.autograd.grad(losses.sum(), values)):
-                value.grad = gradient
+            last = step == self.steps - 1  # is looked at, not moved
+            with torch.set_grad_enabled(not last):
+                losses = loss(values)
             finished = waited >= (self.patience or torch.inf)
             best.update(losses.detach().where(~finished, torch.inf), {str(i): value for i, value in enumerate(values)})
             curve.append(torch.where(finished, best.loss, losses.detach()))
@@ -65,7 +82,10 @@ class Descent:
             mark, waited = best.loss.where(progress, mark), (waited + 1).where(~progress, 0)
             if self.patience and step % 10 == 9 and bool((waited >= self.patience).all()):
                 break
-            optimiser.step()
+            if not last:
+                for value, gradient in zip(values, torch.autograd.grad(losses.sum(), values)):
+                    value.grad = gradient
+                optimiser.step()
         if not best.loss.isfinite().all():
-            raise FloatingPointError(f"the loss of {name} is not finite; try a smaller learning_rate than {self.learning_rate}")
+            raise FloatingPointError(f"the loss of {name} is not finite; try a smaller learning rate than {self.learning_rate}")
         return list(best.tensors.values()), torch.stack(curve)

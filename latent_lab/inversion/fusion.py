@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from torch import Tensor
@@ -67,6 +67,16 @@ class Hierarchy:
             self.networks[name] = FusionNet.load(self.files[name])
         return self.networks[name]
 
+    def require(self, regions: Iterable[str]) -> None:
+        """Reads the networks that sources of these regions are put together with."""
+        for name in self.parts:
+            if self.divided(name, regions):
+                self.network(name)
+
+    def divided(self, name: str, regions: Iterable[str]) -> bool:
+        """Whether a region is not of one source; two equal parts would fuse to themselves."""
+        return bool((self.below(name) - {name}).intersection(regions))
+
     def below(self, name: str) -> set[str]:
         """A region and all within it."""
         return {name}.union(*(self.below(part) for part in self.parts[name]))
@@ -94,8 +104,8 @@ def fuse(hierarchy: Hierarchy, space: LatentSpace, sources: Mapping[str, Codes])
 
     def fused(name: str, around: Tensor) -> Tensor:
         own = styles.get(name, around)
-        if not hierarchy.below(name) & styles.keys() - {name}:
-            return own  # two equal parts fuse to themselves
+        if not hierarchy.divided(name, styles):
+            return own
         one, other = (fused(part, own) for part in hierarchy.parts[name])
         network = hierarchy.network(name).to(own)
         return network(one, other, own, layout_of(space.generator, network.width))

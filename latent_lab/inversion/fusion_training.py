@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from latent_lab.data.moves import EVALUATION, TRAINING, stream
+from latent_lab.data.psnr import psnr
 from latent_lab.gans.region import box_mask, file_mask
 from latent_lab.gans.space import Codes, LatentSpace
 from latent_lab.inversion.fusion_net import FusionNet, layout_of
@@ -109,11 +110,12 @@ class FusionTraining(pl.LightningModule):
     def judged(self, num: int) -> tuple[dict[str, float], Tensor]:
         """Scores of samples that no step has seen, and images :math:`(n, C, H, W)` of at most 8 of them: a, b, c, fused.
 
-        ``first_kept`` and ``second_kept``: PSNR in dB of a region when the other's source is replaced. ``mask_agreement``:
+        ``first_kept`` and ``second_kept``: PSNR in dB of a region when the other's source is replaced, where there is any. ``mask_agreement``:
         intersection over union of the fused first region and the common image's. ``first_taken``: share of the squared
         difference between the two aligned sources within the first region that the fused image has crossed from b to a.
         """
-        sums, shown = dict.fromkeys(("first_kept", "second_kept", "mask_agreement", "first_taken"), 0.0), []
+        scores: dict[str, list[float]] = {name: [] for name in ("first_kept", "second_kept", "mask_agreement", "first_taken")}
+        shown: list[Tensor] = []
         places = layout_of(self.space.generator, self.network.width)
         for n in range(num):
             rng = stream(self.seed, 0, n, EVALUATION)
@@ -129,15 +131,10 @@ class FusionTraining(pl.LightningModule):
             union = (found | (inside > 0)).sum().clamp_min(1)
             mine, theirs = image(self.network.aligned(a, c, places)), image(self.network.aligned(b, c, places))
             distances = region_error(fused, mine, inside), region_error(fused, theirs, inside)
-            sums["first_kept"] += decibels(region_error(fused, image(self.network(a, other, c, places)), inside))
-            sums["second_kept"] += decibels(region_error(fused, image(self.network(other, b, c, places)), outside))
-            sums["mask_agreement"] += ((found & (inside > 0)).sum() / union).item()
-            sums["first_taken"] += (distances[1] / sum(distances).clamp_min(1e-12)).item()
+            scores["first_kept"].append(psnr(fused, image(self.network(a, other, c, places)), inside).item())
+            scores["second_kept"].append(psnr(fused, image(self.network(other, b, c, places)), outside).item())
+            scores["mask_agreement"].append(((found & (inside > 0)).sum() / union).item())
+            scores["first_taken"].append((distances[1] / sum(distances).clamp_min(1e-12)).item())
             if n < 8:
                 shown += [image(a), image(b), pose, fused]
-        return {name: value / num for name, value in sums.items()}, torch.cat(shown)
-
-
-def decibels(error: Tensor) -> float:
-    """PSNR of a mean squared error of images in [-1, 1]."""
-    return (10 * torch.log10(4 / error.clamp_min(1e-10))).mean().item()
+        return {name: torch.tensor(values).nanmean().item() for name, values in scores.items()}, torch.cat(shown)

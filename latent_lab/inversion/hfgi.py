@@ -81,6 +81,10 @@ class HFGI(Inverter):
             scale, shift = self.consultation(self.alignment(distortion, inverted if edited is None else seen(edited)))
         return {f"scale.{row}": scale, f"shift.{row}": shift}
 
+    def corrected(self, space: LatentSpace, codes: Codes, target: Tensor, edited: Codes) -> tuple[str, Codes]:
+        """Edited codes with the details of the image, and the space that they are of. Arguments as of :meth:`conditions`."""
+        return space.name, edited._replace(given=edited.given | self.conditions(space, codes, target, edited))
+
     def invert(
         self,
         space: LatentSpace,

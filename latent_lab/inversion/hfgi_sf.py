@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from latent_lab.gans.space import Codes, LatentSpace
+from latent_lab.inversion.base import Inverted, Inverter
+from latent_lab.inversion.descent import Track, untracked
 from latent_lab.inversion.fusion import Hierarchy, fuse
-
-
-class Correction(Protocol):
-    """What HFGI offers."""
-
-    def conditions(self, space: LatentSpace, codes: Codes, target: Tensor, edited: Codes | None = None) -> dict[str, Tensor]:
-        """``scale.<row>`` and ``shift.<row>`` that ``given`` of the edited codes takes."""
+from latent_lab.inversion.hfgi import HFGI
 
 
 class Fused(NamedTuple):
@@ -33,34 +30,36 @@ class Fused(NamedTuple):
     person: Tensor
 
 
-class HFGISF:
+class HFGISF(Inverter):
     r"""High-fidelity inversion whose edits are fused with StyleFusion.
 
     An encoder inverts the image to :math:`\hat X_0`; the distortion :math:`x - \hat X_0`, aligned to the edited image
     :math:`\hat X_0^{\text{edit}}` (ADA), becomes the conditions (consultation) of :math:`\hat X^{\text{edit}}`. A latent blender
     takes the background of :math:`\hat X_0` and the person of :math:`\hat X^{\text{edit}}`. The paper does not say which
     conditions the fused synthesis has: here those of the edit where its person is, and none elsewhere, for what was lost of the
-    original's person must not come back beside the edited one. ``masked=False`` is the other reading.
+    original's person must not come back beside the edited one. ``masked=False`` is the other reading. What is not edited is inverted as
+    by HFGI.
 
     References:
         | StyleFusion-based High-Fidelity GAN Inversion for Natural Image Attribute Editing by Removing Image Ripples, Section 3
           and Figure 2
 
     Arguments:
-        correction: HFGI.
+        hfgi: What inverts, and corrects the edit.
         hierarchy: Regions whose root is the person and its background, or that has the background as a part of a part.
         person: Which pixels show the person: images :math:`(N, C, H, W)` to masks :math:`(N, 1, H, W)` in [0, 1].
         background: The region of the hierarchy that stays the inversion's.
         masked: Whether conditions are limited to the edited person.
     """
 
-    def __init__(
-        self, correction: Correction, hierarchy: Hierarchy, person: nn.Module, background: str = "background", masked: bool = True
-    ) -> None:
+    prefers = ("w+",)
+
+    def __init__(self, hfgi: HFGI, hierarchy: Hierarchy, person: nn.Module, background: str = "background", masked: bool = True) -> None:
         if background not in hierarchy.parts or background == hierarchy.root:
             parts = [name for name in hierarchy.parts if name != hierarchy.root]
             raise ValueError(f"background must be a part of the hierarchy, one of {parts}, got {background!r}")
-        self.correction, self.hierarchy, self.person = correction, hierarchy, person
+        hierarchy.require([hierarchy.root, background])
+        self.hfgi, self.hierarchy, self.person = hfgi, hierarchy, person
         self.background, self.masked = background, masked
 
     @torch.no_grad()
@@ -73,7 +72,7 @@ class HFGISF:
             target: The images that were inverted, with shape :math:`(N, C, H, W)` in [-1, 1].
             edited: The edited codes.
         """
-        conditions = self.correction.conditions(space, codes, target, edited)
+        conditions = self.hfgi.conditions(space, codes, target, edited)
         plain = {name: value for name, value in edited.given.items() if name not in conditions}
         corrected = Codes(edited.latents, plain | conditions)
         person = self.person.to(space.device)(space.decode(corrected).float().clamp(-1, 1))
@@ -82,3 +81,10 @@ class HFGISF:
         sources = {self.hierarchy.root: Codes(edited.latents, plain), self.background: codes}
         fused = fuse(self.hierarchy, space, sources)
         return Fused(fused._replace(given=fused.given | conditions), corrected, person)
+
+    def corrected(self, space: LatentSpace, codes: Codes, target: Tensor, edited: Codes) -> tuple[str, Codes]:
+        """As of :class:`HFGI`: the fused codes, which are of s."""
+        return "s", self.fuse(space, codes, target, edited).codes
+
+    def invert(self, space: LatentSpace, images: Tensor, rngs: Sequence[torch.Generator], track: Track = untracked) -> Inverted:
+        return self.hfgi.invert(space, images, rngs, track)

@@ -8,11 +8,11 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from latent_lab.data.psnr import psnr
 from latent_lab.gans.space import LatentSpace
 from latent_lab.inversion.base import Inverted, Inverter
 from latent_lab.inversion.descent import Track, untracked
 from latent_lab.inversion.masked import BuildingBlocks, mean_codes
-from latent_lab.inversion.optimise import psnr
 
 
 class Image2StyleGANPlusPlus(Inverter):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 
+from latent_lab.data.psnr import psnr
 from latent_lab.gans.space import Codes, LatentSpace
 from latent_lab.inversion.base import Inverted, Inverter
+from latent_lab.inversion.descent import Descent, Track, untracked
 from latent_lab.inversion.perceptual import FeatureDistance
 
 
@@ -48,20 +50,6 @@ class Comparison(nn.Module):
 
 
 @torch.no_grad()
-def psnr(made: Tensor, images: Tensor, mask: Tensor | None = None) -> Tensor:
-    r"""Peak signal-to-noise ratio in dB, :math:`10 \log_{10} (4 / \text{MSE})` of images in [-1, 1], with shape :math:`(N,)`.
-
-    Arguments:
-        made, images: With shape :math:`(N, C, H, W)`; one image may stand for all.
-        mask: Weight of each pixel in the mean, with shape :math:`(N, 1, H, W)`; None for all the same.
-    """
-    errors = (made.clamp(-1, 1) - images).square()
-    if mask is None:
-        return 10 * (4 / errors.mean((1, 2, 3))).log10()
-    return 10 * (4 * errors.shape[1] * mask.sum((1, 2, 3)) / (errors * mask).sum((1, 2, 3))).log10()
-
-
-@torch.no_grad()
 def moments(space: LatentSpace, num: int = 10000, seed: int = 123) -> tuple[Tensor, Tensor]:
     """Mean and standard deviation of each coordinate of the latents of ``num`` samples, as the generator sees them; the same for all images."""
     rng, total, squares = torch.Generator().manual_seed(seed), 0.0, 0.0
@@ -84,25 +72,6 @@ def drawn(space: LatentSpace, num: int, rng: torch.Generator) -> Codes:
     """Samples without the z that they were mapped from, which is not theirs once they have moved."""
     codes = space.sample(num, rng)
     return codes._replace(given={name: value for name, value in codes.given.items() if name != "z"})
-
-
-class Best:
-    """The tensors of least loss so far, image by image."""
-
-    def __init__(self) -> None:
-        self.loss: Tensor | None = None
-        self.tensors: dict[str, Tensor] = {}
-
-    @torch.no_grad()
-    def update(self, loss: Tensor, tensors: Mapping[str, Tensor]) -> None:
-        """Losses :math:`(N,)` and tensors with N first."""
-        if self.loss is None:
-            self.loss, self.tensors = loss.clone(), {name: value.detach().clone() for name, value in tensors.items()}
-            return
-        better = loss < self.loss
-        self.loss = torch.where(better, loss, self.loss)
-        for name, value in tensors.items():
-            self.tensors[name] = torch.where(better.view(-1, *[1] * (value.ndim - 1)), value, self.tensors[name])
 
 
 class Image2StyleGAN(Inverter):
@@ -139,7 +108,8 @@ class Image2StyleGAN(Inverter):
                 f"inverter takes steps of at least 1, a positive lr, prior and candidates of at least 0, got {steps}, {lr}, {prior}, {candidates}"
             )
         self.comparison = Comparison(features, pixels, perceptual, normalised=False)
-        self.steps, self.lr, self.prior, self.candidates = steps, lr, prior, candidates
+        self.descent = Descent(steps + 1, lr)  # the start is looked at too
+        self.prior, self.candidates = prior, candidates
 
     @torch.no_grad()
     def start(self, space: LatentSpace, images: Tensor, mean: Tensor, rngs: Sequence[torch.Generator]) -> Codes:
@@ -154,30 +124,19 @@ class Image2StyleGAN(Inverter):
             nearest.append(one.select(self.comparison(space.decode(one), near).argmin()[None]))
         return joined(nearest)
 
-    def invert(
-        self,
-        space: LatentSpace,
-        images: Tensor,
-        rngs: Sequence[torch.Generator],
-        track: Callable[[Iterable, str], Iterable] = lambda steps, name: steps,
-    ) -> Inverted:
+    def invert(self, space: LatentSpace, images: Tensor, rngs: Sequence[torch.Generator], track: Track = untracked) -> Inverted:
         self.comparison.to(space.device)
         mean, deviation = moments(space)
         codes = self.start(space, images, mean, rngs)
-        latents = codes.latents.clone().requires_grad_()
-        optimiser = torch.optim.Adam([latents], self.lr)
-        targets, best, curves = self.comparison.targets(images), Best(), {"loss": [], "psnr": []}
-        for step in track(range(self.steps + 1), "latents"):
-            with torch.set_grad_enabled(step < self.steps):  # the last code is looked at, not moved
-                made = space.decode(codes.moved(latents))
-                loss = self.comparison(made, targets)
-                if self.prior:
-                    loss = loss + self.prior * ((latents - mean) / deviation.clamp_min(1e-6)).square().flatten(1).mean(1)
-            best.update(loss, {"latents": latents})
-            curves["loss"].append(loss.detach())
-            curves["psnr"].append(psnr(made, images))
-            if step < self.steps:
-                optimiser.zero_grad()
-                loss.sum().backward()
-                optimiser.step()
-        return Inverted(codes.moved(best.tensors["latents"]), curves={name: torch.stack(values).cpu() for name, values in curves.items()})
+        targets, seen = self.comparison.targets(images), []
+
+        def losses(values: list[Tensor]) -> Tensor:
+            made = space.decode(codes.moved(values[0]))
+            seen.append(psnr(made, images))
+            loss = self.comparison(made, targets)
+            if self.prior:
+                loss = loss + self.prior * ((values[0] - mean) / deviation.clamp_min(1e-6)).square().flatten(1).mean(1)
+            return loss
+
+        (latents,), curve = self.descent.minimise([codes.latents], losses, "latents", track)
+        return Inverted(codes.moved(latents), curves={"loss": curve.cpu(), "psnr": torch.stack(seen).cpu()})

@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterable, Sequence
 import torch
 from torch import Tensor, nn
 
+from latent_lab.data.psnr import psnr
 from latent_lab.gans.space import LatentSpace
 from latent_lab.inversion.base import Inverted, Inverter
 from latent_lab.inversion.noise import noise_regularisation, normalise, white_maps
-from latent_lab.inversion.optimise import Comparison, drawn, joined, moments, psnr
+from latent_lab.inversion.optimise import Comparison, drawn, joined, moments
 
 
 class Projector(Inverter):

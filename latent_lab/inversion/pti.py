@@ -9,9 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from latent_lab.data.psnr import psnr
 from latent_lab.gans.space import Codes, LatentSpace
 from latent_lab.inversion.base import Inverted, Inverter
-from latent_lab.inversion.optimise import Comparison, drawn, moments, psnr
+from latent_lab.inversion.optimise import Comparison, drawn, moments
 
 
 class Synthesis(nn.Module):

@@ -45,17 +45,6 @@ def ghosting_error(edited: Tensor, plain: Tensor, distortion: Tensor, region: Te
     return (seen * lost * region).sum((1, 2, 3)) / (lost.square() * region).sum((1, 2, 3))
 
 
-def background_psnr(edited: Tensor, original: Tensor, background: Tensor) -> Tensor:
-    """PSNR in dB of images in [-1, 1] over pixels that are background in both, with shape :math:`(N,)`; nan where there are none.
-
-    Arguments:
-        edited, original: Images, with shape :math:`(N, C, H, W)`.
-        background: Weights of the pixels, :math:`(N, 1, H, W)` in [0, 1].
-    """
-    error = ((edited - original).square().mean(1, keepdim=True) * background).sum((1, 2, 3)) / background.sum((1, 2, 3))
-    return 10 * torch.log10(4 / error)
-
-
 class GhostingError(Metric):
     """Mean :func:`ghosting_error` of edits, from masks of the person; edits that uncover no background do not count.
 

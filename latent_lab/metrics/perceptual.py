@@ -31,7 +31,9 @@ class LPIPSDistance(nn.Module):
             raise ValueError(f"net must be one of {tuple(self.files)}, got {net!r}")
         file = Path(backbone) if backbone else Path(torch.hub.get_dir()) / "checkpoints" / self.files[net]
         if not file.is_file():
-            raise FileNotFoundError(f"evaluation.perceptual needs the weights of {net} at {file}; put {self.files[net]} there")
+            raise FileNotFoundError(
+                f"LPIPS needs the weights of {net} at {file}; put {self.files[net]} there, or name the file in backbone"
+            )
         import lpips
         import torchvision
 

@@ -11,6 +11,7 @@ from torchmetrics.image.kid import KernelInceptionDistance
 from latent_lab.attributes.classifier import Classifier
 from latent_lab.data.folder import FolderImages
 from latent_lab.data.images import Batches, IdxImages
+from latent_lab.data.psnr import psnr
 from latent_lab.gans.glo import GLO, onto_ball
 from latent_lab.pretraining.base import Pretraining
 
@@ -155,8 +156,8 @@ class GLOPretraining(Pretraining):
         learned, found = self.latents.weight[order], self.invert(generator, held)
         seen, unseen = generator(learned), generator(found)
         scores: dict[str, object] = {
-            "reconstruction_training_psnr": psnr(seen, self.images[order]),
-            "reconstruction_held_out_psnr": psnr(unseen, held),
+            "reconstruction_training_psnr": psnr(seen, self.images[order]).mean().item(),
+            "reconstruction_held_out_psnr": psnr(unseen, held).mean().item(),
         }
         one, other = learned[: num // 2], learned[num // 2 : num // 2 * 2]
         if classifier is not None:  # a network whose features tell these images apart
@@ -169,11 +170,6 @@ class GLOPretraining(Pretraining):
         rows = [torch.cat([held[i : i + 20], unseen[i : i + 20]]) for i in (0, 20, 40) if len(held) >= i + 20]
         pictures = {"interpolation": generator(walk.flatten(0, 1))} | ({"reconstruction": torch.cat(rows)} if rows else {})
         return scores, pictures
-
-
-def psnr(images: Tensor, targets: Tensor) -> float:
-    """Mean over the images of their peak signal-to-noise ratio in dB."""
-    return (10 * torch.log10(4 / (images - targets).square().flatten(1).mean(1).clamp_min(1e-12))).mean().item()
 
 
 def kernel_distance(features: nn.Module, images: Tensor, others: Tensor) -> float:

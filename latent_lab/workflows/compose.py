@@ -1,4 +1,4 @@
-"""``compose``: the applications of Image2StyleGAN++, each in a new folder with its picture."""
+"""``compose``: the applications of Image2StyleGAN++ and StyleFusion, each in a new folder with its picture."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import shlex
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import latent_lab.cpu_torchvision  # noqa: F401  (before torchmetrics)
@@ -13,31 +14,54 @@ import latent_lab.cpu_torchvision  # noqa: F401  (before torchmetrics)
 import torch
 from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
-from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from rich.progress import track
 from torch import Tensor
 
 from latent_lab.checkpoints import native
 from latent_lab.data.pictures import read_picture
+from latent_lab.data.psnr import psnr
 from latent_lab.gans.space import Codes, LatentSpace
 from latent_lab.inversion.applications.base import Application, Composition
 from latent_lab.inversion.masks import mask_of
-from latent_lab.inversion.optimise import drawn, joined, psnr
+from latent_lab.inversion.optimise import drawn, joined
 from latent_lab.pictures.report import png_bytes
 from latent_lab.pictures.strips import Strip, mosaic_png, row_figure
 from latent_lab.runs import Run, weight_hash
 from latent_lab.workflows.build import chosen_device
 from latent_lab.workflows.discover import build_space
+from latent_lab.workflows.inversions import Inversions
+from latent_lab.workflows.sources import InvertedPictures
+
+
+def inverted(space: LatentSpace, inversions: Inversions, names: Sequence[str]) -> tuple[Tensor, Codes]:
+    """Pictures of an inversion, with their codes carried to the space."""
+    source = InvertedPictures(inversions, space, names)
+    about = inversions.read(source.names[0])[1]
+    if about["generator"] != weight_hash(space.generator):
+        there = inversions.run.config()["gan"]["name"]
+        raise ValueError(
+            f"gan must be the generator that source was inverted on, gan={there} with hash {about['generator'][:12]}, "
+            f"got {weight_hash(space.generator)[:12]}"
+        )
+    pictures = [source.picture(name) for name in source.names]
+    if any(picture.space is not space for picture in pictures):
+        raise ValueError(f"source must be inverted without tuning the generator, which images must share, got {inversions.run.folder}")
+    codes = space.generator.convert(joined([picture.codes for picture in pictures]), about["space"], space.name)
+    codes = codes._replace(given={name: value for name, value in codes.given.items() if name != "z"})  # theirs only until they move
+    return torch.cat([picture.target for picture in pictures]), codes
 
 
 @torch.no_grad()
-def images_of(space: LatentSpace, files: ListConfig | None, seeds: ListConfig | None) -> tuple[Tensor, Codes | None]:
-    """Images :math:`(K, C, H, W)` in [-1, 1] of files, or of samples together with their codes."""
-    if (files is None) == (seeds is None):
-        raise ValueError(f"images (files) or seeds (samples) must be given, one of the two, got {files} and {seeds}")
-    if files is not None:
+def images_of(
+    space: LatentSpace, inversions: Inversions | None, images: Sequence[str] | None, seeds: Sequence[int] | None
+) -> tuple[Tensor, Codes | None]:
+    """Images :math:`(K, C, H, W)` in [-1, 1] of files; or of an inversion or of samples, together with their codes."""
+    if inversions is not None:
+        return inverted(space, inversions, images)
+    if images is not None:
         size, channels = space.generator.resolution, space.generator.channels
-        return torch.stack([read_picture(file, size, channels) for file in files]).to(space.device), None
+        return torch.stack([read_picture(file, size, channels) for file in images]).to(space.device), None
     codes = joined([drawn(space, 1, torch.Generator().manual_seed(seed)) for seed in seeds])
     return space.decode(codes).float().clamp(-1, 1), codes
 
@@ -65,10 +89,15 @@ def picture_of(composition: Composition, mask: Tensor | None, results: Tensor, t
 def compose_images(config: DictConfig) -> None:
     """Runs the application and writes codes, pictures and scores into a new folder."""
     name = HydraConfig.get().runtime.choices["application"]
+    inversions, images, seeds = None if config.source is None else Inversions.open(config.source), config.images, config.seeds
+    if inversions is not None and images is None:
+        images = inversions.names()
+    if images is not None and seeds is not None:
+        raise ValueError(f"images (of files or of source) or seeds (samples) must be given, one of the two, got {images} and {seeds}")
     application: Application = instantiate(config.application)
-    application.require_number(len(config.images if config.seeds is None else config.seeds) if config.images or config.seeds else 0)
+    application.require_number(len(images or seeds or ()))
     space = build_space(config.gan, config.seed, compile=False).to(chosen_device(config.device))
-    images, codes = images_of(space, config.images, config.seeds)
+    images, codes = images_of(space, inversions, images, seeds)
     region = instantiate(config.mask) if isinstance(config.mask, DictConfig) else config.mask
     mask = None if region is None else mask_of(region, images)
     run = Run.create(Path(HydraConfig.get().runtime.output_dir), OmegaConf.to_yaml(config, resolve=True))
@@ -83,10 +112,16 @@ def compose_images(config: DictConfig) -> None:
         lambda steps, stage: track(steps, f"{name}, {stage}", transient=True),
     )
     with torch.no_grad():
-        results = space.decode(composition.codes).float()
+        results = space.generator.decode(composition.space, composition.codes).float()
     scores = {"seconds": round(time.perf_counter() - start, 2)} | scores_of(composition, results)
     tensors = {"latents": composition.codes.latents} | {f"given.{key}": value for key, value in composition.codes.given.items()}
-    described = {"format": 1, "application": name, "space": space.name, "gan": config.gan.name, "generator": weight_hash(space.generator)}
+    described = {
+        "format": 1,
+        "application": name,
+        "space": composition.space,
+        "gan": config.gan.name,
+        "generator": weight_hash(space.generator),
+    }
     run.write("codes.safetensors", native.to_bytes(tensors, described))
     run.write("picture.png", png_bytes(picture_of(composition, mask, results, name.replace("_", " ")), 220))
     for i in range(len(results)):

@@ -17,11 +17,12 @@ from latent_lab.workflows.sources import InvertedPictures, Source
 def build_correction(
     correction: str | Mapping[str, object] | None, source: Source, made: DictConfig, device: torch.device
 ) -> Callable | None:
-    """The conditions of an inverter that has them (HFGI), as a function of the space, the codes, the photograph and the edited codes.
+    """What corrects edited codes, of an inverter that does (HFGI, HFGI-SF): takes the space, the codes, the photograph and the edited codes.
 
     Arguments:
         correction: A configuration of ``inverter``, or its name as ``inverter`` with options of it beside, e.g. ``weights``; None for no
-            correction. Of the inverter that the source was inverted with, options are the same unless they are given.
+            correction. Of the inverter that the source was inverted with, options are the same unless they are given, also where it
+            is a part of the correction, as HFGI is of HFGI-SF.
         source: What is edited.
         made: The run's configuration, whose generator and data set the inverter is built for.
         device: Where images are.
@@ -34,18 +35,21 @@ def build_correction(
         raise ValueError(f"correction must be null where source is seeds, whose images lost nothing, got {name!r}")
     choices = sorted(file.stem for file in (CONF / "inverter").glob("*.yaml"))
     if name not in choices:
-        raise ValueError(f"correction must be null or an inverter with conditions, of {choices}, got {name!r}")
+        raise ValueError(f"correction must be null or an inverter that corrects edits, of {choices}, got {name!r}")
     config = OmegaConf.create(OmegaConf.to_container(composed("invert", [f"inverter={name}"])))
     node = OmegaConf.merge(config, {"gan": made.gan, "dataset": made.dataset}).inverter
     own = trusted(source.inversions.run.config())["inverter"]
     if own.get("_target_") == node.get("_target_"):
         node = own
+    for key, part in list(node.items()):
+        if OmegaConf.is_dict(part) and part.get("_target_") == own.get("_target_"):
+            node[key] = own
     unknown = sorted(options.keys() - node.keys())
     if unknown:
         raise ValueError(f"correction takes of inverter={name} the options {sorted(set(node.keys()) - {'_target_'})}, got {unknown}")
     inverter = instantiate(OmegaConf.merge(node, options))
-    if not hasattr(inverter, "conditions"):
-        raise ValueError(f"correction must be an inverter that gives conditions for edited codes, such as hfgi, got {name!r}")
+    if not hasattr(inverter, "corrected"):
+        raise ValueError(f"correction must be an inverter that corrects edited codes, such as hfgi or hfgi_sf, got {name!r}")
     if isinstance(inverter, torch.nn.Module):
         inverter.to(device)
-    return inverter.conditions
+    return inverter.corrected

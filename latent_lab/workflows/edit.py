@@ -79,9 +79,10 @@ def title_of(edit: Edit) -> str:
 
 def latents_bytes(editor: Editor, latents: Tensor, description: Mapping[str, object]) -> bytes:
     """The edited codes, from which the image is made again, and where the edits started."""
-    codes = editor.final_codes(latents)
-    tensors = {"latents": codes.latents, "before": editor.codes.latents} | {f"given.{name}": value for name, value in codes.given.items()}
-    return native.to_bytes(tensors, {"format": 1, "space": editor.space.name, **description})
+    space, codes = editor.final(latents)
+    before = editor.space.generator.convert(editor.codes, editor.space.name, space.name)
+    tensors = {"latents": codes.latents, "before": before.latents} | {f"given.{name}": value for name, value in codes.given.items()}
+    return native.to_bytes(tensors, {"format": 1, "space": space.name, **description})
 
 
 def show(result: Run, name: str, editor: Editor, config: DictConfig) -> Strip:

@@ -54,8 +54,8 @@ class Editor:
         found_in: The space that they were found in.
         edits: In the order that was asked for.
         layers: Rows of w+ that edits change, see :func:`latent_lab.paths.layerwise.layer_rows`; None for all.
-        correct: What else is given to the generator for the edited codes of an image: takes the space, the codes, the photograph and
-            the edited codes; None for nothing.
+        correct: Gives edited codes the details that the inversion lost: takes the space, the codes, the photograph and the edited
+            codes; gives what the image is made from, and first the name of the space that it is of. None for no correction.
         batch_size: Images decoded at once.
     """
 
@@ -66,7 +66,7 @@ class Editor:
         found_in: str,
         edits: Sequence[Edit],
         layers: object = None,
-        correct: Callable[[LatentSpace, Codes, Tensor, Codes], dict[str, Tensor]] | None = None,
+        correct: Callable[[LatentSpace, Codes, Tensor, Codes], tuple[str, Codes]] | None = None,
         batch_size: int = 8,
     ) -> None:
         space = picture.space
@@ -92,20 +92,20 @@ class Editor:
         return latents
 
     @torch.no_grad()
-    def final_codes(self, latents: Tensor) -> Codes:
-        """All that makes the images of edited latents :math:`(M, \\dots)`, the correction with it."""
+    def final(self, latents: Tensor) -> tuple[LatentSpace, Codes]:
+        """All that makes the images of edited latents :math:`(M, \\dots)`, the correction with it, and the space that it is of."""
         start = Codes(self.codes.latents, self.given).repeat(len(latents))
         codes = start.moved(latents)
         if self.correct is None:
-            return codes
-        given = self.correct(self.space, start, self.target.expand(len(latents), -1, -1, -1), codes)
-        return codes._replace(given=codes.given | given)
+            return self.space, codes
+        name, codes = self.correct(self.space, start, self.target.expand(len(latents), -1, -1, -1), codes)
+        return (self.space if name == self.space.name else LatentSpace(self.space.generator, name, self.space.sampling)), codes
 
     @torch.no_grad()
     def images(self, latents: Tensor) -> Tensor:
         """Images of edited latents, with shape :math:`(M, C, H, W)`, on the CPU."""
-        parts = [self.final_codes(part) for part in latents.split(self.batch_size)]
-        return torch.cat([view_in_batches(self.space, codes, None, None, self.batch_size).images.cpu() for codes in parts])
+        parts = [self.final(part) for part in latents.split(self.batch_size)]
+        return torch.cat([view_in_batches(*part, None, None, self.batch_size).images.cpu() for part in parts])
 
     def orders(self) -> list[tuple[int, ...]]:
         """The order that was asked for, and others: all of up to three edits, the reverse of more."""

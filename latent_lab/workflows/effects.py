@@ -40,8 +40,8 @@ class Effects:
     def of(self, editor: Editor) -> dict[str, dict]:
         """``attributes`` (before, after, change, the change in standard deviations) and ``identity`` (1 - cosine to where edits
         started, and to the photograph) of one picture."""
-        before, after = (editor.final_codes(editor.edited(order)) for order in ([], range(len(editor.edits))))
-        one, other = (view_in_batches(editor.space, codes, self.attributes, self.identity, 1) for codes in (before, after))
+        before, after = (editor.final(editor.edited(order)) for order in ([], range(len(editor.edits))))
+        one, other = (view_in_batches(*end, self.attributes, self.identity, 1) for end in (before, after))
         found: dict[str, dict] = {}
         if self.attributes is not None:
             change = self.attributes.change(one.attributes, other.attributes)[0].tolist()
@@ -58,7 +58,7 @@ class Effects:
         if self.identity is not None:
             found["identity"] = {"to_start": plain(identity_error(one.identity, other.identity).item())}
             if editor.target is not None:
-                real = self.identity.measure(editor.space, after, editor.target.to(other.images))
+                real = self.identity.measure(*after, editor.target.to(other.images))
                 found["identity"]["to_original"] = plain(identity_error(real, other.identity).item())
         return found
 

@@ -9,12 +9,14 @@ import torch
 from torch import Tensor
 
 from latent_lab.attributes.classifier import ClassifierFeatures
+from latent_lab.data.psnr import psnr
 from latent_lab.gans.mobilestylegan import MobileStyleGAN
 from latent_lab.gans.sngan import SNGAN
 from latent_lab.gans.space import LatentSpace
 from latent_lab.gans.stylegan2 import StyleGAN2
+from latent_lab.inversion.descent import Best
 from latent_lab.inversion.noise import noise_regularisation, normalise, white_maps
-from latent_lab.inversion.optimise import Best, Comparison, Image2StyleGAN, moments, psnr
+from latent_lab.inversion.optimise import Comparison, Image2StyleGAN, moments
 from latent_lab.inversion.projector import Projector
 from latent_lab.inversion.pti import PivotalTuning, Synthesis, tuned_space
 from latent_lab.runs import weight_hash
@@ -92,11 +94,6 @@ def test_comparison_is_the_formula(rng):
     torch.testing.assert_close(comparison(one, comparison.targets(other)), expected)
     with pytest.raises(ValueError, match=r"inverter\.pixels must be positive where inverter\.features .* null .*, got 0"):
         Comparison(None, 0.0, 1.0, normalised=True)
-
-
-def test_psnr():
-    images = torch.zeros(1, 1, 4, 4)
-    torch.testing.assert_close(psnr(images + 0.2, images), torch.tensor([20.0]))
 
 
 def test_moments_are_those_of_the_prior(space):

@@ -17,6 +17,7 @@ from latent_lab import load_run
 from latent_lab.checkpoints import native
 from latent_lab.gans.space import Codes
 from latent_lab.gans.stylegan2 import StyleGAN2
+from latent_lab.inversion.descent import Descent
 from latent_lab.paths.layerwise import LayerwisePaths
 from latent_lab.paths.linear import LinearPaths
 from latent_lab.paths.local import LocalBasisPaths
@@ -157,7 +158,7 @@ def test_photographs_keep_their_conditions_and_their_tuned_generator(style, rng)
         latents = editor.edited([0, 1])
         step = 1.5 * paths.matrix()[:, 0] - 0.7 * paths.matrix()[:, 1]
         torch.testing.assert_close(latents, picture.codes.latents + step)  # w paths on the rows of w+
-        codes = editor.final_codes(latents)
+        _, codes = editor.final(latents)
         assert codes.given.keys() == {"noise.0"} and torch.equal(codes.given["noise.0"], picture.codes.given["noise.0"])
         torch.testing.assert_close(editor.images(latents), picture.space.decode(codes))
         assert torch.equal(picture.space.decode(codes), space.decode(codes)) == (name == "a")
@@ -172,7 +173,7 @@ def test_a_correction_sees_the_edited_codes_and_is_given_to_the_generator(style,
 
     def correct(space, codes, target, edited):
         seen.append((len(target), torch.equal(codes.latents, edited.latents)))
-        return {"noise.1": torch.ones(len(target), 1, 8, 8)}
+        return space.name, edited._replace(given=edited.given | {"noise.1": torch.ones(len(target), 1, 8, 8)})
 
     paths = LinearPaths(6, 2, "free", rng=rng).requires_grad_(False)
     editor = Editor(picture, paths, "w", EDITS, correct=correct, batch_size=2)
@@ -207,7 +208,7 @@ def test_local_directions_are_those_of_the_start(style, rng):
         step = 1.5 * directions[0] - 0.7 * directions[1]
         moved = editor.edited([0, 1]) - editor.codes.latents
         torch.testing.assert_close(moved[0] if layers is None else moved[0, 1], step, rtol=1e-4, atol=1e-5)
-        assert "directions" not in editor.final_codes(editor.edited([0])).given
+        assert "directions" not in editor.final(editor.edited([0]))[1].given
         assert max(editor.prove_order()["latents"]) < 1e-5
 
 
@@ -251,22 +252,22 @@ def test_real_digits_are_inverted_and_edited(train, no_scores, tmp_path, monkeyp
     assert torch.equal(edited["before"][0], inverted["latents"]) and not torch.equal(edited["latents"], edited["before"])
     with pytest.raises(SystemExit, match=r"images must be of the inversion, \['digit0', 'digit1'\]"):
         run_edit(monkeypatch, f"run={run}", "source=inverted", "edits={path0: 2}", "images=[digit7]")
-    with pytest.raises(SystemExit, match="correction must be an inverter that gives conditions|correction must be null or an inverter"):
+    with pytest.raises(SystemExit, match="correction must be an inverter that corrects edited codes, such as hfgi or hfgi_sf, got 'i2s'"):
         run_edit(monkeypatch, f"run={run}", "source=inverted", "edits={path0: 2}", "correction=i2s")
     for correction, message in (
-        ("e5e", r"correction must be null or an inverter with conditions, of \[.*'i2s'.*\], got 'e5e'"),
+        ("e5e", r"correction must be null or an inverter that corrects edits, of \[.*'i2s'.*\], got 'e5e'"),
         ("{inverter: i2s, speed: 3}", r"correction takes of inverter=i2s the options \[.*'steps'.*\], got \['speed'\]"),
     ):
         with pytest.raises(SystemExit, match=message):
             run_edit(monkeypatch, f"run={run}", "source=inverted", "edits={path0: 2}", f"correction={correction}")
 
-    def conditions(self, space, codes, target, edited):  # an inverter that has them
-        assert (self.steps, self.lr) == (2, 0.5) and target.shape == (len(edited.latents), 1, 32, 32)
+    def corrected(self, space, codes, target, edited):  # an inverter that does
+        assert self.descent == Descent(3, 0.5) and target.shape == (len(edited.latents), 1, 32, 32)
         seen.append((edited.latents - codes.latents).abs().max().item())
-        return {}
+        return space.name, edited
 
     seen: list[float] = []
-    monkeypatch.setattr("latent_lab.inversion.optimise.Image2StyleGAN.conditions", conditions, raising=False)
+    monkeypatch.setattr("latent_lab.inversion.optimise.Image2StyleGAN.corrected", corrected, raising=False)
     asked = (f"run={run}", "source=inverted", "edits={path0: 2}", "images=[digit0]", "walk=null", "steps=3")
     run_edit(monkeypatch, *asked, "correction={inverter: i2s, lr: 0.5}", "target=corrected")
     assert seen and max(seen) > 0.1

@@ -12,7 +12,7 @@ import torch
 from hydra.core.global_hydra import GlobalHydra
 from PIL import Image
 
-from latent_lab.inversion.optimise import psnr
+from latent_lab.data.psnr import psnr
 from latent_lab.workflows.inversions import Inversions
 from tests.workflows.conftest import newest_run
 

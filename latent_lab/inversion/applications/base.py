@@ -39,12 +39,14 @@ class Composition:
         inputs: The images that went in, and what was made of them, by title, each with shape :math:`(1, C, H, W)`.
         targets: What the results are scored against.
         curves: Losses by name, each with shape :math:`(T, R)`.
+        space: What space the codes are of.
     """
 
     codes: Codes
     inputs: dict[str, Tensor]
     targets: list[Target]
     curves: Mapping[str, Tensor] = field(default_factory=dict)
+    space: str = "w+"
 
 
 class Application(ABC):

@@ -65,7 +65,7 @@ class FeatureTransfer(Application):
             share = share * torch.zeros(num, device=share.device).index_fill(0, torch.tensor(list(self.channels)), 1)[:, None, None]
         given = first.given | {f"activation.{row}": activation, f"mask.{row}": share}
         inputs = {"first": images[:1], "second": images[1:]}
-        if codes is None:
+        if (shown.clamp(-1, 1) - images).abs().max() > 1 / 255:  # photographs, not samples
             inputs |= {"first, inverted": shown[:1], "second, inverted": shown[1:]}
         targets = [Target("second, inside", shown[1:], mask), Target("first, outside", shown[:1], 1 - mask)]
         return Composition(first._replace(given=given), inputs, targets)
