@@ -11,6 +11,13 @@ from torch import Tensor
 
 from latent_lab.gans.space import Codes, LatentSpace
 
+Track = Callable[[Iterable, str], Iterable]  # shows the progress of a loop: gives back what it was given, and takes a name
+
+
+def untracked(steps: Iterable, name: str) -> Iterable:
+    """Shows nothing."""
+    return steps
+
 
 @dataclass
 class Inverted:
@@ -41,7 +48,7 @@ class Inverter(ABC):
         space: LatentSpace,
         images: Tensor,
         rngs: Sequence[torch.Generator],
-        track: Callable[[Iterable, str], Iterable] = lambda steps, name: steps,
+        track: Track = untracked,
     ) -> Inverted:
         """Codes of images.
 
@@ -51,5 +58,5 @@ class Inverter(ABC):
             space: Of the latents that are looked for.
             images: With shape :math:`(N, C, H, W)` in [-1, 1], of the generator's resolution.
             rngs: One for each image.
-            track: Shows the progress of a loop: gives back what it was given, and takes a name.
+            track: Shows the progress.
         """

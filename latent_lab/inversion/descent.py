@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-Track = Callable[[Iterable, str], Iterable]
-
-
-def untracked(steps: Iterable, name: str) -> Iterable:
-    """Shows nothing."""
-    return steps
+from latent_lab.inversion.base import Track, untracked
 
 
 class Best:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
 from latent_lab.gans.space import Codes, LatentSpace
-from latent_lab.inversion.base import Inverted, Inverter
+from latent_lab.inversion.base import Inverted, Inverter, Track, untracked
 from latent_lab.inversion.encoder_files import EncoderFile, read_encoder
 from latent_lab.inversion.style_encoder import StyleEncoder, resized
 
@@ -50,7 +50,7 @@ class LatentEncoder(nn.Module):
         space: LatentSpace,
         images: Tensor,
         iterations: int,
-        track: Callable[[Iterable, str], Iterable] = lambda steps, name: steps,
+        track: Track = untracked,
     ) -> Tensor:
         """Latents of images :math:`(N, C, H, W)`."""
         seen, latents = resized(images, self.network.resolution), self.start(len(images))
@@ -119,7 +119,7 @@ class EncoderInverter(Inverter):
         space: LatentSpace,
         images: Tensor,
         rngs: Sequence[torch.Generator],
-        track: Callable[[Iterable, str], Iterable] = lambda steps, name: steps,
+        track: Track = untracked,
     ) -> Inverted:
         self.encoder.to(images.device)
         require_space(space, self.file, self.encoder)

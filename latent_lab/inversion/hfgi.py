@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from latent_lab.gans.space import Codes, LatentSpace
 from latent_lab.gans.styled import StyleGenerator
-from latent_lab.inversion.base import Inverted, Inverter
+from latent_lab.inversion.base import Inverted, Inverter, Track, untracked
 from latent_lab.inversion.distortion import ConsultationEncoder, DistortionAlignment
 from latent_lab.inversion.encoder import EncoderInverter
 from latent_lab.inversion.encoder_files import read_encoder
@@ -90,7 +90,7 @@ class HFGI(Inverter):
         space: LatentSpace,
         images: Tensor,
         rngs: Sequence[torch.Generator],
-        track: Callable[[Iterable, str], Iterable] = lambda steps, name: steps,
+        track: Track = untracked,
     ) -> Inverted:
         if self.base is None:
             raise ValueError("inverter.encoder must be a file with an e4e encoder: inverter.weights holds none")

@@ -10,8 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from latent_lab.gans.space import Codes, LatentSpace
-from latent_lab.inversion.base import Inverted, Inverter
-from latent_lab.inversion.descent import Track, untracked
+from latent_lab.inversion.base import Inverted, Inverter, Track, untracked
 from latent_lab.inversion.fusion import Hierarchy, fuse
 from latent_lab.inversion.hfgi import HFGI
 

@@ -10,8 +10,7 @@ from torch import Tensor
 
 from latent_lab.data.psnr import psnr
 from latent_lab.gans.space import LatentSpace
-from latent_lab.inversion.base import Inverted, Inverter
-from latent_lab.inversion.descent import Track, untracked
+from latent_lab.inversion.base import Inverted, Inverter, Track, untracked
 from latent_lab.inversion.masked import BuildingBlocks, mean_codes
 
 

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from latent_lab.attributes.base import FeatureNetwork
 from latent_lab.gans.space import Codes, LatentSpace
-from latent_lab.inversion.descent import Descent, Track, untracked
+from latent_lab.inversion.base import Track, untracked
+from latent_lab.inversion.descent import Descent
 from latent_lab.inversion.perceptual import FeatureDistance
 from latent_lab.inversion.terms import MaskedLoss, Perceptual, Pixels, Style, Term
 

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from latent_lab.data.psnr import psnr
 from latent_lab.gans.space import Codes, LatentSpace
-from latent_lab.inversion.base import Inverted, Inverter
-from latent_lab.inversion.descent import Descent, Track, untracked
+from latent_lab.inversion.base import Inverted, Inverter, Track, untracked
+from latent_lab.inversion.descent import Descent
 from latent_lab.inversion.perceptual import FeatureDistance
 
 

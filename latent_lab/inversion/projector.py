@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
 from latent_lab.data.psnr import psnr
 from latent_lab.gans.space import LatentSpace
-from latent_lab.inversion.base import Inverted, Inverter
+from latent_lab.inversion.base import Inverted, Inverter, Track, untracked
 from latent_lab.inversion.noise import noise_regularisation, normalise, white_maps
 from latent_lab.inversion.optimise import Comparison, drawn, joined, moments
 
@@ -71,7 +71,7 @@ class Projector(Inverter):
         space: LatentSpace,
         images: Tensor,
         rngs: Sequence[torch.Generator],
-        track: Callable[[Iterable, str], Iterable] = lambda steps, name: steps,
+        track: Track = untracked,
     ) -> Inverted:
         self.comparison.to(space.device)
         mean, deviation = moments(space, self.samples)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +11,7 @@ from torch.func import functional_call
 
 from latent_lab.data.psnr import psnr
 from latent_lab.gans.space import Codes, LatentSpace
-from latent_lab.inversion.base import Inverted, Inverter
+from latent_lab.inversion.base import Inverted, Inverter, Track, untracked
 from latent_lab.inversion.optimise import Comparison, drawn, moments
 
 
@@ -97,7 +97,7 @@ class PivotalTuning(Inverter):
         space: LatentSpace,
         images: Tensor,
         rngs: Sequence[torch.Generator],
-        track: Callable[[Iterable, str], Iterable] = lambda steps, name: steps,
+        track: Track = untracked,
     ) -> Inverted:
         for part in (self.comparison, self.nearby):
             part.to(space.device)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from latent_lab.gans.space import Codes, LatentSpace
-from latent_lab.inversion.descent import Track, untracked
+from latent_lab.inversion.base import Track, untracked
 from latent_lab.inversion.masked import BuildingBlocks, mean_codes, require_rows
 from latent_lab.inversion.terms import Term
 
