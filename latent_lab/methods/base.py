@@ -31,7 +31,8 @@ class Context:
         attributes: Measures images; may be None.
         checkpoint: Training state to continue from; may be None.
         measures: Makes a predictor of the dataset's attributes by their names, None for all of them; None where it has none.
-        findings: What a method measured while it fitted, kept with the run (``findings.json``).
+        findings: What a method measured while it fitted, kept with the run (``findings.json``); ``names``: what each path was
+            made for, an attribute or anything else, in their order.
     """
 
     trainer: pl.Trainer

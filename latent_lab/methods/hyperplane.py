@@ -63,7 +63,7 @@ class Hyperplane(Method):
         latents, values = score_samples(space, attributes, self.num_samples, context.rng, self.batch_size)
         deviations(attributes, values)  # says what does not vary
         values = centred(attributes, values)
-        normals, context.findings["accuracy"] = [], {}
+        normals, context.findings["accuracy"], context.findings["names"] = [], {}, list(attributes.names)
         for i, name in enumerate(attributes.names):
             normal, found = self.separate(latents, values[:, i], name, context.rng)
             normals.append(normal)

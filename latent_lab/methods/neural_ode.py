@@ -68,6 +68,7 @@ class NeuralODE(Method):
         space = space.to(context.trainer.strategy.root_device)
         attributes = context.required_attributes(self.attributes).requires_grad_(False)
         require_gradients(space, attributes, context.rng)
+        context.findings["names"] = list(attributes.names)
         values = score_samples(space, attributes, self.probe, stream(context.seed, 0, 0, POOL), batch_size=64).values
         mean, deviation = average(attributes, values).to(space.device), deviations(attributes, values).to(space.device)
         paths = NeuralODEPaths(space.shape[-1], len(attributes.names), self.depth, self.step, context.rng)

@@ -89,7 +89,7 @@ class TrajectoryMethod(Method):
         spread = prior.var(0).mean().sqrt().item()  # of a projection: 1 in z
         paths = CalibratedPaths(size, len(units), extent=5 * spread).to(space.device).requires_grad_(False)
         paths.centre.copy_(prior.mean(0))
-        context.findings["fit"] = {}
+        context.findings["names"], context.findings["fit"] = list(self.transformations), {}
         for k, name in enumerate(self.transformations):
             found = [
                 self.trajectories(space, space.sample(len(part), context.rng), units[k])

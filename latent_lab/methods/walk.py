@@ -192,6 +192,7 @@ class Walk(Method):
         context.trainer.fit(module, ckpt_path=context.checkpoint, weights_only=True)
         paths, target = module.paths.eval().to(space.device), module.target.eval().to(space.device)
         curves = response(space, paths, target.realised, self.amounts[1], context.rng, self.limit_latents, self.options["batch_size"])
+        context.findings["names"] = list(target.names)
         context.findings["response"] = described = describe(curves, target.names)
         for name, found in described.items() if context.trainer.is_global_zero else ():
             print(

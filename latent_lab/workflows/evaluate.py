@@ -53,7 +53,8 @@ def evaluate(
     del options["perceptual"]
     names, extras = options.pop("attributes"), options.pop("extras")
     protocol = Protocol(**options)
-    plan = make_plan(space, paths, attributes, protocol)
+    own = run.read_json("findings.json").get("names", [])
+    plan = make_plan(space, paths, attributes, protocol, own)
     key = hashlib.sha256(json.dumps([asdict(protocol), names, weight_hash(paths)], sort_keys=True).encode()).hexdigest()[:12]
     folder = run.folder / "evaluation" / f"{protocol.name}-{key}"
     chunk = max(1, protocol.batch_size // protocol.pairs)

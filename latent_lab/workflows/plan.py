@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -61,8 +62,14 @@ class Plan:
 
 
 @torch.no_grad()
-def make_plan(space: LatentSpace, paths: Paths, attributes: Attributes | None, protocol: Protocol) -> Plan:
-    """Ranks all paths by what they do to each attribute, chooses, and calibrates the chosen ones."""
+def make_plan(space: LatentSpace, paths: Paths, attributes: Attributes | None, protocol: Protocol, names: Sequence[str] = ()) -> Plan:
+    """Ranks all paths by what they do to each attribute, chooses, and calibrates the chosen ones.
+
+    Arguments:
+        space, paths, attributes, protocol: What is scored, and how.
+        names: What the method made each path for, in their order; a path that was made for an attribute stands for it. Empty where
+            nothing was told to the method.
+    """
     batch, num_paths = protocol.batch_size, min(protocol.num_paths, paths.num_paths)
     device = space.device
     ranking = paths.anchor(space, space.sample(protocol.ranking_latents, stream(protocol.seed, RANKING, 0, EVALUATION)))
@@ -98,7 +105,8 @@ def make_plan(space: LatentSpace, paths: Paths, attributes: Attributes | None, p
     scores = {name: value.cpu() for name, value in choice.compute().items()}
     curve, traversal = choice.curve().cpu(), traversal.cpu()
 
-    picks = choose(scores[protocol.choose_by], num_paths)
+    own = {name: path for path, name in enumerate(names) if name in attributes.names}
+    picks = choose(scores[protocol.choose_by], num_paths, {attributes.names.index(name): path for name, path in own.items()})
     chosen = [
         ChosenPath(
             path,
@@ -130,11 +138,15 @@ def make_plan(space: LatentSpace, paths: Paths, attributes: Attributes | None, p
     return Plan(deviation.cpu(), amounts.cpu(), scores, chosen, targets, traversal[rows], curves, equal, notes)
 
 
-def choose(scores: Tensor, num_paths: int) -> list[tuple[int, int]]:
-    """Pairs of path and attribute: the assigned ones first, best first, then the best of the other paths."""
+def choose(scores: Tensor, num_paths: int, own: Mapping[int, int]) -> list[tuple[int, int]]:
+    """Pairs of path and attribute: ``own`` paths by attribute and assigned ones first, best first, then the best of the other paths."""
     strength = torch.nan_to_num(scores.abs())
-    attributes, paths = assign(strength)
-    chosen = sorted(zip(paths.tolist(), attributes.tolist()), key=lambda pair: -strength[pair])
+    free_paths, free_attributes = (
+        [i for i in range(num) if i not in taken] for num, taken in zip(strength.shape, (set(own.values()), own.keys()))
+    )
+    attributes, paths = assign(strength[free_paths][:, free_attributes])
+    assigned = [(free_paths[path], free_attributes[a]) for path, a in zip(paths.tolist(), attributes.tolist())]
+    chosen = sorted([(path, a) for a, path in own.items()] + assigned, key=lambda pair: -strength[pair])
     used = {path for path, _ in chosen}
     rest = [(int(path), int(strength[path].argmax())) for path in strength.amax(1).argsort(descending=True) if int(path) not in used]
     return (chosen + rest)[:num_paths]
