@@ -114,7 +114,7 @@ def main() -> None:
             lines.append(f"| {region} | {label} | {best + 1} | {ratios[best]:.3g} | {ratios[:3].mean():.3g} |")
             print(lines[-1], flush=True)
             rows += [Strip(label if n == 0 else "", strip(space, paths, codes.select(slice(n, n + 1)), best, amounts)) for n in range(2)]
-        strip_figure(rows, amounts, "length of the edit").savefig(TARGET / f"{region}.png", dpi=110)
+        strip_figure(rows, amounts, "length of the edit").savefig(TARGET / f"{region}.png", dpi=80)
     (TARGET / "ratios.md").write_text("\n".join(lines) + "\n")
 
 
