@@ -1,6 +1,7 @@
 """Runs the real commands, in this process where that is enough and in a fresh one where it is killed."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -51,9 +52,12 @@ def no_scores(monkeypatch):
 def start(folder: Path, *arguments: str, module: str = "latent_lab.train", **variables: str) -> subprocess.Popen:
     """The command in a process of its own, with its output piped."""
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"} | variables
-    return subprocess.Popen(
-        [sys.executable, "-m", module, *arguments], cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    listen = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores Ctrl-C, and so would its children
+    try:
+        return subprocess.Popen([sys.executable, "-m", module, *arguments], cwd=folder, env=environment, **pipes)
+    finally:
+        signal.signal(signal.SIGINT, listen)
 
 
 def finish(process: subprocess.Popen, timeout: float = 150) -> str:
