@@ -21,6 +21,7 @@ from latent_lab.gans.space import LatentSpace
 from latent_lab.inversion.base import Inverter
 from latent_lab.inversion.encoder_objective import EncoderObjective, ImageTerms
 from latent_lab.inversion.ranger import Ranger
+from latent_lab.reconstructors.optimiser import decaying
 
 
 class Examples(NamedTuple):
@@ -110,11 +111,7 @@ class EncoderTraining(pl.LightningModule, ABC):
             return Examples(torch.where(mirrored[:, None, None, None], batch[0].flip(3), batch[0]), None, rng)
 
     def scheduled(self, optimiser: torch.optim.Optimizer):
-        if not self.lr_decay:
-            return optimiser
-        steps, share = self.steps, self.lr_decay
-        decay = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: min(1.0, max(0.0, steps - step) / (share * steps)))
-        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": decay, "interval": "step"}}
+        return decaying(optimiser, self.lr_decay, self.steps)
 
     def descend(self, loss: Tensor) -> None:
         """Adds the gradient of a loss, which must be finite."""

@@ -15,8 +15,12 @@ def decaying_adam(groups: Sequence[dict], lr_decay: float, steps: int):
         lr_decay: Share of the run, at its end, in which the rates fall linearly to 0.
         steps: Steps of the run.
     """
-    optimiser = torch.optim.Adam([group for group in groups if group["params"]])
+    return decaying(torch.optim.Adam([group for group in groups if group["params"]]), lr_decay, steps)
+
+
+def decaying(optimiser: torch.optim.Optimizer, lr_decay: float, steps: int):
+    """Any optimiser, with the schedule of :func:`decaying_adam`."""
     if not lr_decay:
         return optimiser
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: min(1.0, (steps - step) / (lr_decay * steps)))
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: min(1.0, max(0.0, steps - step) / (lr_decay * steps)))
     return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

@@ -38,11 +38,11 @@ def inverted(space: LatentSpace, inversions: Inversions, names: Sequence[str]) -
     """Pictures of an inversion, with their codes carried to the space."""
     source = InvertedPictures(inversions, space, names)
     about = inversions.read(source.names[0])[1]
-    if about["generator"] != weight_hash(space.generator):
+    own = weight_hash(space.generator)
+    if about["generator"] != own:
         there = inversions.run.config()["gan"]["name"]
         raise ValueError(
-            f"gan must be the generator that source was inverted on, gan={there} with hash {about['generator'][:12]}, "
-            f"got {weight_hash(space.generator)[:12]}"
+            f"gan must be the generator that source was inverted on, gan={there} with hash {about['generator'][:12]}, got {own[:12]}"
         )
     pictures = [source.picture(name) for name in source.names]
     if any(picture.space is not space for picture in pictures):

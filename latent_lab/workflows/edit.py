@@ -25,6 +25,7 @@ from latent_lab.pictures.strips import Strip, mosaic_png, sequence_figure, strip
 from latent_lab.pictures.walks import WRITERS, find_ffmpeg
 from latent_lab.runs import Run
 from latent_lab.workflows.begin import trusted
+from latent_lab.workflows.build import chosen_device
 from latent_lab.workflows.correction import build_correction
 from latent_lab.workflows.editing import Editor
 from latent_lab.workflows.effects import Effects
@@ -120,7 +121,7 @@ def edit(config: DictConfig) -> None:
     for part in edits:
         if part.warning:
             print(f"latent_lab: {part.warning}", file=sys.stderr)
-    device = torch.device("cuda" if config.device == "auto" and torch.cuda.is_available() else config.device.replace("auto", "cpu"))
+    device = chosen_device(config.device)
     source.space.to(device)
     paths.to(device)
     correct = build_correction(options["correction"], source, made, device)

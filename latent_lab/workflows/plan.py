@@ -105,8 +105,8 @@ def make_plan(space: LatentSpace, paths: Paths, attributes: Attributes | None, p
     scores = {name: value.cpu() for name, value in choice.compute().items()}
     curve, traversal = choice.curve().cpu(), traversal.cpu()
 
-    own = {name: path for path, name in enumerate(names) if name in attributes.names}
-    picks = choose(scores[protocol.choose_by], num_paths, {attributes.names.index(name): path for name, path in own.items()})
+    own = {attributes.names.index(name): path for path, name in enumerate(names) if name in attributes.names}
+    picks = choose(scores[protocol.choose_by], num_paths, own)
     chosen = [
         ChosenPath(
             path,
