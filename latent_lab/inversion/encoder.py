@@ -60,8 +60,8 @@ class LatentEncoder(nn.Module):
         return latents
 
     def reached(self, space: LatentSpace, latents: Tensor) -> Tensor:
-        """What latents decode to, as the network is shown it."""
-        return resized(space.decode(Codes(latents, {})), self.network.resolution)
+        """What latents decode to, as the network is shown it; a preview's space has only the first rows."""
+        return resized(space.decode(Codes(latents[:, : space.shape[0]], {})), self.network.resolution)
 
 
 def require_space(space: LatentSpace, file: EncoderFile, encoder: LatentEncoder) -> None:

@@ -34,6 +34,7 @@ class StyleEncoderTraining(EncoderTraining):
     """
 
     kept = ("encoder.",)
+    previews = True  # if it has as many pixels as the encoder sees
 
     def __init__(self, network: Callable[..., StyleEncoder], iterations: int = 1, editable: bool = False, **options) -> None:
         super().__init__(**options)
@@ -45,6 +46,8 @@ class StyleEncoderTraining(EncoderTraining):
         )
         self.encoder = LatentEncoder(made, self.space.generator.mapping.mean.expand(rows, -1))
         self.iterations = iterations
+        if self.shown.generator.resolution < made.resolution:
+            self.shown = self.space
 
     def configure_optimizers(self):
         return self.scheduled(self.optimiser(self.encoder.parameters()))
@@ -56,12 +59,12 @@ class StyleEncoderTraining(EncoderTraining):
         latents, reached = self.encoder.start(len(seen)), None
         if self.iterations > 1:
             with torch.no_grad():
-                reached = self.encoder.reached(self.space, latents[:1]).expand_as(seen)
+                reached = self.encoder.reached(self.shown, latents[:1]).expand_as(seen)
         optimiser.zero_grad()
         for _ in range(self.iterations):
             found = self.encoder(seen, latents, reached)
             if self.iterations > 1 or self.objective.sees_images:
-                reached = self.encoder.reached(self.space, found)
+                reached = self.encoder.reached(self.shown, found)
             terms = self.image_terms(reached, seen) | self.latent_terms(found, examples.latents)
             loss = self.objective.total(terms)
             self.descend(loss)

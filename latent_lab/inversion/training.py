@@ -46,6 +46,7 @@ class EncoderTraining(pl.LightningModule, ABC):
 
     Arguments:
         space: w+ of the generator.
+        preview: w+ of a cheaper generator whose rows are the first of these, where it will do.
         objective: Weights of the loss.
         distance, identity: What :class:`ImageTerms` compares images with.
         data: Images to invert, set up; None for the generator's samples.
@@ -59,6 +60,7 @@ class EncoderTraining(pl.LightningModule, ABC):
     strict_loading = False  # the frozen networks are not in the checkpoint
     optimisers = 1  # Lightning's global_step and max_steps count the steps of all
     kept: tuple[str, ...] = ()  # what the checkpoint has, by prefix
+    previews = False  # whether a cheaper generator of the same latents will do, where ``gan.preview`` has one
 
     def __init__(
         self,
@@ -68,6 +70,7 @@ class EncoderTraining(pl.LightningModule, ABC):
         identity: nn.Module | None,
         data: IdxImages | FolderImages | None,
         seed: int,
+        preview: LatentSpace | None = None,
         batch_size: int = 8,
         optimiser: Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer] = Ranger,
         lr_decay: float = 0.0,
@@ -81,6 +84,7 @@ class EncoderTraining(pl.LightningModule, ABC):
         if objective.latents and data is not None:
             raise ValueError(f"encoder.objective.latents must be 0 for images whose latents nobody knows, got {objective.latents}")
         self.space, self.objective, self.data, self.seed = space, objective, data, seed
+        self.shown = space if preview is None else preview
         self.image_terms = ImageTerms(objective, distance, identity)
         self.batch_size, self.optimiser, self.lr_decay, self.flip = batch_size, optimiser, lr_decay, flip
         self.automatic_optimization = False
@@ -106,7 +110,7 @@ class EncoderTraining(pl.LightningModule, ABC):
         with torch.no_grad():
             if self.data is None:
                 codes = self.space.sample(self.batch_size, rng)
-                return Examples(self.space.decode(codes), codes.latents, rng)
+                return Examples(self.shown.decode(codes.moved(codes.latents[:, : self.shown.shape[0]])), codes.latents, rng)
             mirrored = (torch.rand(len(batch[0]), generator=rng) < self.flip).to(batch[0].device)
             return Examples(torch.where(mirrored[:, None, None, None], batch[0].flip(3), batch[0]), None, rng)
 

@@ -35,7 +35,7 @@ def build_space(gan: DictConfig, seed: int, compile: bool) -> LatentSpace:
 
 
 def preview_of(gan: DictConfig) -> DictConfig | None:
-    """The configuration of the cheaper generator that paths are trained on, if the named weights have one."""
+    """The configuration of the cheaper generator that is trained on, if the named weights have one."""
     if not gan.get("preview") or gan.weights is not None:
         return None
     return OmegaConf.merge(gan, gan.preview)

@@ -16,10 +16,10 @@ class Estimate(pl.Callback):
     """Prints the time and the memory that a run will take, measured on its second step, if it will take longer than ``minutes``."""
 
     def __init__(self, minutes: float = 10.0) -> None:
-        self.minutes, self.begun, self.steps = minutes, 0.0, 0
+        self.minutes, self.begun, self.first, self.steps = minutes, 0.0, 0, 0
 
     def on_train_batch_start(self, trainer: pl.Trainer, module: pl.LightningModule, batch, batch_idx: int) -> None:
-        self.begun = time.monotonic()
+        self.begun, self.first = time.monotonic(), trainer.global_step
 
     def on_train_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, outputs, batch, batch_idx: int) -> None:
         self.steps += 1  # of this attempt; the first one warms up
@@ -31,10 +31,13 @@ class Estimate(pl.Callback):
         else:
             memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**30 if sys.platform == "darwin" else 2**20)
         step = time.monotonic() - self.begun
-        left = (trainer.max_steps - trainer.global_step) * step / 60
+        steps = (trainer.max_steps - trainer.global_step) // (
+            trainer.global_step - self.first
+        )  # several optimisers count each batch as often
+        left = steps * step / 60
         if left > self.minutes:
             text = f"{left:.0f} minutes" if left < 120 else f"{left / 60:.1f} hours"
             print(
-                f"latent_lab: about {text} for the {trainer.max_steps - trainer.global_step} steps left ({step:.3g} s each), {memory:.1f} GiB",
+                f"latent_lab: about {text} for the {steps} steps left ({step:.3g} s each), {memory:.1f} GiB",
                 flush=True,
             )

@@ -21,6 +21,7 @@ from latent_lab.pictures.strips import mosaic_png
 from latent_lab.runs import Run, weight_hash
 from latent_lab.workflows.begin import build_trainer, open_run, resume_from
 from latent_lab.workflows.build import build_generator, space_of
+from latent_lab.workflows.discover import build_space, preview_of
 from latent_lab.workflows.reconstruction import reconstruction_scores
 
 
@@ -33,6 +34,7 @@ def train_encoder(config: DictConfig) -> None:
     if config.compile:
         generator.compile()
     space = space_of(generator, OmegaConf.merge(config.gan, {"space": "w+"}))
+    preview = preview_of(OmegaConf.merge(config.gan, {"space": "w+"})) if get_class(config.encoder._target_).previews else None
     data = pictures_of(config, generator.channels)
     objective = instantiate(config.encoder.objective)
     with torch.random.fork_rng():
@@ -40,6 +42,7 @@ def train_encoder(config: DictConfig) -> None:
         module = instantiate(
             config.encoder,
             space=space,
+            preview=None if preview is None else build_space(preview, config.seed, config.compile),
             objective=objective,
             distance=instantiate(config.distance) if objective.features and config.dataset.features else None,
             identity=instantiate(config.dataset.identity) if objective.identity and config.dataset.get("identity") else None,

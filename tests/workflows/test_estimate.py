@@ -9,14 +9,16 @@ import torch
 from latent_lab.workflows import estimate
 
 
+@pytest.mark.parametrize("optimisers", [1, 2])
 @pytest.mark.parametrize(("steps", "rank_zero", "said"), [(1000, True, True), (1000, False, False), (20, True, False), (-1, True, False)])
-def test_it_speaks_once_and_only_of_long_runs(steps, rank_zero, said, capsys, monkeypatch):
+def test_it_speaks_once_and_only_of_long_runs(steps, rank_zero, said, optimisers, capsys, monkeypatch):
     clock = iter([0.0, 10.0, 17.0, 30.0])  # starts of three steps; the end of the second
     monkeypatch.setattr(estimate.time, "monotonic", lambda: next(clock))
     callback, module = estimate.Estimate(), SimpleNamespace(device=torch.device("cpu"))
+    trainer = SimpleNamespace(max_steps=steps * optimisers, global_step=0, is_global_zero=rank_zero)
     for step in (1, 2, 3):
-        trainer = SimpleNamespace(max_steps=steps, global_step=step, is_global_zero=rank_zero)
         callback.on_train_batch_start(trainer, module, None, step)
+        trainer.global_step += optimisers  # Lightning counts the steps of all
         callback.on_train_batch_end(trainer, module, None, None, step)
     found = re.findall(r"about (.*) for the (\d+) steps left \((.*) s each\), (\d+\.\d) GiB", capsys.readouterr().out)
     assert (len(found) == 1) == said

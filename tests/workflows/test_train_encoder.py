@@ -10,8 +10,11 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from latent_lab import train_encoder as command
+from latent_lab.gans.mobilestylegan import MobileStyleGAN
 from latent_lab.inversion.encoder import EncoderInverter
 from latent_lab.inversion.hfgi import HFGI
+from latent_lab.pretraining.exits import early_exit
+from latent_lab.workflows.convert import generator_bytes
 
 TINY = (
     *("gan=stylegan2", "gan.weights=random", "gan.size=tiny", "debug=fast", "held_out=4", "logger=[]", "encoder.batch_size=2"),
@@ -88,3 +91,26 @@ def test_bad_input_is_one_line(train_encoder, arguments, message):
     with pytest.raises(SystemExit) as stop:
         train_encoder("bad", *TINY, *arguments)
     assert message in str(stop.value.code) and "\n" not in str(stop.value.code)
+
+
+@pytest.mark.parametrize(("resolution", "pixels"), [(32, 32), (64, 128)])
+def test_an_encoder_that_sees_few_pixels_learns_from_the_preview(resolution, pixels, train_encoder, tmp_path, monkeypatch):
+    torch.manual_seed(0)
+    whole = MobileStyleGAN(16, 16, [16, 16, 16, 16, 8], mapping_layers=2).eval()
+    (tmp_path / "mobilestylegan_256.safetensors").write_bytes(generator_bytes(whole))
+    (tmp_path / "mobilestylegan_64.safetensors").write_bytes(generator_bytes(early_exit(whole, 32)))
+    monkeypatch.setenv("LATENT_LAB_HOME", str(tmp_path))
+    decoded, synthesise = set(), MobileStyleGAN.synthesise
+
+    def decode(self, w, given):
+        images = synthesise(self, w, given)
+        decoded.add((torch.is_grad_enabled(), images.shape[-1]))
+        return images
+
+    monkeypatch.setattr(MobileStyleGAN, "synthesise", decode)
+    arguments = [argument for argument in TINY if not argument.startswith("gan")]
+    run = train_encoder("psp", *arguments, "gan=mobilestylegan_256", "encoder=psp_small", NETWORK.replace("32", str(resolution), 1))
+    assert decoded == {(True, pixels), (False, pixels), (False, 128)}  # steps, their examples, and what is judged
+    assert json.loads((run / "metrics.json").read_text())["samples_psnr"] > 0
+    rows = load_file(run / "encoder.safetensors")
+    assert sum(name.endswith("linear.weight") for name in rows) == whole.space("w+").shape[0]
