@@ -1,68 +1,51 @@
 """Real digits that no training saw: how well each inverter draws them again, and whether edits keep their class.
 
-    python experiments/inversion/digits.py [count=200] [steps=500] [run=<folder of a run on sngan_mnist>] [pti=20]
+    python experiments/inversion/digits.py [count=200] [steps=500] [pti=20]
 
-Inverts held-out MNIST digits with each inverter that works in z (what is missing under outputs/inversion/), then edits them along
-the paths of a run (by default InterFaceGAN's, fitted if it is missing) by one standard deviation up and down of each attribute, and
-asks the classifier for the class before and after; beside it the same for samples. Writes docs/results/inversion/digits.md.
+Inverts held-out MNIST digits with each inverter that works in z, then edits them along the named paths of InterFaceGAN and of
+curvilinear paths, up and down by STRENGTHS, and asks the classifier for the class before and after; beside it the same for samples.
+What is missing under outputs/inversion/ is made. Writes docs/results/inversion/digits.md.
 """
 
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import torch
+from folders import RESULTS, folder_of, options
 
 from latent_lab.attributes.classifier import ClassProbabilities
-from latent_lab.gans.space import Codes
+from latent_lab.gans.space import Codes, LatentSpace
+from latent_lab.paths.base import Paths
 from latent_lab.runs import Run
 from latent_lab.workflows.build import space_and_paths
 from latent_lab.workflows.inversions import Inversions
 from latent_lab.workflows.naming import edit_of, names_of
 
-ROOT = Path(__file__).resolve().parents[2]
-OUTPUTS = ROOT / "outputs" / "inversion"
-
-
-def command(module: str, *arguments: str) -> None:
-    subprocess.run([sys.executable, "-m", f"latent_lab.{module}", *arguments], cwd=ROOT, check=True)
-
-
-def inverted(label: str, count: int, *arguments: str) -> Inversions:
-    """The folder of an inversion, made if it is not there."""
-    folder = OUTPUTS / f"digits-{label}"
-    if not (folder / "scores.json").exists():
-        begun = [f"run={folder}"] if (folder / "config.yaml").exists() else None
-        new = ["images=held_out", f"count={count}", "batch_size=50", "perceptual=null", *arguments, f"hydra.run.dir={folder}"]
-        command("invert", *(begun or new))
-    return Inversions.open(folder)
+METHODS = ("interfacegan", "curvilinear")
+STRENGTHS = (0.5, 1.0)  # standard deviations
 
 
 @torch.no_grad()
-def kept(space, paths, run: Run, codes: Codes, classes: ClassProbabilities) -> float:
-    """The share of edits by one standard deviation, of every named attribute and both signs, after which the class is the same."""
+def kept(space: LatentSpace, paths: Paths, run: Run, codes: Codes, classes: ClassProbabilities, size: float) -> str:
+    """The share of edits by so many standard deviations, of every named attribute and both signs, after which the class is the same."""
     before = classes(space.decode(codes)).argmax(1)
     same = []
     for name in names_of(run)[0]:
-        for strength in (-1.0, 1.0):
+        for strength in (-size, size):
             edit = edit_of(run, paths, name, strength)
             k = torch.full((len(before),), edit.path)
             moved = paths.shift(codes.latents, k, torch.full((len(before),), edit.amount), codes.given)
             same.append((classes(space.decode(codes.moved(moved))).argmax(1) == before).float().mean())
-    return torch.stack(same).mean().item()
+    return f"{torch.stack(same).mean():.1%}"
 
 
 def main() -> None:
-    own = {"count": "200", "steps": "500", "run": str(OUTPUTS / "interfacegan"), "pti": "20"}
-    own |= dict(argument.split("=", 1) for argument in sys.argv[1:])
+    own = options(count="200", steps="500", pti="20")
     count, steps = int(own["count"]), own["steps"]
-    if not (Path(own["run"]) / "names.json").exists():
-        command("train", "method=interfacegan", "logger=csv", f"hydra.run.dir={own['run']}")
-    run = Run.open(own["run"])
-    space, paths, _ = space_and_paths(run)
+    runs = [Run.open(folder_of(method, "train", "names.json", f"method={method}", "logger=csv")) for method in METHODS]
+    every = [(run, *space_and_paths(run)[:2]) for run in runs]
+    space = every[0][1]
     classes = ClassProbabilities("mnist_classifier", [str(digit) for digit in range(10)])
 
     i2s = ["inverter=i2s", f"inverter.steps={steps}", "inverter.lr=0.05", "inverter.candidates=64"]
@@ -77,13 +60,14 @@ def main() -> None:
             ["inverter=pti", "inverter/i2s@inverter.pivot=i2s", *pivot, "inverter.threshold=0", "inverter.steps=100"],
         ),
     }
-    lines = [
-        "| inverter | digits | PSNR [dB] | SSIM | identity error | seconds a digit | length of z | class of the inversion right | class kept by edits |"
-    ]
-    lines += ["|---|---|---|---|---|---|---|---|---|"]
+    titles = ["inverter", "digits", "PSNR [dB]", "SSIM", "identity error", "seconds a digit", "length of z", "class of the inversion right"]
+    titles += [f"class kept by {method}, {size:g} sd" for method in METHODS for size in STRENGTHS]
+    lines = [f"| {' | '.join(titles)} |", "|---" * len(titles) + "|"]
     samples = space.sample(count, torch.Generator().manual_seed(1))
     for label, (num, arguments) in wanted.items():
-        inversions = inverted(label.replace(", ", "-").replace(" ", "-"), num, *arguments)
+        common = ("images=held_out", f"count={num}", "batch_size=50", "perceptual=null")
+        folder = folder_of(f"digits-{label.replace(', ', '-').replace(' ', '-')}", "invert", "pictures/overview.png", *common, *arguments)
+        inversions = Inversions.open(folder)
         names = inversions.names()
         mean = json.loads((inversions.run.folder / "scores.json").read_text())["mean"]
         row = [label, str(len(names)), *(f"{mean[key]:.3g}" for key in ("psnr", "ssim", "identity_error", "seconds"))]
@@ -93,14 +77,14 @@ def main() -> None:
             made = torch.cat([inversions.tuned_space(space, name).decode(codes.select(slice(i, i + 1))) for i, name in enumerate(names)])
             right = (classes(made).argmax(1) == classes(targets).argmax(1)).float().mean().item()
         row += [f"{codes.latents.norm(dim=1).mean():.2f}", f"{right:.1%}"]
-        row += ["" if inversions.tuned(names[0]) else f"{kept(space, paths, run, codes, classes):.1%}"]
+        tuned = inversions.tuned(names[0])
+        row += ["" if tuned else kept(there, paths, run, codes, classes, size) for run, there, paths in every for size in STRENGTHS]
         lines.append(f"| {' | '.join(row)} |")
         print(lines[-1], flush=True)
     length = samples.latents.norm(dim=1).mean()
-    lines.append(f"| samples, for comparison | {count} | | | | | {length:.2f} | | {kept(space, paths, run, samples, classes):.1%} |")
-    target = ROOT / "docs" / "results" / "inversion" / "digits.md"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text("\n".join(lines) + "\n")
+    row = [kept(there, paths, run, samples, classes, size) for run, there, paths in every for size in STRENGTHS]
+    lines.append(f"| samples, for comparison | {count} | | | | | {length:.2f} | | {' | '.join(row)} |")
+    (RESULTS / "digits.md").write_text("\n".join(lines) + "\n")
     print("\n".join(lines))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Sequence
+from types import MethodType
 from typing import NamedTuple
 
 import torch
@@ -115,6 +116,10 @@ class StyleGenerator(Generator):
     def feature_maps(self) -> dict[int, tuple[int, int, int]]:
         """Shape :math:`(F, h, w)` of each convolution's output that ``given`` may change, by the row that it reads."""
         return {layer.row: layer.features for layer in self.style_layers() if layer.features is not None}
+
+    def compile(self, *args, **kwargs) -> None:
+        """Compiles :meth:`render`, where the work is (a module's own method compiles its call, of which this one has none)."""
+        self.render = MethodType(torch.compile(type(self).render, *args, **kwargs), self)  # a copy's is bound to the copy
 
     def synthesise(self, w: Tensor, given: dict[str, Tensor]) -> Tensor:
         """Images of rows of styles :math:`(N, L, D)`."""
