@@ -59,13 +59,16 @@ def invert_batch(
     common: dict,
     seed: int,
     networks: tuple[nn.Module | None, nn.Module | None],
+    halved: bool,
     progress: Callable,
 ) -> None:
     """Inverts some pictures and keeps what was found, with its scores and what is known of all in ``common``."""
     names, pixels, known = batch
     images = (pixels.float() / 127.5 - 1).to(space.device)
     start = time.perf_counter()
-    inverted = inverter.invert(space, images, [stream(seed, 0, zlib.crc32(name.encode()), INITIAL) for name in names], progress)
+    rngs = [stream(seed, 0, zlib.crc32(name.encode()), INITIAL) for name in names]
+    with torch.autocast(images.device.type, torch.bfloat16, enabled=halved):
+        inverted = inverter.invert(space, images, rngs, progress)
     seconds = (time.perf_counter() - start) / len(names)
     steps = sum(len(values) for name, values in inverted.curves.items() if name.endswith("loss"))
     for i, name in enumerate(names):
@@ -85,6 +88,8 @@ def invert(config: DictConfig) -> None:
             raise ValueError("images must be a file, a folder, a list or pattern of them, or held_out, got nothing")
         if config.batch_size < 1 or config.count < 1:
             raise ValueError(f"batch_size and count must be at least 1, got {config.batch_size} and {config.count}")
+        if config.precision not in ("32-true", "bf16-mixed"):
+            raise ValueError(f"precision must be '32-true' or 'bf16-mixed', got {config.precision!r}")
         config.images = absolute(config.images)
         if config.images != "held_out":
             find_pictures(config.images)  # before there is a folder
@@ -92,6 +97,8 @@ def invert(config: DictConfig) -> None:
     print(f"latent_lab: inversion {run.folder}", flush=True)
     device = chosen_device(config.device)
     generator = build_generator(OmegaConf.to_container(config.gan), get_class(config.gan.generator._target_), config.seed).to(device)
+    if config.compile:
+        generator.compile()
     inverter = instantiate(config.inverter)
     space, inversions, failed = preferred(generator, inverter, config.space), Inversions(run), {}
     if config.images == "held_out":
@@ -112,7 +119,7 @@ def invert(config: DictConfig) -> None:
     for batch in batches(source, left, config.batch_size, failed):
         label = batch.names[0] + (f" and {len(batch.names) - 1} more" if len(batch.names) > 1 else "") + f", of {total}"
         invert_batch(
-            *(inversions, space, inverter, batch, common, config.seed, (perceptual, identity)),
+            *(inversions, space, inverter, batch, common, config.seed, (perceptual, identity), config.precision == "bf16-mixed"),
             lambda steps, name, label=label: track(steps, f"{label}: {name}", transient=True),
         )
         inversions.write_scores(failed)

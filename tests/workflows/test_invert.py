@@ -76,6 +76,18 @@ def test_what_is_kept_makes_the_picture_again(inverter, invert, photographs):
         found.codes("e")
 
 
+@pytest.mark.parametrize("inverter", ["i2s", "i2spp", "pti"])
+def test_in_half_precision_codes_are_whole_and_the_result_about_the_same(inverter, invert, photographs):
+    extra = ("inverter.pivot.pixels=1", "inverter.pivot.steps=2") if inverter == "pti" else ()
+    steps = ("inverter.blocks.latents.steps=4", "inverter.blocks.noise.steps=4") if inverter == "i2spp" else ("inverter.steps=4",)
+    common = (f"images={photographs / 'a.png'}", f"inverter={inverter}", *(a for a in TINY if "steps" not in a), *steps, *extra)
+    whole, half = (Inversions.open(invert(*common, f"hydra.run.dir={p}", f"precision={p}")) for p in ("32-true", "bf16-mixed"))
+    first, second = whole.read("a")[0], half.read("a")[0]
+    assert {value.dtype for key, value in second.items() if key != "target"} == {torch.float32}
+    assert not torch.equal(first["latents"], second["latents"])
+    assert psnr(reconstruction(whole, "a"), reconstruction(half, "a")).item() > 25
+
+
 def test_an_interrupted_inversion_continues_to_the_same_bits(invert, photographs, monkeypatch, tmp_path):
     whole = invert(f"images={photographs}", *TINY, "batch_size=1", "hydra.run.dir=whole")
     from latent_lab.inversion.optimise import Image2StyleGAN
@@ -142,6 +154,7 @@ def test_the_generator_must_be_the_one(invert, photographs):
         ((), r"images must be a file, a folder, a list or pattern of them, or held_out, got nothing"),
         (("images=none.png",), r"images must be pictures .*none\.png'?, which has none"),
         (("images=photographs", "batch_size=0"), r"batch_size and count must be at least 1, got 0 and 8"),
+        (("images=photographs", "precision=16"), r"precision must be '32-true' or 'bf16-mixed', got 16"),
         (("images=photographs", "align=eyes"), r"align must be one of \('none', 'ffhq'\), got 'eyes'"),
         (("images=photographs", "space=s+"), r"space must be one of \('z', 'w', .*, got 's\+'"),
         (("images=photographs", "inverter=projector"), r"inverter\.pixels must be positive where inverter\.features .* is null"),
