@@ -57,7 +57,7 @@ def main() -> None:
         "projector": (count, ["inverter=projector", f"inverter.steps={steps}", "inverter.pixels=1"]),
         "pti on i2s": (
             int(own["pti"]),
-            ["inverter=pti", "inverter/i2s@inverter.pivot=i2s", *pivot, "inverter.threshold=0", "inverter.steps=100"],
+            ["inverter=pti", "inverter@inverter.pivot=i2s", *pivot, "inverter.threshold=0", "inverter.steps=100"],
         ),
     }
     titles = ["inverter", "digits", "PSNR [dB]", "SSIM", "identity error", "seconds a digit", "length of z", "class of the inversion right"]

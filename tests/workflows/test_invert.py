@@ -51,13 +51,14 @@ def reconstruction(found: Inversions, name: str) -> torch.Tensor:
         return found.tuned_space(found.space(), name).decode(found.codes(name))
 
 
-@pytest.mark.parametrize("inverter", ["i2s", "projector", "pti"])
+@pytest.mark.parametrize("inverter", ["i2s", "projector", "pti", "pti inverter@inverter.pivot=i2s"])
 def test_what_is_kept_makes_the_picture_again(inverter, invert, photographs):
     extra = {"projector": ("inverter.pixels=1",), "pti": ("inverter.pivot.steps=2", "inverter.pivot.pixels=1", "inverter.locality=0.1")}
-    folder = invert(f"images={photographs}", f"inverter={inverter}", *TINY, *extra.get(inverter, ()))
+    inverter, *pivot = inverter.split()
+    folder = invert(f"images={photographs}", f"inverter={inverter}", *TINY, *pivot, *extra.get(inverter, ()))
     found = Inversions.open(folder)
     assert folder.parent.name == f"{inverter}-stylegan2" and found.names() == ["a", "b", "c, d"]
-    assert found.space().name == {"i2s": "w+"}.get(inverter, "w")
+    assert found.space().name == ("w+" if inverter == "i2s" or pivot else "w")
     scores = json.loads((folder / "scores.json").read_text())
     for name in found.names():
         target = found.target(name)
