@@ -33,6 +33,7 @@ bench: $(BIN)/.installed
 	$(BIN)/python experiments/bench/bench.py $(ARGS)
 	$(BIN)/python experiments/bench/generators.py
 	$(BIN)/python experiments/bench/jacobians.py directions=16 rows=8 samples=0
+	$(BIN)/python experiments/bench/inversion.py
 
 # thousands of damaged checkpoints: none may crash the reader or be executed
 fuzz: $(BIN)/.installed

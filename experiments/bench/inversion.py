@@ -2,7 +2,8 @@
 
 The floor is the generator forward and backward to what is optimised, and the feature network forward and backward to the image, where
 the step compares by one. Step and floor alternate, so that a busy machine slows both; i2s is Image2StyleGAN, w+ and noise are
-Image2StyleGAN++'s masked steps. Weights are random unless weights=null names the configuration's own.
+Image2StyleGAN++'s masked steps. Without `make faces` there is no feature network, and only pixels are compared. Weights are random
+unless weights=null names the configuration's own.
 """
 
 import functools
@@ -12,7 +13,6 @@ from collections.abc import Callable
 
 import torch
 from generators import seconds
-from hydra.utils import instantiate
 from torch import Tensor
 
 from latent_lab import load_generator
@@ -23,6 +23,7 @@ from latent_lab.inversion.descent import Descent
 from latent_lab.inversion.masked import BuildingBlocks, mean_codes
 from latent_lab.inversion.optimise import Image2StyleGAN
 from latent_lab.workflows.build import composed
+from latent_lab.workflows.reconstruction import network_if_here
 
 BOUND = 1.15
 
@@ -72,7 +73,10 @@ def main() -> None:
     options = {"weights": None if o["weights"] == "null" else o["weights"]} | ({"size": o["size"]} if o["size"] != "full" else {})
     space = load_generator(o["gan"], **options).to(device).space("w+")
     dataset = composed("train", [f"gan={o['gan']}"]).dataset
-    features = instantiate(dataset.features).to(device) if dataset.features else None
+    features, missing = network_if_here(dataset.features)
+    if missing:
+        print(f"without a feature network: {missing}")
+    features = None if features is None else features.to(device)
     with torch.no_grad():
         images = space.decode(space.sample(int(o["batch"]), torch.Generator().manual_seed(0))).clamp(-1, 1)
     steps = int(o["steps"])  # of each measurement: more make what comes before the first count less

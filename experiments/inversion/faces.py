@@ -28,16 +28,16 @@ GAN = "gan=mobilestylegan_256"
 PICTURES = OUTPUTS / "faces-pictures"
 SEED = 1_000_003  # of the first sample
 ENCODERS = {  # steps on a CPU
-    "psp": ["encoder=psp_small", "trainer.max_steps=600"],
+    "psp": ["encoder=psp_small", "trainer.max_steps=400"],
     "e4e": ["encoder=e4e_small", "trainer.max_steps=1200"],
-    "restyle": ["encoder=restyle_small", "trainer.max_steps=300"],
-    "hfgi": ["encoder=hfgi_small", "trainer.max_steps=250", "encoder.batch_size=2"],
+    "restyle": ["encoder=restyle_small", "trainer.max_steps=150"],
+    "hfgi": ["encoder=hfgi_small", "trainer.max_steps=200", "encoder.batch_size=2"],
 }
 OPTIMISERS = {  # at most 500 steps
-    "i2s": ["inverter.steps=200"],
+    "i2s": ["inverter.steps=150"],
     "i2spp": [],
-    "projector": ["inverter.steps=200"],
-    "pti": ["inverter.pivot.steps=150", "inverter.steps=100"],
+    "projector": ["inverter.steps=150"],
+    "pti": ["inverter.pivot.steps=100", "inverter.steps=60"],
 }
 SHORT = ["application.blocks.latents.steps=120", "application.blocks.noise.steps=80"]
 COLUMNS = {"psnr": "PSNR [dB]", "ssim": "SSIM", "identity_error": "identity error", "seconds": "seconds a picture", "steps": "steps"}
