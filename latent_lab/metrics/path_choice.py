@@ -11,16 +11,19 @@ from torch import Tensor
 from torchmetrics import Metric
 
 
-def traversal_correlation(change: Tensor, amounts: Tensor) -> Tensor:
-    r"""Pearson's correlation of an attribute with the amount along a traversal; 0 where the attribute does not change.
+def traversal_correlation(change: Tensor, amounts: Tensor, measured: Tensor | None = None) -> Tensor:
+    r"""Pearson's correlation of an attribute with the amount along what was measured of a traversal; 0 where the attribute does not change.
 
     The published ranking divides the covariance by the amounts' deviation only, which measures steepness.
 
     Arguments:
         change: Attributes along the traversal, with shape :math:`(\dots, S)`.
         amounts: Signed amounts, broadcastable to it.
+        measured: Which steps count, with the shape of ``change``; None for all.
     """
-    x, y = amounts - amounts.mean(-1, keepdim=True), change - change.mean(-1, keepdim=True)
+    measured = torch.ones_like(change) if measured is None else measured
+    num = measured.sum(-1, keepdim=True).clamp_min(1)
+    x, y = ((values - (values * measured).sum(-1, keepdim=True) / num) * measured for values in (amounts, change))
     scale = torch.linalg.vector_norm(x, dim=-1) * torch.linalg.vector_norm(y, dim=-1)
     return (x * y).sum(-1) / scale.clamp_min(1e-12)
 
@@ -39,11 +42,11 @@ def amount_for_change(amounts: Tensor, curve: Tensor, change: float) -> float:
     """The smallest amount, of either sign, at which the curve reaches ``change``; nan if it does not.
 
     Arguments:
-        amounts, curve: The traversal, both with shape :math:`(S,)`; the original (0, 0) is added.
+        amounts, curve: The traversal, both with shape :math:`(S,)`; the original (0, 0) is added. Steps whose curve is nan do not count.
         change: The change of the attribute that is wanted.
     """
     x, y = np.append(amounts.double().cpu().numpy(), 0.0), np.append(curve.double().cpu().numpy(), 0.0)
-    order = x.argsort()
+    order = x.argsort()[np.isfinite(y[x.argsort()])]
     x, y = x[order], y[order] - change
     crossings = [
         x[i] + (x[i + 1] - x[i]) * y[i] / (y[i] - y[i + 1]) for i in range(len(x) - 1) if y[i] * y[i + 1] <= 0 and y[i] != y[i + 1]
@@ -55,7 +58,8 @@ class PathChoice(Metric):
     r"""How each path moves each attribute along a traversal, in standard deviations of the attribute.
 
     ``correlation``: mean over latents of Pearson's correlation with the amount, signed. ``steepness``: slope of the mean
-    change per unit of length. ``disentanglement``: the attribute's share of the path's absolute change.
+    change per unit of length. ``disentanglement``: the attribute's share of the path's absolute change. A step at which nothing was
+    measured, as where a long edit leaves no face, does not count; neither does a traversal of which less than half was measured.
 
     Arguments:
         amounts: Signed amounts of each path's traversal without 0, with shape :math:`(K, S)`.
@@ -74,28 +78,35 @@ class PathChoice(Metric):
         self.add_state("correlations", torch.zeros(num_paths, num_attributes), dist_reduce_fx="sum")
         self.add_state("curves", torch.zeros(num_paths, steps, num_attributes), dist_reduce_fx="sum")
         self.add_state("absolute", torch.zeros(num_paths, num_attributes), dist_reduce_fx="sum")
+        self.add_state("seen", torch.zeros(num_paths, steps, num_attributes), dist_reduce_fx="sum")
         self.add_state("count", torch.zeros(num_paths, num_attributes), dist_reduce_fx="sum")
 
     def update(self, change: Tensor) -> None:
-        """Takes standardised changes with shape :math:`(N, K, S, A)`; a traversal with a nan, where nothing was measured, does not count."""
-        measured = change.isfinite().all(2)  # (N, K, A)
-        change = change.nan_to_num(0.0) * measured[:, :, None]
-        # the original lies on the traversal too
-        whole = torch.cat([change, torch.zeros_like(change[:, :, :1])], 2).transpose(2, 3)
-        amounts = torch.cat([self.amounts, torch.zeros_like(self.amounts[:, :1])], 1)
-        self.correlations += traversal_correlation(whole, amounts[:, None]).sum(0)
+        """Takes standardised changes with shape :math:`(N, K, S, A)`; nan where nothing was measured."""
+        measured = change.isfinite()
+        change = change.nan_to_num(0.0)
         self.curves += change.sum(0)
-        self.absolute += change.abs().mean(2).sum(0)
-        self.count += measured.sum(0)
+        self.seen += measured.sum(0)
+        enough = measured.double().mean(2) >= 0.5  # (N, K, A)
+        # the original lies on the traversal too
+        whole, known = (
+            torch.cat([x, torch.full_like(x[:, :, :1], start)], 2).transpose(2, 3) for x, start in ((change, 0), (measured, True))
+        )
+        amounts = torch.cat([self.amounts, torch.zeros_like(self.amounts[:, :1])], 1)
+        self.correlations += (enough * traversal_correlation(whole, amounts[:, None], known)).sum(0)
+        self.absolute += (enough * change.abs().sum(2) / measured.sum(2).clamp_min(1)).sum(0)
+        self.count += enough.sum(0)
 
     def curve(self) -> Tensor:
-        """Mean change along each path, with shape :math:`(K, S, A)`."""
-        return self.curves / self.count.clamp_min(1)[:, None]
+        """Mean change along each path of the latents that were measured there, with shape :math:`(K, S, A)`; nan where there were none."""
+        return self.curves / self.seen
 
     def compute(self) -> dict[str, Tensor]:
         count = self.count.clamp_min(1)
         absolute = self.absolute / count
-        slope = torch.einsum("s,ksa->ka", self.lengths, self.curve()) / self.lengths.square().sum()
+        known = self.seen > 0
+        slope = torch.einsum("s,ksa->ka", self.lengths, self.curve().nan_to_num(0.0))
+        slope = slope / torch.einsum("s,ksa->ka", self.lengths.square(), known.to(slope)).clamp_min(1e-12)
         return {
             "correlation": self.correlations / count,
             "steepness": slope,

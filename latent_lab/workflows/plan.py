@@ -128,7 +128,7 @@ def make_plan(space: LatentSpace, paths: Paths, attributes: Attributes | None, p
         if missed:
             notes.append(
                 f"path {pick.path} cannot change {pick.attribute} by {', '.join(missed)} standard deviations within a length of "
-                f"{SHARES[-1] * protocol.length:g}: it reaches {min(line.min().item(), 0):+.2f} to {max(line.max().item(), 0):+.2f}"
+                f"{SHARES[-1] * protocol.length:g}: it reaches {line.nan_to_num(0).min().clamp_max(0):+.2f} to {line.nan_to_num(0).max().clamp_min(0):+.2f}"
             )
     if not measured.all():
         notes.append(f"{len(found) - int(measured.sum())} of {len(found)} samples of the prior could not be measured and are left out")

@@ -68,7 +68,8 @@ def write_evaluation(run: Run, evaluation: Evaluation) -> None:
         if not evaluation.attributes:
             continue
         a = plan.targets[position]
-        line = [(0.0, 0.0), *zip(plan.traversal[position].tolist(), plan.curves[position].tolist())]
+        measured = plan.curves[position].isfinite()
+        line = [(0.0, 0.0), *zip(plan.traversal[position][measured].tolist(), plan.curves[position][measured].tolist())]
         unit = amount_for_change(plan.traversal[position], plan.curves[position], 1.0)
         entry = {
             "path": pick.path,

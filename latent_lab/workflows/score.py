@@ -194,6 +194,7 @@ def effects(changes: Tensor, plan: Plan, names: list[str], change: float, boot: 
     if not reached.any() or len(names) < 2:
         return [Row(f"side_effects/{change:+g}/mean", nan, nan, nan, len(changes), "%", "lower")], matrix
     resampled = [metric.off_diagonal(metric.matrix(index)) for index in boot.index]
+    resampled = [values for values in resampled if len(values)]  # not of latents of which none was measured
     share = 100 / matrix[reached].sum(1)
     rows = [
         Row(

@@ -155,13 +155,27 @@ def test_states_of_two_ranks_merge(rng):
     torch.testing.assert_close(first.curve(), torch.cat(parts).mean(0))
 
 
-def test_a_traversal_that_could_not_be_measured_does_not_count(rng):
-    amounts = torch.tensor([[-2.0, -1.0, 1.0, 2.0]]).repeat(3, 1)
+def test_a_traversal_of_which_too_little_was_measured_does_not_count(rng):
     change = torch.randn(6, 3, 4, 2, generator=rng)
-    whole, holed = (PathChoice(amounts, amounts[0], 2) for _ in range(2))
-    whole.update(change[:5])
-    change[5, :, 1, :] = float("nan")
-    holed.update(change)
-    for name, value in whole.compute().items():
-        torch.testing.assert_close(holed.compute()[name], value)
-    torch.testing.assert_close(holed.curve(), whole.curve())
+    whole = filled(change[:5])
+    change[5, :, :3, :] = math.nan
+    holed = filled(change)
+    for name in ("correlation", "disentanglement"):
+        torch.testing.assert_close(holed.compute()[name], whole.compute()[name])
+    torch.testing.assert_close(holed.curve()[:, :3], whole.curve()[:, :3])
+
+
+def test_steps_at_which_nothing_was_measured_are_left_out(rng):
+    """A long edit that turns the face out of sight leaves the shorter ones their correlation, their curve and their slope."""
+    change = lines().repeat(4, 1, 1, 1) + 0.1 * torch.randn(4, 3, 4, 2, generator=rng)
+    change[:, 0, 3, 0] = math.nan
+    change[1:, 1, 0, 1] = math.nan
+    metric = filled(change)
+    found, curve = metric.compute(), metric.curve()
+    expected = [pearsonr([-2, -1, 1, 0], [*one, 0]).statistic for one in change[:, 0, :3, 0].tolist()]
+    assert found["correlation"][0, 0].item() == pytest.approx(np.mean(expected), abs=1e-6)
+    assert math.isnan(curve[0, 3, 0]) and curve.isnan().sum() == 1
+    assert curve[1, 0, 1].item() == pytest.approx(change[0, 1, 0, 1].item())
+    assert found["steepness"][0, 0].item() == pytest.approx((SHARES[:3] @ curve[0, :3, 0] / 6).item(), rel=1e-5)
+    amount = amount_for_change(SHARES, curve[0, :, 0], 1.0)
+    assert 0 < amount < 1 and math.isnan(amount_for_change(SHARES, curve[0, :, 0], 4.0))
