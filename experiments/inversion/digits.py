@@ -4,7 +4,7 @@
 
 Inverts held-out MNIST digits with each inverter that works in z, then edits them along the named paths of InterFaceGAN and of
 curvilinear paths, up and down by STRENGTHS, and asks the classifier for the class before and after; beside it the same for samples.
-What is missing under outputs/inversion/ is made. Writes docs/results/inversion/digits.md.
+What is missing under outputs/inversion/ is made. Writes digits.md and digits.png in docs/results/inversion/.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from folders import RESULTS, folder_of, options
 from latent_lab.attributes.classifier import ClassProbabilities
 from latent_lab.gans.space import Codes, LatentSpace
 from latent_lab.paths.base import Paths
+from latent_lab.pictures.report import png_bytes
+from latent_lab.pictures.strips import Strip, row_figure
 from latent_lab.runs import Run
 from latent_lab.workflows.build import space_and_paths
 from latent_lab.workflows.inversions import Inversions
@@ -24,6 +26,7 @@ from latent_lab.workflows.naming import edit_of, names_of
 
 METHODS = ("interfacegan", "curvilinear")
 STRENGTHS = (0.5, 1.0)  # standard deviations
+SHOWN = 16
 
 
 @torch.no_grad()
@@ -63,7 +66,7 @@ def main() -> None:
     titles = ["inverter", "digits", "PSNR [dB]", "SSIM", "identity error", "seconds a digit", "length of z", "class of the inversion right"]
     titles += [f"class kept by {method}, {size:g} sd" for method in METHODS for size in STRENGTHS]
     lines = [f"| {' | '.join(titles)} |", "|---" * len(titles) + "|"]
-    samples = space.sample(count, torch.Generator().manual_seed(1))
+    samples, rows = space.sample(count, torch.Generator().manual_seed(1)), []
     for label, (num, arguments) in wanted.items():
         common = ("images=held_out", f"count={num}", "batch_size=50", "perceptual=null")
         folder = folder_of(f"digits-{label.replace(', ', '-').replace(' ', '-')}", "invert", "pictures/overview.png", *common, *arguments)
@@ -76,6 +79,7 @@ def main() -> None:
         with torch.no_grad():
             made = torch.cat([inversions.tuned_space(space, name).decode(codes.select(slice(i, i + 1))) for i, name in enumerate(names)])
             right = (classes(made).argmax(1) == classes(targets).argmax(1)).float().mean().item()
+        rows = [*(rows or [Strip("digit", targets[:SHOWN])]), Strip(label, made[:SHOWN])]
         row += [f"{codes.latents.norm(dim=1).mean():.2f}", f"{right:.1%}"]
         tuned = inversions.tuned(names[0])
         row += ["" if tuned else kept(there, paths, run, codes, classes, size) for run, there, paths in every for size in STRENGTHS]
@@ -84,6 +88,7 @@ def main() -> None:
     length = samples.latents.norm(dim=1).mean()
     row = [kept(there, paths, run, samples, classes, size) for run, there, paths in every for size in STRENGTHS]
     lines.append(f"| samples, for comparison | {count} | | | | | {length:.2f} | | {' | '.join(row)} |")
+    (RESULTS / "digits.png").write_bytes(png_bytes(row_figure(rows, [""] * min(SHOWN, int(own["pti"])), "", None, 0.5), 120))
     (RESULTS / "digits.md").write_text("\n".join(lines) + "\n")
     print("\n".join(lines))
 
