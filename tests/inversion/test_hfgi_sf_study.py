@@ -16,7 +16,7 @@ from latent_lab.inversion.fusion_net import FusionNet
 from latent_lab.inversion.hfgi_sf import HFGISF
 from latent_lab.paths.linear import LinearPaths
 
-FILE = CONF.parent / "experiments" / "hfgi_sf" / "study.py"
+FILE = CONF.parent / "experiments" / "inversion" / "hfgi_sf.py"
 pytestmark = pytest.mark.skipif(not FILE.is_file(), reason="the experiments are not in an installed package")
 ROW = 3
 
@@ -46,7 +46,8 @@ class Person(nn.Module):
         return mask
 
 
-def test_the_studys_table_and_figure():
+def test_the_studys_table_and_figure(monkeypatch):
+    monkeypatch.syspath_prepend(str(FILE.parent))  # as python does for a script
     spec = importlib.util.spec_from_file_location("hfgi_sf_study", FILE)
     study = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(study)

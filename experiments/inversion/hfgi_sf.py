@@ -1,6 +1,6 @@
 """Does HFGI-SF leave less of a ghost than HFGI on large changes of the view, and what does it cost?
 
-    python experiments/hfgi_sf/study.py [trainer=gpu] [images=200] [seed=0]   ->  outputs/hfgi_sf/, docs/results/hfgi_sf.md, hfgi_sf.png
+    python experiments/inversion/hfgi_sf.py [trainer=gpu] [images=200] [seed=0]   ->  docs/results/inversion/hfgi_sf.md, hfgi_sf.png
 
 Needs `make faces` and, for its budget, a GPU. Trains on gan=mobilestylegan_256, each run once: an encoder (e4e), HFGI on it, the fusion
 network of person and background, and the direction of yaw (InterFaceGAN). Then samples that no training has seen are inverted by
@@ -10,8 +10,6 @@ the encoder, turned by YAW degrees to either side, and corrected. The sign and s
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +17,7 @@ import latent_lab.cpu_torchvision  # noqa: F401  (before torchmetrics)
 
 import torch
 import torch.nn.functional as F
+from folders import RESULTS, folder_of, options
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
@@ -31,8 +30,6 @@ from latent_lab.paths.base import Paths
 from latent_lab.paths.layerwise import LayerwisePaths
 from latent_lab.workflows.bootstrap import Bootstrap
 
-ROOT = Path(__file__).resolve().parents[2]
-FOLDER = ROOT / "outputs" / "hfgi_sf"
 GAN, YAW, AMOUNTS, HELD_OUT = "gan=mobilestylegan_256", (15.0, 30.0), (-6.0, -4.0, -2.0, 2.0, 4.0, 6.0), 7
 STEPS = {"e4e": 20000, "hfgi": 10000, "fusion": 10000}
 METHODS = ("no correction", "HFGI", "HFGI-SF", "HFGI-SF, unmasked")
@@ -44,25 +41,20 @@ COLUMNS = {
 }
 
 
-def run(module: str, name: str, finished: str, *arguments: str) -> Path:
-    """The folder of a command's run, made now or continued if it is not finished."""
-    folder = FOLDER / name
-    if not (folder / finished).exists():
-        begun = [f"run={folder}"] if (folder / "config.yaml").exists() else [*arguments, f"hydra.run.dir={folder}"]
-        subprocess.run([sys.executable, "-m", f"latent_lab.{module}", *begun], cwd=ROOT, check=True)
-    return folder
-
-
 def trained(trainer: str, seed: int) -> dict[str, Path]:
     """The folders of all that is trained."""
     shared = (GAN, f"trainer={trainer}", f"seed={seed}", "logger=csv")
-    e4e = run("train_encoder", f"e4e-s{seed}", "encoder.safetensors", *shared, "encoder=e4e_small", f"trainer.max_steps={STEPS['e4e']}")
+    e4e = folder_of(
+        f"hfgi_sf-e4e-s{seed}", "train_encoder", "encoder.safetensors", *shared, "encoder=e4e_small", f"trainer.max_steps={STEPS['e4e']}"
+    )
     weights = f"encoder.weights={e4e / 'encoder.safetensors'}"
     hfgi = ("encoder=hfgi_small", weights, f"trainer.max_steps={STEPS['hfgi']}")
     return {
-        "hfgi": run("train_encoder", f"hfgi-s{seed}", "encoder.safetensors", *shared, *hfgi),
-        "fusion": run("train_fusion", f"fusion-s{seed}", "hierarchy.json", *shared, f"trainer.max_steps={STEPS['fusion']}"),
-        "yaw": run("train", f"yaw-s{seed}", "paths.safetensors", *shared, "method=interfacegan", "method.attributes=[yaw]", "gan.space=w"),
+        "hfgi": folder_of(f"hfgi_sf-hfgi-s{seed}", "train_encoder", "encoder.safetensors", *shared, *hfgi),
+        "fusion": folder_of(f"hfgi_sf-fusion-s{seed}", "train_fusion", "hierarchy.json", *shared, f"trainer.max_steps={STEPS['fusion']}"),
+        "yaw": folder_of(
+            f"hfgi_sf-yaw-s{seed}", "train", "paths.safetensors", *shared, "method=interfacegan", "method.attributes=[yaw]", "gan.space=w"
+        ),
     }
 
 
@@ -180,12 +172,11 @@ def main(trainer: str = "gpu", images: int = 200, seed: int = 0) -> None:
         turn: {name: {key: torch.cat([part[0][name][key] for part in parts]) for key in COLUMNS} for name in METHODS}
         for turn, parts in found.items()
     }
-    results = ROOT / "docs" / "results"
     budget = json.dumps({"steps": STEPS, "images": images, "seed": seed, "degrees by amount": degrees})
-    (results / "hfgi_sf.md").write_text(f"# HFGI-SF beside HFGI on turned faces\n\n{table(scores)}\n`{budget}`\n")
-    figure(found[YAW[-1]][0][1]).savefig(results / "hfgi_sf.png", dpi=150)
+    (RESULTS / "hfgi_sf.md").write_text(f"# HFGI-SF beside HFGI on turned faces\n\n{table(scores)}\n`{budget}`\n")
+    figure(found[YAW[-1]][0][1]).savefig(RESULTS / "hfgi_sf.png", dpi=150)
 
 
 if __name__ == "__main__":
-    options = dict(argument.split("=", 1) for argument in sys.argv[1:])
-    main(options.get("trainer", "gpu"), int(options.get("images", 200)), int(options.get("seed", 0)))
+    own = options(trainer="gpu", images="200", seed="0")
+    main(own["trainer"], int(own["images"]), int(own["seed"]))
