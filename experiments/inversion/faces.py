@@ -79,7 +79,7 @@ def halves(inversions: Inversions) -> tuple[Tensor, Tensor]:
     """The pictures and their inversions, each with shape :math:`(N, 3, 256, 256)`."""
     files = [inversions.run.folder / "pictures" / f"{name}.png" for name in inversions.names()]
     both = torch.stack([to_tensor(Image.open(file), 3) for file in files])
-    return both[..., :256], both[..., 256:]
+    return both[..., :256], both[..., -256:]
 
 
 def tables(found: dict[str, Inversions]) -> None:
