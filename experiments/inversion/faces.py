@@ -1,10 +1,11 @@
 """A photograph and samples through every inverter and application on gan=mobilestylegan_256.
 
-    python experiments/inversion/faces.py photograph=<file> [samples=2] [only=e4e,i2spp] [applications=true]
+    python experiments/inversion/faces.py photograph=<file> [samples=2] [only=e4e,i2spp] [applications=true] [large=true]
 
 Needs `make faces`. The photograph is aligned as FFHQ's; the samples are of latents that no encoder was trained on. Encoders are
 trained thin first. Everything is made once under outputs/inversion/ (``only`` names what to make of it, to share a machine);
-the tables are of what is there: docs/results/inversion/faces.md, faces_psnr.md, applications.md and pictures.
+the tables are of what is there: docs/results/inversion/faces.md, faces_psnr.md, applications.md and pictures. ``large`` inverts the
+photograph and the first sample at 1024 pixels too.
 """
 
 from __future__ import annotations
@@ -39,25 +40,25 @@ OPTIMISERS = {  # at most 500 steps
     "projector": ["inverter.steps=150"],
     "pti": ["inverter.pivot.steps=100", "inverter.steps=60"],
 }
+LARGE = ["inverter.blocks.latents.steps=100", "inverter.blocks.noise.steps=60"]
 SHORT = ["application.blocks.latents.steps=120", "application.blocks.noise.steps=80"]
 COLUMNS = {"psnr": "PSNR [dB]", "ssim": "SSIM", "identity_error": "identity error", "seconds": "seconds a picture", "steps": "steps"}
 
 
-def pictures(photograph: str, samples: int) -> Path:
-    """The folder of the pictures, 256 pixels a side."""
-    PICTURES.mkdir(parents=True, exist_ok=True)
-    generator = load_generator("mobilestylegan_256")
+def make_pictures(folder: Path, gan: str, photograph: str, samples: int) -> None:
+    """Samples of a generator and the photograph, of its size, in a new folder."""
+    folder.mkdir(parents=True)
+    generator = load_generator(gan)
     for i in range(samples):
         space = generator.space("w")
         with torch.no_grad():
             image = space.decode(space.sample(1, torch.Generator().manual_seed(SEED + i)))
-        (PICTURES / f"sample-{i}.png").write_bytes(mosaic_png([image]))
+        (folder / f"sample-{i}.png").write_bytes(mosaic_png([image]))
     if photograph:
         files = find_pictures(photograph)
         for name, _ in files.items():
             pixels, _ = Photographs(files, generator, "ffhq", "largest").read(name)
-            (PICTURES / f"{name}.png").write_bytes(mosaic_png([pixels[None] / 127.5 - 1]))
-    return PICTURES
+            (folder / f"{name}.png").write_bytes(mosaic_png([pixels[None] / 127.5 - 1]))
 
 
 def encoder(name: str) -> Path:
@@ -102,6 +103,18 @@ def tables(found: dict[str, Inversions]) -> None:
         print("\n".join(lines))
 
 
+def large(photograph: str) -> None:
+    """PSNR by step at 1024 pixels."""
+    folder = OUTPUTS / "large-pictures"
+    if not folder.exists():
+        make_pictures(folder, "mobilestylegan", photograph, 1)
+    common = ("dataset=faces", "gan=mobilestylegan", f"images={folder}", "inverter=i2spp", "batch_size=1", "perceptual=null")
+    found = Inversions.open(folder_of("large-i2spp", "invert", "pictures/overview.png", *common, *LARGE))
+    lines = by_step({name: found.read(name)[0] for name in found.names()}, 20)
+    (RESULTS / "large_psnr.md").write_text("\n".join(lines) + "\n")
+    print("\n".join(lines))
+
+
 def by_step(tensors: dict[str, dict[str, Tensor]], every: int = 50) -> list[str]:
     """PSNR of Image2StyleGAN++ after every so many steps, w+ and then noise."""
     curves = {
@@ -140,10 +153,10 @@ def applications(photograph: str) -> None:
 
 
 def main() -> None:
-    own = options(photograph="", samples="2", only="", applications="true")
+    own = options(photograph="", samples="2", only="", applications="true", large="true")
     RESULTS.mkdir(parents=True, exist_ok=True)
     if not PICTURES.exists():
-        pictures(own["photograph"], int(own["samples"]))
+        make_pictures(PICTURES, "mobilestylegan_256", own["photograph"], int(own["samples"]))
     every = [*OPTIMISERS, *ENCODERS]
     wanted = own["only"].split(",") if own["only"] else every
     for name in wanted:
@@ -152,6 +165,8 @@ def main() -> None:
     tables({name: Inversions.open(folder) for name, folder in there.items() if (folder / "pictures" / "overview.png").exists()})
     if own["applications"] == "true" and own["photograph"]:
         applications(own["photograph"])
+    if own["large"] == "true":
+        large(own["photograph"])
 
 
 if __name__ == "__main__":
