@@ -143,7 +143,7 @@ def applications(photograph: str) -> None:
         folder = folder_of(f"faces-{name}", "compose", "scores.json", f"application={name}", GAN, *arguments)
         scores = json.loads((folder / "scores.json").read_text())
         with Image.open(folder / "picture.png") as picture:
-            picture.convert("RGB").resize([round(0.5 * side) for side in picture.size], Image.Resampling.LANCZOS).save(
+            picture.convert("RGB").resize([round(0.7 * side) for side in picture.size], Image.Resampling.LANCZOS).save(
                 RESULTS / f"{name}.png"
             )
         cells = [f"{key}: {', '.join(f'{one:.1f}' for one in value)} dB" for key, value in scores.items() if key.startswith("psnr")]

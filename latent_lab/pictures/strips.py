@@ -13,6 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 GAP = 2  # pixels between images
+LETTER, LINE = 0.078, 0.16  # of text, inches wide and high
 
 
 class Strip(NamedTuple):
@@ -57,8 +58,10 @@ def row_figure(rows: Sequence[Strip], labels: Sequence[str], axis_title: str, fr
     canvas = mosaic([row.images for row in rows])
     height, width = rows[0].images.shape[-2:]
     scale = inches / height  # inches a pixel
-    figure = Figure(figsize=(canvas.shape[1] * scale + 1.9, canvas.shape[0] * scale + 0.75))
-    left, bottom = 1.75 / figure.get_figwidth(), 0.6 / figure.get_figheight()
+    longest = max(len(line) for row in rows for line in row.title.split("\n"))
+    left, bottom = 0.15 + LETTER * longest, 0.12 + LINE * max(label.count("\n") + 1 for label in [*labels, ""]) + bool(axis_title) * 0.22
+    figure = Figure(figsize=(left + canvas.shape[1] * scale + 0.15, bottom + canvas.shape[0] * scale + 0.1))
+    left, bottom = left / figure.get_figwidth(), bottom / figure.get_figheight()
     axes = figure.add_axes(
         (left, bottom, canvas.shape[1] * scale / figure.get_figwidth(), canvas.shape[0] * scale / figure.get_figheight())
     )

@@ -33,6 +33,8 @@ from latent_lab.workflows.discover import build_space
 from latent_lab.workflows.inversions import Inversions
 from latent_lab.workflows.sources import InvertedPictures
 
+DPI = 150
+
 
 def inverted(space: LatentSpace, inversions: Inversions, names: Sequence[str]) -> tuple[Tensor, Codes]:
     """Pictures of an inversion, with their codes carried to the space."""
@@ -83,7 +85,8 @@ def picture_of(composition: Composition, mask: Tensor | None, results: Tensor, t
     if mask is not None:
         columns["mask"] = (2 * mask - 1).expand(-1, results.shape[1], -1, -1)
     columns |= {"result" if len(results) == 1 else f"result {i + 1}": results[i : i + 1] for i in range(len(results))}
-    return row_figure([Strip(title, torch.cat([image.cpu() for image in columns.values()]))], list(columns), "", None)
+    inches = min(max(results.shape[-1] / DPI, 0.72), 2.4)  # a pixel a pixel, unless images are small or large
+    return row_figure([Strip(title, torch.cat([image.cpu() for image in columns.values()]))], list(columns), "", None, inches)
 
 
 def compose_images(config: DictConfig) -> None:
@@ -123,7 +126,7 @@ def compose_images(config: DictConfig) -> None:
         "generator": weight_hash(space.generator),
     }
     run.write("codes.safetensors", native.to_bytes(tensors, described))
-    run.write("picture.png", png_bytes(picture_of(composition, mask, results, name.replace("_", " ")), 220))
+    run.write("picture.png", png_bytes(picture_of(composition, mask, results, name.replace("_", " ")), DPI))
     for i in range(len(results)):
         run.write(f"result_{i + 1}.png", mosaic_png([results[i : i + 1]]))
     run.write("scores.json", json.dumps(scores, indent=1))
