@@ -63,7 +63,10 @@ def test_commands(line, monkeypatch, tmp_path, digits, capfd):
             if "gan=mobilestylegan_256" in arguments
             else ["count=2"]
         )
-        arguments = [argument.replace("<file>", "a.png") for argument in arguments] + [*gan, "inverter.steps=2"]
+        steps = (
+            [f"inverter.blocks.{part}.steps=2" for part in ("latents", "noise")] if "inverter=i2spp" in arguments else ["inverter.steps=2"]
+        )
+        arguments = [argument.replace("<file>", "a.png") for argument in arguments] + [*gan, *steps]
         run_main(monkeypatch, module, arguments)
         assert len(list(tmp_path.glob("outputs/inversions/*/*/scores.json"))) == 1
         return
@@ -74,7 +77,7 @@ def test_commands(line, monkeypatch, tmp_path, digits, capfd):
         arguments = [f"run={run}" if argument == "run=<folder>" else argument for argument in arguments] + extra
         if module.endswith("edit"):  # the names that a run of more than seconds has
             entry = next(iter(json.loads((run / "names.json").read_text()).values()))
-            (run / "names.json").write_text(json.dumps(dict.fromkeys(("slant", "thickness"), entry)))
+            (run / "names.json").write_text(json.dumps(dict.fromkeys(("slant", "thickness", "age", "smile"), entry)))
             arguments += ["frames=3", "steps=3"]
         if "source=<inversion>" in arguments:
             run_main(monkeypatch, "latent_lab.invert", ["images=held_out", "count=2", "inverter.steps=2", "hydra.run.dir=inverted"])
