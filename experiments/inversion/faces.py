@@ -134,7 +134,7 @@ def applications(photograph: str) -> None:
     wanted = {
         "crossover": [f"images=[{mine},{other}]", "mask=[0,0,1,0.5]", *SHORT],
         "inpainting": [f"images=[{mine}]", "mask=[0.6,0.3,0.82,0.7]", "application.completions=2", *SHORT],
-        "scribble": [*one, "mask=[0.66,0.41,0.76,0.6]", "application.colour=[0.5,-0.7,-0.6]", *SHORT],
+        "scribble": [*one, "mask=[0.04,0.2,0.2,0.8]", "application.colour=[-0.55,-0.7,-0.8]", "application.layers=3-12", *SHORT],
         "style_transfer": [*both, "mask=[0.2,0.2,0.95,0.8]", *SHORT],
         "feature_transfer": [*both, "mask=[0.6,0.3,0.82,0.7]"],
     }

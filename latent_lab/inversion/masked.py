@@ -25,7 +25,8 @@ class BuildingBlocks:
     :math:`M_{st}(M_s, w_m, w_i, y)` is :meth:`w_plus` of those of :meth:`style_of`; masked noise optimisation :math:`Mk_n(M, n_m, n_i, x, y)` is
     :meth:`noise` of those of :meth:`pixels_of`. An application adds up terms: :math:`W_l(M, x) + W_l(1 - M, y)` is one descent of both.
 
-    Weights are relative: the paper's 1e-5, 1e-5, 1e-5 and 5e-7 are 1, 1, 1 and 0.05 here, for Adam does not see a common factor.
+    Weights are relative: the paper's 1e-5, 1e-5 and 1e-5 are 1, 1 and 1 here, for Adam does not see a common factor. Its 5e-7 of the
+    style belongs to Gram matrices whose scale it does not say; 30 of ours is where a style comes over on faces.
 
     References:
         | Image2StyleGAN++: How to Edit the Embedded Images? (Abdal et al., 2020), Eq. 1, Section 3.1 and 5.1-5.3
@@ -48,7 +49,7 @@ class BuildingBlocks:
         pixels: float = 1.0,
         outside: float = 1.0,
         perceptual: float = 1.0,
-        style: float = 0.05,
+        style: float = 30.0,
         layers: Sequence[str] | None = None,
         style_layer: str | None = None,
     ) -> None:

@@ -65,7 +65,9 @@ def gram(maps: Tensor, mask: Tensor | None) -> Tensor:
 
 
 class Style(Term):
-    r""":math:`\frac{\lambda}{F^2} \|\mathrm{Gram}(M \odot \phi(G)) - \mathrm{Gram}(M \odot \phi(y))\|^2` of one layer's maps :math:`\phi`.
+    r""":math:`\lambda \|\mathrm{Gram}(M \odot \phi(G)) - \mathrm{Gram}(M \odot \phi(y))\|^2 / \|\mathrm{Gram}(M \odot \phi(y))\|^2` of one layer's maps :math:`\phi`.
+
+    The paper has no denominator: with it a weight means the same for every network, layer and mask.
 
     Arguments:
         features: The feature network.
@@ -82,9 +84,10 @@ class Style(Term):
             maps = features(target)[self.layer]
             self.mask = None if mask is None else F.interpolate(mask, maps.shape[2:], mode="area")
             self.target = gram(maps, self.mask)
+            self.size = self.target.square().flatten(1).mean(1).clamp_min(1e-12)
 
     def __call__(self, images: Tensor, maps: Mapping[str, Tensor] | None) -> Tensor:
-        return self.weight * (gram(maps[self.layer], self.mask) - self.target).square().flatten(1).mean(1)
+        return self.weight * (gram(maps[self.layer], self.mask) - self.target).square().flatten(1).mean(1) / self.size
 
 
 class MaskedLoss:
