@@ -127,7 +127,7 @@ class FusionNet(nn.Module):
         """One of the layers' numbers each, :math:`(N, K, T)`; ``colours`` marks those layers too."""
         layers = self.config["layers"]
         if places.numbers.max() >= layers:
-            raise ValueError(f"this fusion network tells {layers} layers apart, got a generator with {int(places.numbers.max()) + 1}")
+            raise ValueError(f"network.layers of the fusion network is {layers}, got a generator with {int(places.numbers.max()) + 1}")
         tags = F.one_hot(places.numbers, layers + 1).to(self.common.layers[0].weight.dtype)
         if colours:
             tags[places.colours, -1] = 1

@@ -181,7 +181,7 @@ def test_files_that_hold_no_network_are_refused(tmp_path):
 def test_generators_that_a_network_cannot_tell_are_refused(space):
     net = FusionNet(width=16, hidden=8, layers=3, common_layers=1)
     (styles,) = styles_of(space, 0)
-    with pytest.raises(ValueError, match="this fusion network tells 3 layers apart, got a generator with"):
+    with pytest.raises(ValueError, match="network.layers of the fusion network is 3, got a generator with"):
         net(styles, styles, None, layout_of(space.generator, 16))
     with pytest.raises(ValueError, match="width 4 takes style vectors of at most 4 entries, got 16"):
         layout_of(space.generator, 4)

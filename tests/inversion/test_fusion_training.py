@@ -104,6 +104,7 @@ def test_only_the_network_is_trained_and_the_loss_falls(parts):
         ({"region": [0.5, 0, 0.2, 1]}, "must be .top, left, bottom, right."),
         ({"batch_size": 0}, "fusion.batch_size must be at least 1"),
         ({"network": FusionNet(4, 8)}, "width 4 takes style vectors of at most 4 entries, got 16"),
+        ({"network": FusionNet(16, 8, 3, 2)}, "network.layers of the fusion network is 3, got a generator with"),
     ],
 )
 def test_what_cannot_be_trained_is_refused(parts, options, message):
