@@ -10,6 +10,7 @@ photograph and the first sample at 1024 pixels too.
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
@@ -83,6 +84,14 @@ def halves(inversions: Inversions) -> tuple[Tensor, Tensor]:
     return both[..., :256], both[..., -256:]
 
 
+def publish(picture: Path | io.BytesIO, name: str) -> None:
+    """A picture among the results, small."""
+    with Image.open(picture) as opened:
+        whole = opened.convert("RGB")
+    whole.thumbnail((1000, 1000), Image.Resampling.LANCZOS)
+    whole.quantize(256, dither=Image.Dither.NONE).save(RESULTS / f"{name}.png", optimize=True)
+
+
 def tables(found: dict[str, Inversions]) -> None:
     """The scores, PSNR by step of Image2StyleGAN++, and the picture of all inversions."""
     names = next(iter(found.values())).names()
@@ -96,7 +105,7 @@ def tables(found: dict[str, Inversions]) -> None:
     targets = halves(next(iter(found.values())))[0]
     rows = [Strip("picture", targets), *(Strip(label, halves(inversions)[1]) for label, inversions in found.items())]
     columns = [Strip(name, torch.stack([row.images[i] for row in rows])) for i, name in enumerate(names)]
-    (RESULTS / "faces.png").write_bytes(png_bytes(row_figure(columns, [row.title for row in rows], "", None, 1.1), 150))
+    publish(io.BytesIO(png_bytes(row_figure(columns, [row.title for row in rows], "", None, 1.1), 150)), "faces")
     if "i2spp" in found:
         lines = by_step({name: found["i2spp"].read(name)[0] for name in names})
         (RESULTS / "faces_psnr.md").write_text("\n".join(lines) + "\n")
@@ -142,10 +151,7 @@ def applications(photograph: str) -> None:
     for name, arguments in wanted.items():
         folder = folder_of(f"faces-{name}", "compose", "scores.json", f"application={name}", GAN, *arguments)
         scores = json.loads((folder / "scores.json").read_text())
-        with Image.open(folder / "picture.png") as picture:
-            picture.convert("RGB").resize([round(0.7 * side) for side in picture.size], Image.Resampling.LANCZOS).save(
-                RESULTS / f"{name}.png"
-            )
+        publish(folder / "picture.png", name)
         cells = [f"{key}: {', '.join(f'{one:.1f}' for one in value)} dB" for key, value in scores.items() if key.startswith("psnr")]
         lines.append(f"| {name} | {scores['seconds']:.0f} | {'; '.join(cells)} |")
     (RESULTS / "applications.md").write_text("\n".join(lines) + "\n")
