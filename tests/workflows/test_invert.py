@@ -128,14 +128,16 @@ def test_unusable_pictures_are_named_and_the_others_go_on(invert, photographs, c
     assert Inversions.open(folder).names() == ["a", "b", "c, d"] and "cut" in json.loads((folder / "scores.json").read_text())["failed"]
 
 
-def test_held_out_digits_are_found_in_z(invert, monkeypatch, tmp_path):
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+def test_held_out_digits_are_found_in_z(precision, invert, monkeypatch, tmp_path):
     from tests.test_readme import digits
 
     digits.__wrapped__(tmp_path, monkeypatch)
-    folder = invert("images=held_out", "count=2", "inverter.steps=2", "perceptual=null")
+    folder = invert("images=held_out", "count=2", "inverter.steps=6", "perceptual=null", f"precision={precision}")
     found = Inversions.open(folder)
     assert found.names() == ["mnist-0000", "mnist-0001"] and found.space().name == "z"
     assert json.loads((folder / "scores.json").read_text())["mean"]["identity_error"] >= 0
+    assert len(found.read("mnist-0000")[0]["curves.psnr"].unique()) > 4  # every step sees the latents of the last
 
 
 def test_the_generator_must_be_the_one(invert, photographs):
