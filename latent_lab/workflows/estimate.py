@@ -31,9 +31,8 @@ class Estimate(pl.Callback):
         else:
             memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**30 if sys.platform == "darwin" else 2**20)
         step = time.monotonic() - self.begun
-        steps = (trainer.max_steps - trainer.global_step) // (
-            trainer.global_step - self.first
-        )  # several optimisers count each batch as often
+        counted = max(trainer.global_step - self.first, 1)  # a batch counts once for each optimiser
+        steps = (trainer.max_steps - trainer.global_step) // counted
         left = steps * step / 60
         if left > self.minutes:
             text = f"{left:.0f} minutes" if left < 120 else f"{left / 60:.1f} hours"
