@@ -15,7 +15,7 @@ import json
 from pathlib import Path
 
 import torch
-from folders import OUTPUTS, RESULTS, folder_of, options
+from folders import OUTPUTS, RESULTS, folder_of, options, publish
 from PIL import Image
 from torch import Tensor
 
@@ -82,14 +82,6 @@ def halves(inversions: Inversions) -> tuple[Tensor, Tensor]:
     files = [inversions.run.folder / "pictures" / f"{name}.png" for name in inversions.names()]
     both = torch.stack([to_tensor(Image.open(file), 3) for file in files])
     return both[..., :256], both[..., -256:]
-
-
-def publish(picture: Path | io.BytesIO, name: str) -> None:
-    """A picture among the results, small."""
-    with Image.open(picture) as opened:
-        whole = opened.convert("RGB")
-    whole.thumbnail((1000, 1000), Image.Resampling.LANCZOS)
-    whole.quantize(256, dither=Image.Dither.NONE).save(RESULTS / f"{name}.png", optimize=True)
 
 
 def tables(found: dict[str, Inversions]) -> None:

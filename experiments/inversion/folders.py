@@ -1,10 +1,13 @@
-"""The folders of commands' runs, each made once: a study that is stopped goes on where it was."""
+"""What the studies share: the folders of commands' runs, each made once, so that a study that is stopped goes on; arguments; small pictures."""
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 from pathlib import Path
+
+from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[2]
 OUTPUTS = ROOT / "outputs" / "inversion"
@@ -26,3 +29,11 @@ def options(**defaults: str) -> dict[str, str]:
     if given.keys() - defaults.keys():
         sys.exit(f"{Path(sys.argv[0]).name} takes {', '.join(f'{key}={value}' for key, value in defaults.items())}; got {sorted(given)}")
     return defaults | given
+
+
+def publish(picture: Path | io.BytesIO, name: str) -> None:
+    """A picture among the results, small."""
+    with Image.open(picture) as opened:
+        whole = opened.convert("RGB")
+    whole.thumbnail((880, 880), Image.Resampling.LANCZOS)
+    whole.quantize(256, dither=Image.Dither.NONE).save(RESULTS / f"{name}.png", optimize=True)

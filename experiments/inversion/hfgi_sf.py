@@ -1,14 +1,15 @@
 """Does HFGI-SF leave less of a ghost than HFGI on large changes of the view, and what does it cost?
 
-    python experiments/inversion/hfgi_sf.py [trainer=gpu] [images=200] [seed=0]   ->  docs/results/inversion/hfgi_sf.md, hfgi_sf.png
+    python experiments/inversion/hfgi_sf.py [trainer=gpu|cpu] [images=200] [seed=0]   ->  docs/results/inversion/hfgi_sf.md, hfgi_sf.png
 
-Needs `make faces` and, for its budget, a GPU. Trains on gan=mobilestylegan_256, each run once: an encoder (e4e), HFGI on it, the fusion
+Needs `make faces`; trainer=cpu is a thin budget. Trains on gan=mobilestylegan_256, each run once: an encoder (e4e), HFGI on it, the fusion
 network of person and background, and the direction of yaw (InterFaceGAN). Then samples that no training has seen are inverted by
 the encoder, turned by YAW degrees to either side, and corrected. The sign and size of the amount are measured, not assumed.
 """
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +18,7 @@ import latent_lab.cpu_torchvision  # noqa: F401  (before torchmetrics)
 
 import torch
 import torch.nn.functional as F
-from folders import RESULTS, folder_of, options
+from folders import RESULTS, folder_of, options, publish
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
@@ -28,10 +29,19 @@ from latent_lab.inversion.hfgi_sf import HFGISF
 from latent_lab.metrics.ghosting import ghosting_error
 from latent_lab.paths.base import Paths
 from latent_lab.paths.layerwise import LayerwisePaths
+from latent_lab.pictures.report import png_bytes
 from latent_lab.workflows.bootstrap import Bootstrap
 
 GAN, YAW, AMOUNTS, HELD_OUT = "gan=mobilestylegan_256", (15.0, 30.0), (-6.0, -4.0, -2.0, 2.0, 4.0, 6.0), 7
-STEPS = {"e4e": 20000, "hfgi": 10000, "fusion": 10000}
+BUDGETS = {
+    "gpu": {"e4e": ["trainer.max_steps=20000"], "hfgi": ["trainer.max_steps=10000"], "fusion": ["trainer.max_steps=10000"], "yaw": []},
+    "cpu": {  # about an hour and a half of a core
+        "e4e": ["trainer.max_steps=1200"],
+        "hfgi": ["trainer.max_steps=200", "encoder.batch_size=2"],
+        "fusion": ["trainer.max_steps=200", "fusion.batch_size=2", "fusion.lr=5e-4", "network.hidden=512"],
+        "yaw": ["method.num_samples=1000", "evaluation=faces"],
+    },
+}
 METHODS = ("no correction", "HFGI", "HFGI-SF", "HFGI-SF, unmasked")
 COLUMNS = {
     "ghosting": ("ghosting error", "{:.3f}"),
@@ -43,18 +53,17 @@ COLUMNS = {
 
 def trained(trainer: str, seed: int) -> dict[str, Path]:
     """The folders of all that is trained."""
-    shared = (GAN, f"trainer={trainer}", f"seed={seed}", "logger=csv")
-    e4e = folder_of(
-        f"hfgi_sf-e4e-s{seed}", "train_encoder", "encoder.safetensors", *shared, "encoder=e4e_small", f"trainer.max_steps={STEPS['e4e']}"
-    )
+    shared, budget = (GAN, f"trainer={trainer}", f"seed={seed}", "logger=csv"), BUDGETS[trainer]
+
+    def folder(name: str, module: str, finished: str, *arguments: str) -> Path:
+        return folder_of(f"hfgi_sf-{trainer}-{name}-s{seed}", module, finished, *shared, *arguments, *budget[name])
+
+    e4e = folder("e4e", "train_encoder", "encoder.safetensors", "encoder=e4e_small")
     weights = f"encoder.weights={e4e / 'encoder.safetensors'}"
-    hfgi = ("encoder=hfgi_small", weights, f"trainer.max_steps={STEPS['hfgi']}")
     return {
-        "hfgi": folder_of(f"hfgi_sf-hfgi-s{seed}", "train_encoder", "encoder.safetensors", *shared, *hfgi),
-        "fusion": folder_of(f"hfgi_sf-fusion-s{seed}", "train_fusion", "hierarchy.json", *shared, f"trainer.max_steps={STEPS['fusion']}"),
-        "yaw": folder_of(
-            f"hfgi_sf-yaw-s{seed}", "train", "paths.safetensors", *shared, "method=interfacegan", "method.attributes=[yaw]", "gan.space=w"
-        ),
+        "hfgi": folder("hfgi", "train_encoder", "encoder.safetensors", "encoder=hfgi_small", weights),
+        "fusion": folder("fusion", "train_fusion", "hierarchy.json"),
+        "yaw": folder("yaw", "train", "paths.safetensors", "method=interfacegan", "method.attributes=[yaw]", "gan.space=w"),
     }
 
 
@@ -172,9 +181,9 @@ def main(trainer: str = "gpu", images: int = 200, seed: int = 0) -> None:
         turn: {name: {key: torch.cat([part[0][name][key] for part in parts]) for key in COLUMNS} for name in METHODS}
         for turn, parts in found.items()
     }
-    budget = json.dumps({"steps": STEPS, "images": images, "seed": seed, "degrees by amount": degrees})
+    budget = json.dumps({"trainer": trainer, "budget": BUDGETS[trainer], "images": images, "seed": seed, "degrees by amount": degrees})
     (RESULTS / "hfgi_sf.md").write_text(f"# HFGI-SF beside HFGI on turned faces\n\n{table(scores)}\n`{budget}`\n")
-    figure(found[YAW[-1]][0][1]).savefig(RESULTS / "hfgi_sf.png", dpi=150)
+    publish(io.BytesIO(png_bytes(figure(found[YAW[-1]][0][1]), 150)), "hfgi_sf")
 
 
 if __name__ == "__main__":
