@@ -26,20 +26,21 @@ class Image2StyleGANPlusPlus(Inverter):
     Arguments:
         blocks: The building blocks.
         spread: s of a start from the mean plus :math:`U[-s, s]`; 0 starts from the mean (the paper's: the mean for faces, s = 1 from 0 else).
+        closeness: Weight of the mean square of the change of w from its start, which keeps codes where edits work (ours).
     """
 
     prefers = ("w+",)
 
-    def __init__(self, blocks: BuildingBlocks, spread: float = 0.0) -> None:
-        if spread < 0:
-            raise ValueError(f"spread must not be negative, got {spread}")
-        self.blocks, self.spread = blocks, spread
+    def __init__(self, blocks: BuildingBlocks, spread: float = 0.0, closeness: float = 0.0) -> None:
+        if spread < 0 or closeness < 0:
+            raise ValueError(f"spread and closeness must not be negative, got {spread} and {closeness}")
+        self.blocks, self.spread, self.closeness = blocks, spread, closeness
 
     def invert(self, space: LatentSpace, images: Tensor, rngs: Sequence[torch.Generator], track: Track = untracked) -> Inverted:
         self.blocks.to(space.device)
         watch = partial(psnr, images=images)
         codes = mean_codes(space, len(images), self.spread, rngs)
-        codes, first = self.blocks.w_plus(space, codes, self.blocks.likeness(images), track=track, watch=watch)
+        codes, first = self.blocks.w_plus(space, codes, self.blocks.likeness(images), None, self.closeness, track, watch)
         stages = [first]
         if space.generator.noise_maps():
             codes, last = self.blocks.noise(space, codes, self.blocks.pixels_of(images), track=track, watch=watch)

@@ -136,6 +136,18 @@ def test_an_image_is_inverted_for_itself(rows, images):
     assert (together.curves["psnr"][-1] > together.curves["psnr"][0]).all()
 
 
+def test_closeness_keeps_codes_near_the_mean_where_edits_work(rows, images):
+    mean = mean_codes(rows, 2).latents
+    rngs = [torch.Generator() for _ in images]
+    free, near = (
+        (Image2StyleGANPlusPlus(blocks(steps=20), closeness=weight).invert(rows, images, rngs).codes.latents - mean).norm()
+        for weight in (0.0, 10.0)
+    )
+    assert 0 < near < 0.7 * free
+    with pytest.raises(ValueError, match="spread and closeness must not be negative, got 0.0 and -1"):
+        Image2StyleGANPlusPlus(blocks(), closeness=-1)
+
+
 def test_patience_ends_each_image_alone():
     rates = torch.tensor([[0.0], [1.0]])  # the first image's loss is flat
     values, curve = Descent(60, 0.1, patience=3).minimise([torch.ones(2, 1)], lambda x: (rates * x[0]).square().sum(1), "test")
