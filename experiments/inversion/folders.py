@@ -35,5 +35,5 @@ def publish(picture: Path | io.BytesIO, name: str) -> None:
     """A picture among the results, small."""
     with Image.open(picture) as opened:
         whole = opened.convert("RGB")
-    whole.thumbnail((840, 840), Image.Resampling.LANCZOS)
+    whole.thumbnail((810, 810), Image.Resampling.LANCZOS)
     whole.quantize(256, dither=Image.Dither.NONE).save(RESULTS / f"{name}.png", optimize=True)
