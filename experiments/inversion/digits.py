@@ -9,8 +9,6 @@ What is missing under outputs/inversion/ is made. Writes digits.md and digits.pn
 
 from __future__ import annotations
 
-import json
-
 import torch
 from folders import RESULTS, folder_of, options
 
@@ -72,7 +70,7 @@ def main() -> None:
         folder = folder_of(f"digits-{label.replace(', ', '-').replace(' ', '-')}", "invert", "pictures/overview.png", *common, *arguments)
         inversions = Inversions.open(folder)
         names = inversions.names()
-        mean = json.loads((inversions.run.folder / "scores.json").read_text())["mean"]
+        mean = inversions.run.read_json("scores.json")["mean"]
         row = [label, str(len(names)), *(f"{mean[key]:.3g}" for key in ("psnr", "ssim", "identity_error", "seconds"))]
         codes = inversions.codes(names)
         targets = torch.stack([inversions.target(name) for name in names])

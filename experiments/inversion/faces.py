@@ -50,15 +50,15 @@ def make_pictures(folder: Path, gan: str, photograph: str, samples: int) -> None
     """Samples of a generator and the photograph, of its size, in a new folder."""
     folder.mkdir(parents=True)
     generator = load_generator(gan)
+    space = generator.space("w")
     for i in range(samples):
-        space = generator.space("w")
         with torch.no_grad():
             image = space.decode(space.sample(1, torch.Generator().manual_seed(SEED + i)))
         (folder / f"sample-{i}.png").write_bytes(mosaic_png([image]))
     if photograph:
-        files = find_pictures(photograph)
-        for name, _ in files.items():
-            pixels, _ = Photographs(files, generator, "ffhq", "largest").read(name)
+        photographs = Photographs(find_pictures(photograph), generator, "ffhq", "largest")
+        for name in photographs.names():
+            pixels, _ = photographs.read(name)
             (folder / f"{name}.png").write_bytes(mosaic_png([pixels[None] / 127.5 - 1]))
 
 
@@ -89,7 +89,7 @@ def tables(found: dict[str, Inversions]) -> None:
     names = next(iter(found.values())).names()
     lines = [f"| inverter | picture | {' | '.join(COLUMNS.values())} |", "|---" * (len(COLUMNS) + 2) + "|"]
     for label, inversions in found.items():
-        for name, row in json.loads((inversions.run.folder / "scores.json").read_text())["pictures"].items():
+        for name, row in inversions.run.read_json("scores.json")["pictures"].items():
             cells = [f"{row[key]:.4g}" if row.get(key) else "" for key in COLUMNS]
             lines.append(f"| {label} | {name} | {' | '.join(cells)} |")
     (RESULTS / "faces.md").write_text("\n".join(lines) + "\n")
@@ -118,10 +118,7 @@ def large(photograph: str) -> None:
 
 def by_step(tensors: dict[str, dict[str, Tensor]], every: int = 50) -> list[str]:
     """PSNR of Image2StyleGAN++ after every so many steps, w+ and then noise."""
-    curves = {
-        name: torch.cat([values for key, values in found.items() if key.startswith("curves.") and key.endswith("psnr")])
-        for name, found in tensors.items()
-    }
+    curves = {name: found["curves.psnr"] for name, found in tensors.items()}
     steps = range(0, len(next(iter(curves.values()))), every)
     lines = [f"| step | {' | '.join(map(str, steps))} | last |", "|---" * (len(steps) + 2) + "|"]
     return lines + [f"| {name} | {' | '.join(f'{curve[i]:.1f}' for i in [*steps, -1])} |" for name, curve in curves.items()]

@@ -46,7 +46,8 @@ def amount_for_change(amounts: Tensor, curve: Tensor, change: float) -> float:
         change: The change of the attribute that is wanted.
     """
     x, y = np.append(amounts.double().cpu().numpy(), 0.0), np.append(curve.double().cpu().numpy(), 0.0)
-    order = x.argsort()[np.isfinite(y[x.argsort()])]
+    order = np.where(np.isfinite(y))[0]
+    order = order[x[order].argsort()]
     x, y = x[order], y[order] - change
     crossings = [
         x[i] + (x[i + 1] - x[i]) * y[i] / (y[i] - y[i + 1]) for i in range(len(x) - 1) if y[i] * y[i + 1] <= 0 and y[i] != y[i + 1]

@@ -33,8 +33,9 @@ def train_encoder(config: DictConfig) -> None:
         raise ValueError(f"gan must have the space w+, which encoders read images into, got gan={config.gan.name} with {generator.spaces}")
     if config.compile:
         generator.compile()
-    space = space_of(generator, OmegaConf.merge(config.gan, {"space": "w+"}))
-    preview = preview_of(OmegaConf.merge(config.gan, {"space": "w+"})) if get_class(config.encoder._target_).previews else None
+    gan = OmegaConf.merge(config.gan, {"space": "w+"})
+    space = space_of(generator, gan)
+    preview = preview_of(gan) if get_class(config.encoder._target_).previews else None
     data = pictures_of(config, generator.channels)
     objective = instantiate(config.encoder.objective)
     with torch.random.fork_rng():
