@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Sequence
 from html import escape
 from typing import NamedTuple
 
+from latent_lab.console import visible
+
+FORMULA = frozenset("=+-@\t\r\n＝＋－＠")  # a spreadsheet runs cells that start so, the wide ones in some languages
+MARKDOWN = str.maketrans({letter: f"\\{letter}" for letter in "\\|`*~$"} | {"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 LATEX = str.maketrans(
     {letter: f"\\{letter}" for letter in "&%$#_{}"}
     | {"\\": r"\textbackslash{}", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}"}
@@ -46,14 +51,37 @@ class Table(NamedTuple):
         return [f"{name}{arrows.get(better, '')}" + (f" [{unit}]" if unit else "") for name, unit, better in self.columns]
 
 
-def markdown(table: Table) -> str:
-    def safe(text: str) -> str:
-        return text.replace("|", r"\|")
+def cell_text(text: str) -> str:
+    """Make a text the cell of a CSV file that no spreadsheet takes for a formula: with an apostrophe before it, where it starts like one.
 
-    lines = ["| method | runs | " + " | ".join(map(safe, table.titles())) + " |", "|---" * (len(table.columns) + 2) + "|"]
+    Tabs and line breaks stay, for :mod:`csv` to quote; other control characters, and what UTF-8 cannot hold, become escapes.
+    """
+    shown = "".join(letter if letter.isprintable() or letter in "\t\n" else letter.encode("unicode_escape").decode() for letter in text)
+    return f"'{shown}" if text[:1] in FORMULA else shown
+
+
+def markdown_text(text: str) -> str:
+    """Make a text a cell of a Markdown table that is shown letter by letter, in one line."""
+    escaped = visible(text).translate(MARKDOWN).replace("](", r"]\(")
+    return re.sub(r"(?<![^\W_])_|_(?![^\W_])", r"\\_", escaped)  # within a word it is no emphasis
+
+
+def latex_text(text: str) -> str:
+    r"""Make a text a cell of a LaTeX table; one that starts with ``[`` or ``*`` would be an option of the ``\\`` before it."""
+    shown = visible(text)
+    return ("{}" if shown[:1] in ("[", "*") else "") + shown.translate(LATEX)
+
+
+def html_text(text: object) -> str:
+    """Make a text a part of an HTML page that is shown letter by letter, in one line, also within an attribute."""
+    return escape(visible(text))
+
+
+def markdown(table: Table) -> str:
+    lines = ["| method | runs | " + " | ".join(map(markdown_text, table.titles())) + " |", "|---" * (len(table.columns) + 2) + "|"]
     for (name, runs), cells in zip(table.rows, table.cells):
         texts = [f"**{cell.text()}**" if cell.best else cell.text() for cell in cells]
-        lines.append(f"| {safe(name)} | {runs} | " + " | ".join(texts) + " |")
+        lines.append(f"| {markdown_text(name)} | {runs} | " + " | ".join(texts) + " |")
     return "\n".join(lines) + "\n"
 
 
@@ -63,23 +91,23 @@ def comma_separated(table: Table) -> str:
     writer.writerow(["method", "runs", "score", "unit", "better", "mean", "half_interval", "surely_best"])
     for (name, runs), cells in zip(table.rows, table.cells):
         for (score, unit, better), cell in zip(table.columns, cells):
-            writer.writerow([name, runs, score, unit, better, repr(cell.mean), repr(cell.half), int(cell.best)])
+            writer.writerow([*map(cell_text, (name, str(runs), score, unit, better)), repr(cell.mean), repr(cell.half), int(cell.best)])
     return stream.getvalue()
 
 
 def latex(table: Table) -> str:
     lines = [r"\begin{tabular}{l" + "r" * (len(table.columns) + 1) + "}", r"\hline"]
-    lines.append(" & ".join(["method", "runs", *[title.translate(LATEX) for title in table.titles()]]) + r" \\ \hline")
+    lines.append(" & ".join(["method", "runs", *[latex_text(title) for title in table.titles()]]) + r" \\ \hline")
     for (name, runs), cells in zip(table.rows, table.cells):
         texts = [rf"\textbf{{{cell.text().translate(LATEX)}}}" if cell.best else cell.text().translate(LATEX) for cell in cells]
-        lines.append(" & ".join([name.translate(LATEX), str(runs), *texts]) + r" \\")
+        lines.append(" & ".join([latex_text(name), str(runs), *texts]) + r" \\")
     return "\n".join([*lines, r"\hline", r"\end{tabular}"]) + "\n"
 
 
 def html(table: Table) -> str:
-    head = "".join(f"<th>{escape(title)}</th>" for title in ("method", "runs", *table.titles()))
+    head = "".join(f"<th>{html_text(title)}</th>" for title in ("method", "runs", *table.titles()))
     body = ""
     for (name, runs), cells in zip(table.rows, table.cells):
         texts = [f"<b>{cell.text()}</b>" if cell.best else cell.text() for cell in cells]
-        body += f"<tr><td>{escape(name)}</td><td>{runs}</td>" + "".join(f'<td class="number">{text}</td>' for text in texts) + "</tr>"
+        body += f"<tr><td>{html_text(name)}</td><td>{runs}</td>" + "".join(f'<td class="number">{text}</td>' for text in texts) + "</tr>"
     return f"<table><tr>{head}</tr>{body}</table>"

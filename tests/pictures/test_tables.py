@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from latent_lab.pictures.tables import Cell, Table, comma_separated, html, latex, markdown
+from latent_lab.pictures.tables import Cell, Table, cell_text, comma_separated, html, html_text, latex, markdown
 
 NAN = math.nan
 TABLE = Table(
@@ -147,3 +147,62 @@ def test_a_missing_cell_is_never_printed_as_best_or_as_nan(write):
 def test_a_bar_in_a_name_does_not_split_a_markdown_cell():
     (_, _, row) = markdown(Table([("s", "", "")], [("a|b", 1)], [[Cell(1.0, NAN, False)]])).splitlines()
     assert row.replace(r"\|", "").count("|") == 4
+
+
+def one(name: str, score: str = "s", unit: str = "") -> Table:
+    return Table([(score, unit, "")], [(name, 1)], [[Cell(1.0, NAN, False)]])
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"])
+def test_no_cell_is_a_formula(start):
+    text = start + "1+1|cmd"
+    assert cell_text(text).startswith("'") and cell_text(f"a{text}").startswith("a")
+    (row,) = csv.DictReader(io.StringIO(comma_separated(one(text, text, text)), newline=""))
+    assert all(row[column].startswith("'") and row[column].endswith("1+1|cmd") for column in ("method", "score", "unit"))
+
+
+@pytest.mark.parametrize("text", ["a", "1e-3", "a,b", 'a "b"', "two\nlines", "größe", "a=b", "", " =x"])
+def test_other_cells_stay_as_they_are(text):
+    assert cell_text(text) == text
+    assert list(csv.DictReader(io.StringIO(comma_separated(one(text)), newline="")))[0]["method"] == text
+
+
+@pytest.mark.parametrize("write", [markdown, comma_separated, latex, html])
+@pytest.mark.parametrize("letter", ["\x1b", "\x00", "\r", "\u202e", "\udcff", "\x9b"])
+def test_no_terminal_obeys_a_name_and_every_file_can_hold_it(write, letter):
+    text = write(one(f"a{letter}b", f"c{letter}", f"{letter}d"))
+    assert text.encode() and letter not in text
+
+
+@pytest.mark.parametrize("write", [markdown, latex, html])
+def test_names_of_several_lines_are_one_line(write):
+    assert write(one("a\nb", "c\r\nd", "e\u2028f")).count("\n") == write(one("a b", "c d", "e f")).count("\n")
+
+
+@pytest.mark.parametrize(
+    "name, safe",
+    [
+        ("<script>alert(1)</script>", r"&lt;script&gt;alert(1)&lt;/script&gt;"),
+        ("`code`", r"\`code\`"),
+        ("**a**", r"\*\*a\*\*"),
+        ("_a_b_", r"\_a_b\_"),
+        ("__init__", r"\_\_init\_\_"),
+        ("![a](http://b)", r"![a]\(http://b)"),
+        ("a\\|b", r"a\\\|b"),
+        ("$a_b^$", r"\$a_b^\$"),
+        ("&amp;", "&amp;amp;"),
+    ],
+)
+def test_markdown_shows_names_letter_by_letter(name, safe):
+    assert markdown(one(name)).splitlines()[2] == f"| {safe} | 1 | 1 |"
+    assert f"| {safe} |" in markdown(one("a", name)).splitlines()[0]
+
+
+@pytest.mark.parametrize("name", ["[3em]", "*"])
+def test_a_latex_row_is_no_option_of_the_end_of_the_row_before(name):
+    table = Table([("s", "", "")], [("a", 1), (name, 1)], [[Cell(1.0, NAN, False)]] * 2)
+    assert re.search(r"\\\\\s*[\[*]", latex(table)) is None and f"{{}}{name} & 1" in latex(table)
+
+
+def test_html_texts_can_be_attributes():
+    assert html_text("\" onload='x' <b>\n&") == "&quot; onload=&#x27;x&#x27; &lt;b&gt; &amp;"
