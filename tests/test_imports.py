@@ -10,7 +10,7 @@ import latent_lab
 ROOT = Path(latent_lab.__file__).parent
 MAINS = sorted(file.stem for file in ROOT.glob("*.py") if "@hydra.main" in file.read_text())
 LAYERS = [
-    {"checkpoints", "console", "cpu_torchvision", "errors"},
+    {"checkpoints", "console", "cpu_torchvision", "errors", "names"},
     {"gans"},
     {"paths", "attributes"},
     {"data"},
