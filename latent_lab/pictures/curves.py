@@ -7,6 +7,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
+from latent_lab.pictures.labels import add_legend, label_text
+
+NAME, TICK = 40, 24  # letters of a name in a legend or above a panel, and beside a row
 Curves = Mapping[str, Sequence[tuple[float, float]]]
 
 
@@ -31,7 +34,6 @@ def curve_figure(table: Curves, columns: int = 4) -> Figure:
             axis.plot(
                 steps,
                 values,
-                label=stage,
                 color="tab:blue" if stage == "train" else "tab:orange",
                 marker="o" if len(points) < 12 else None,
                 markersize=3,
@@ -43,10 +45,11 @@ def curve_figure(table: Curves, columns: int = 4) -> Figure:
         else:
             axis.locator_params(axis="y", nbins=4)
         axis.locator_params(axis="x", nbins=3)  # ticks are what a picture of many panels spends its time on
-        axis.set_title(metric.replace("_", " "), fontsize=9)
+        axis.set_title(label_text(metric.replace("_", " "), NAME), fontsize=9)
         axis.tick_params(labelsize=7)
         axis.grid(alpha=0.3)
-        axis.legend(fontsize=7, frameon=False, loc="upper right")
+        if any(stages):
+            add_legend(axis, axis.lines, sorted(stages), TICK, fontsize=7, frameon=False, loc="upper right")
     for axis in axes.flat[len(panels) :]:
         axis.set_visible(False)
     figure.supxlabel("step", fontsize=9)
@@ -62,12 +65,12 @@ def line_figure(lines: Curves, x_title: str, y_title: str) -> Figure:
     """
     figure = Figure(figsize=(7, 3.2), layout="constrained")
     axes = figure.add_subplot()
-    for name, points in lines.items():
-        axes.plot(*zip(*points), marker="o", markersize=3, label=name)
-    axes.set_xlabel(x_title, fontsize=9)
-    axes.set_ylabel(y_title, fontsize=9)
+    for points in lines.values():
+        axes.plot(*zip(*points), marker="o", markersize=3)
+    axes.set_xlabel(label_text(x_title), fontsize=9)
+    axes.set_ylabel(label_text(y_title), fontsize=9)
     axes.grid(alpha=0.3)
-    figure.legend(loc="outside right center", fontsize=8, frameon=False)
+    add_legend(figure, axes.lines, list(lines), NAME, loc="outside right center", fontsize=8, frameon=False)
     return figure
 
 
@@ -82,14 +85,14 @@ def band_figure(lines: Mapping[str, Sequence[tuple[float, float, float]]], x_tit
         return None
     figure = Figure(figsize=(7, 3.2), layout="constrained")
     axes = figure.add_subplot()
-    for name, points in lines.items():
+    for points in lines.values():
         x, mean, half = np.array(points, dtype=float).T
-        (line,) = axes.plot(x, mean, marker="o", markersize=3, label=name)
+        (line,) = axes.plot(x, mean, marker="o", markersize=3)
         axes.fill_between(x, mean - half, mean + half, alpha=0.2, color=line.get_color(), linewidth=0)
-    axes.set_xlabel(x_title, fontsize=9)
-    axes.set_ylabel(y_title, fontsize=9)
+    axes.set_xlabel(label_text(x_title), fontsize=9)
+    axes.set_ylabel(label_text(y_title), fontsize=9)
     axes.grid(alpha=0.3)
-    figure.legend(loc="outside right center", fontsize=8, frameon=False)
+    add_legend(figure, axes.lines, list(lines), NAME, loc="outside right center", fontsize=8, frameon=False)
     return figure
 
 
@@ -110,13 +113,12 @@ def matrix_figure(
     known = values[np.isfinite(values)]
     image = axes.imshow(values, cmap="viridis", aspect="auto")
     some = slice(None, None, -(-max(values.shape) // 32))  # labels that would overlap are left out
-    axes.set_xticks(
-        range(len(column_names))[some], column_names[some], fontsize=8, rotation=90 if len(max(column_names, key=len)) > 6 else 0
-    )
-    axes.set_yticks(range(len(row_names))[some], row_names[some], fontsize=8)
-    axes.set_xlabel(column_title, fontsize=9)
-    axes.set_ylabel(row_title, fontsize=9)
-    figure.colorbar(image, ax=axes, label=unit)
+    columns, rows = ([label_text(name, TICK) for name in names[some]] for names in (column_names, row_names))
+    axes.set_xticks(range(len(column_names))[some], columns, fontsize=8, rotation=90 if len(max(column_names, key=len)) > 6 else 0)
+    axes.set_yticks(range(len(row_names))[some], rows, fontsize=8)
+    axes.set_xlabel(label_text(column_title), fontsize=9)
+    axes.set_ylabel(label_text(row_title), fontsize=9)
+    figure.colorbar(image, ax=axes, label=label_text(unit))
     if len(row_names) <= 12:
         threshold = (known.min() + known.max()) / 2 if known.size else 0.0
         for (i, j), value in np.ndenumerate(values):

@@ -5,11 +5,14 @@ from __future__ import annotations
 import base64
 import io
 import math
+import warnings
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import NamedTuple
 
 from matplotlib.figure import Figure
+
+from latent_lab.pictures.tables import html_text
 
 STYLE = """
 :root { color-scheme: light dark; }
@@ -37,7 +40,9 @@ class Row(NamedTuple):
 def png_bytes(figure: Figure, dpi: int) -> bytes:
     """The figure as PNG; equal figures give equal bytes."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None}, facecolor="white")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from")  # a box is drawn for a letter that the font lacks
+        figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None}, facecolor="white")
     return buffer.getvalue()
 
 
@@ -51,7 +56,9 @@ def score_table(scores: Sequence[Row]) -> str:
     for score in scores:
         interval = "" if math.isnan(score.low) else f"{number(score.low)} to {number(score.high)}"
         numbers = "".join(f'<td class="number">{text}</td>' for text in (number(score.mean), interval, str(score.num)))
-        lines.append(f"<tr><td>{escape(score.name)}</td>{numbers}<td>{escape(score.unit)}</td><td>{escape(score.better)}</td></tr>")
+        lines.append(
+            f"<tr><td>{html_text(score.name)}</td>{numbers}<td>{html_text(score.unit)}</td><td>{html_text(score.better)}</td></tr>"
+        )
     return f"<table>{''.join(lines)}</table>"
 
 
@@ -76,8 +83,8 @@ def report_html(
         notes: What a reader of the scores must know.
     """
     figures = [image_html(content, captions[name]) for name, content in pictures.items()]
-    rows = "".join(f"<tr><td>{escape(key)}</td><td>{escape(value)}</td></tr>" for key, value in facts.items())
-    remarks = f"<ul>{''.join(f'<li>{escape(note)}</li>' for note in notes)}</ul>" if notes else ""
+    rows = "".join(f"<tr><td>{html_text(key)}</td><td>{html_text(value)}</td></tr>" for key, value in facts.items())
+    remarks = f"<ul>{''.join(f'<li>{html_text(note)}</li>' for note in notes)}</ul>" if notes else ""
     return document(
         title,
         f"<h2>Reproduce</h2><pre>{escape(command)}</pre><h2>Paths</h2>{''.join(figures[:2])}"
@@ -88,7 +95,8 @@ def report_html(
 def page_html(title: str, parts: Sequence[tuple[str, str | bytes]]) -> str:
     """A page of captioned parts, each HTML or a PNG file's content."""
     bodies = [
-        image_html(content, caption) if isinstance(content, bytes) else f"<h2>{escape(caption)}</h2>{content}" for caption, content in parts
+        image_html(content, caption) if isinstance(content, bytes) else f"<h2>{html_text(caption)}</h2>{content}"
+        for caption, content in parts
     ]
     return document(title, "".join(bodies))
 
@@ -96,12 +104,12 @@ def page_html(title: str, parts: Sequence[tuple[str, str | bytes]]) -> str:
 def image_html(content: bytes, caption: str) -> str:
     """A PNG file as a figure that holds it."""
     source = f"data:image/png;base64,{base64.b64encode(content).decode()}"
-    return f'<figure><img alt="{escape(caption)}" src="{source}"><figcaption>{escape(caption)}</figcaption></figure>'
+    return f'<figure><img alt="{html_text(caption)}" src="{source}"><figcaption>{html_text(caption)}</figcaption></figure>'
 
 
 def document(title: str, body: str) -> str:
     """A self-contained HTML page."""
     return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{escape(title)}</title>'
-        f"<style>{STYLE}</style></head><body><h1>{escape(title)}</h1>{body}</body></html>\n"
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{html_text(title)}</title>'
+        f"<style>{STYLE}</style></head><body><h1>{html_text(title)}</h1>{body}</body></html>\n"
     )

@@ -12,8 +12,11 @@ from matplotlib.patches import Rectangle
 from PIL import Image
 from torch import Tensor
 
+from latent_lab.pictures.labels import label_text
+
 GAP = 2  # pixels between images
 LETTER, LINE = 0.078, 0.16  # of text, inches wide and high
+TITLE, COLUMN, LINES = 60, 24, 3  # letters of a row's title and of a narrow column's, and lines of both
 
 
 class Strip(NamedTuple):
@@ -58,7 +61,9 @@ def row_figure(rows: Sequence[Strip], labels: Sequence[str], axis_title: str, fr
     canvas = mosaic([row.images for row in rows])
     height, width = rows[0].images.shape[-2:]
     scale = inches / height  # inches a pixel
-    longest = max(len(line) for row in rows for line in row.title.split("\n"))
+    titles = [label_text(row.title, TITLE, LINES) for row in rows]
+    labels = [label_text(label, max(COLUMN, int(width * scale / LETTER)), LINES) for label in labels]
+    longest = max(len(line) for title in titles for line in title.split("\n"))
     left, bottom = 0.15 + LETTER * longest, 0.12 + LINE * max(label.count("\n") + 1 for label in [*labels, ""]) + bool(axis_title) * 0.22
     figure = Figure(figsize=(left + canvas.shape[1] * scale + 0.15, bottom + canvas.shape[0] * scale + 0.1))
     left, bottom = left / figure.get_figwidth(), bottom / figure.get_figheight()
@@ -67,8 +72,8 @@ def row_figure(rows: Sequence[Strip], labels: Sequence[str], axis_title: str, fr
     )
     axes.imshow(canvas, interpolation="nearest", aspect="auto", extent=(0, canvas.shape[1], canvas.shape[0], 0))
     axes.set_xticks([j * (width + GAP) + width / 2 for j in range(len(labels))], labels, fontsize=9)
-    axes.set_yticks([i * (height + GAP) + height / 2 for i in range(len(rows))], [row.title for row in rows], fontsize=9)
-    axes.set_xlabel(axis_title, fontsize=9)
+    axes.set_yticks([i * (height + GAP) + height / 2 for i in range(len(rows))], titles, fontsize=9)
+    axes.set_xlabel(label_text(axis_title), fontsize=9)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     if framed is not None:
