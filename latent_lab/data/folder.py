@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import latent_lab.cpu_torchvision  # noqa: F401  (before lightning)
 
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 from pytorch_lightning import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms.functional import pil_to_tensor
 
+from latent_lab.console import say, visible
 from latent_lab.data.images import Batches
+from latent_lab.data.picture_files import DAMAGED, FORMATS, files_below, opened, quiet, reason, upright
 from latent_lab.data.tables import read_table, rows_of
 
-FORMATS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP", ".bmp": "BMP"}
-DAMAGED = (OSError, UnidentifiedImageError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError)  # what PIL raises
 PREPARATIONS, CHECKS = ("crop", "whole"), ("pixels", "header")
 
 
@@ -46,9 +46,9 @@ class Pictures(Dataset):
     def __getitem__(self, i: int) -> tuple[Tensor, Tensor]:
         side = (self.resolution, self.resolution)
         try:
-            with opened(self.files[i]) as picture:
+            with quiet(), opened_photograph(self.files[i]) as picture:
                 picture.draft(self.mode, (2 * side[0], 2 * side[1]))  # a JPEG is decoded at the next larger eighth of its size
-                prepared = self.prepare(ImageOps.exif_transpose(picture).convert(self.mode), side, Image.Resampling.LANCZOS)
+                prepared = self.prepare(upright(picture).convert(self.mode), side, Image.Resampling.LANCZOS)
         except DAMAGED as error:
             raise ValueError(
                 f"dataset: {self.files[i]} cannot be decoded ({reason(error)}); delete it, or leave such out with dataset.data.check=pixels"
@@ -61,17 +61,13 @@ class Pictures(Dataset):
         return images, self.labels[: len(images)]
 
 
-def opened(file: Path) -> Image.Image:
-    """The picture, its header read. PIL's limit against decompression bombs holds; only the formats of photographs are tried."""
-    picture = Image.open(file, formats=sorted(set(FORMATS.values())))
+def opened_photograph(file: Path) -> Image.Image:
+    """The picture, its header read; only the formats of photographs are tried, of 8 bits a channel."""
+    picture = opened(file, FORMATS.values())
     if picture.mode[0] in "IF":
         picture.close()
         raise ValueError(f"{picture.mode} is not 8 bits a channel")
     return picture
-
-
-def reason(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0].split(": '")[0][:120]
 
 
 class FolderImages(LightningDataModule):
@@ -142,10 +138,9 @@ class FolderImages(LightningDataModule):
         """Whether there are pictures, and the table if one is asked for."""
         return any(True for _ in self.pictures()) and (self.table is None or self.table.is_file())
 
-    def pictures(self):
-        for where, folders, names in os.walk(self.folder, followlinks=True):
-            folders[:] = [name for name in folders if not name.startswith(".")]
-            yield from (Path(where, name) for name in names if Path(name).suffix.lower() in FORMATS and not name.startswith("."))
+    def pictures(self) -> Iterator[Path]:
+        """Files that may be pictures, see :func:`latent_lab.data.picture_files.files_below`."""
+        return files_below(self.folder, FORMATS)
 
     def prepare_data(self) -> None:
         if not any(True for _ in self.pictures()):
@@ -166,7 +161,7 @@ class FolderImages(LightningDataModule):
             values = [torch.tensor(self.label_names.index(folder_of(name))) for name in names]
         else:
             self.label_names = []
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
+        with quiet(), ThreadPoolExecutor(os.cpu_count()) as pool:
             faults = list(pool.map(lambda name, value: "not in the table" if value is None else self.fault(found[name]), names, values))
         label = {name: value for name, value, fault in zip(names, values, faults) if fault is None}
         self.report([f"{name} ({fault})" for name, fault in zip(names, faults) if fault], len(names))
@@ -188,9 +183,11 @@ class FolderImages(LightningDataModule):
     def fault(self, file: Path) -> str | None:
         """Why a picture cannot be used."""
         try:
-            with opened(file) as picture:
+            with opened_photograph(file) as picture:
                 if min(picture.size) < max(self.smallest, 1):
                     return f"{picture.size[0]}x{picture.size[1]} pixels, below {self.smallest}"
+                if self.preparation == "whole" and 2 * self.resolution * min(picture.size) <= max(picture.size):
+                    return f"{picture.size[0]}x{picture.size[1]} pixels, too narrow to be shown whole in {self.resolution}"
                 if self.check == "pixels":
                     picture.draft("RGB", (8, 8))
                     picture.load()
@@ -201,16 +198,16 @@ class FolderImages(LightningDataModule):
     def report(self, faults: list[str], num: int) -> None:
         if not faults:
             return
-        some = ", ".join(faults[:3]) + (f" and {len(faults) - 3} more" if len(faults) > 3 else "")
+        some = ", ".join(map(visible, faults[:3])) + (f" and {len(faults) - 3} more" if len(faults) > 3 else "")
         if len(faults) == num:
             raise ValueError(f"dataset: none of the {num} pictures in {self.folder} can be used: {some}")
-        print(f"latent_lab: dataset: {len(faults)} of {num} pictures in {self.folder} are left out: {some}")
+        say(f"dataset: {len(faults)} of {num} pictures in {self.folder} are left out: {some}")
 
     def split(self, names: list[str]) -> tuple[list[str], list[str]]:
         """Held-out and training names, each in an order that ``split_seed`` and the names alone decide."""
 
         def draw(name: str) -> bytes:
-            return hashlib.sha256(f"{self.split_seed}/{name}".encode()).digest()
+            return hashlib.sha256(f"{self.split_seed}/{name}".encode(errors="surrogateescape")).digest()
 
         names = sorted(names, key=lambda name: (draw(folder_of(name)), draw(name)) if self.keep_together else draw(name))
         cut = min(self.held_out, len(names))

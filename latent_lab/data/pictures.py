@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import glob
-import warnings
+import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,46 +16,83 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from latent_lab.data.folder import DAMAGED, FORMATS, reason
+from latent_lab.data.picture_files import DAMAGED, FORMATS, files_below, identity_of, opened, orientation, quiet, reason, upright
+from latent_lab.names import digest, file_name, same_file
 
 FILES = FORMATS | {".gif": "GIF", ".tif": "TIFF", ".tiff": "TIFF"}
+COUNTED = 8  # frames, of the formats that say how many only to who reads them all
 
 
 def find_pictures(where: str | Sequence[str]) -> dict[str, Path]:
-    """Files by names that tell them apart: of a file, of all pictures of a folder and its sub-folders, of a pattern, or of a list of these.
+    """Find pictures: a file, all of a folder and its sub-folders, those of a pattern, or of a list of these; each real file once.
+
+    Their names are plain names of files (:func:`latent_lab.names.file_name`) and tell them apart, also where case is ignored.
 
     Raises:
         FileNotFoundError: There is no such file, or no picture in the folder.
+        ValueError: What was named is a pipe, a device or a socket.
     """
-    found: list[tuple[str, Path]] = []
+    found: dict[Path, str] = {}
+    seen: set[tuple[int, int] | None] = set()
     for item in [where] if isinstance(where, str) else list(where):
-        place = Path(item).expanduser()
-        if place.is_dir():
-            files = sorted(file for file in place.rglob("*") if file.suffix.lower() in FILES and not file.name.startswith("."))
-            found += [(file.relative_to(place).with_suffix("").as_posix().replace("/", "-"), file) for file in files]
+        place = home_of(item)
+        if os.path.isdir(place):
+            texts = {file: file.relative_to(place).with_suffix("").as_posix().replace("/", "-") for file in files_below(place, FILES)}
+        elif os.path.exists(place):
+            require_plain(place)
+            texts = {place: place.stem}
         else:
-            files = [place] if place.is_file() else sorted(Path(file) for file in glob.glob(str(place)) if Path(file).is_file())
-            found += [(file.stem, file) for file in files]
-        if not files:
+            texts = {Path(file): Path(file).stem for file in sorted(glob.glob(str(place))) if os.path.isfile(file)}
+        if not texts:
             raise FileNotFoundError(
                 f"images must be pictures ({', '.join(FILES)}), or folders or patterns of them, got {item!r}, which has none"
             )
-    taken = Counter(name for name, _ in found)
-    names: dict[str, Path] = {}
-    for name, file in found:
-        name = name if taken[name] == 1 else f"{name}-{file.suffix[1:].lower()}"
-        while name in names:
-            name += "-"
-        names[name] = file
-    return names
+        for file in sorted(texts):
+            identity = identity_of(file)
+            if identity is None or identity not in seen:
+                found[file] = texts[file]
+            seen.add(identity)
+    return told_apart(found)
+
+
+def told_apart(texts: dict[Path, str]) -> dict[str, Path]:
+    """Files by plain names: of their texts, with the suffix where several share one, and with a digest of the path where several still do."""
+    names: dict[Path, str] = {}
+    taken: set[str] = set()
+    for shown in (
+        lambda file: texts[file],
+        lambda file: f"{texts[file]}-{file.suffix[1:].lower()}",
+        lambda file: f"{texts[file]}-{digest(str(file))}",
+    ):
+        wanted = {file: file_name(shown(file)) for file in texts if file not in names}
+        times = Counter(map(same_file, wanted.values()))
+        fresh = {file: name for file, name in wanted.items() if times[same_file(name)] == 1 and same_file(name) not in taken}
+        names |= fresh
+        taken |= set(map(same_file, fresh.values()))
+    if len(names) < len(texts):
+        raise ValueError(f"images must be files that names tell apart, got {[str(file) for file in texts if file not in names][:2]}")
+    return {names[file]: file for file in texts}
+
+
+def home_of(item: str | Path) -> Path:
+    """A path as a user writes it, with ``~`` for a home where there is such a user."""
+    try:
+        return Path(item).expanduser()
+    except RuntimeError:
+        return Path(item)
+
+
+def require_plain(file: Path) -> None:
+    """An error where a file is a pipe, a device or a socket, which could be waited for without end."""
+    if not os.path.isfile(file):
+        raise ValueError(f"images must be files or folders, but {file} is no plain file")
 
 
 @contextlib.contextmanager
 def one_line(file: Path) -> Iterator[None]:
     """What Pillow says of a file that it cannot read, as one line with its name."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the size is checked here
+        with quiet():
             yield
     except DAMAGED as error:
         raise ValueError(f"{file} cannot be read as a picture ({reason(error)})") from None
@@ -69,23 +106,37 @@ def read_photograph(file: str | Path) -> tuple[Image.Image, list[str]]:
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: It is damaged, of an unknown format, or has more pixels than ``PIL.Image.MAX_IMAGE_PIXELS``.
+        ValueError: It is no plain file, damaged, of an unknown format, or has more pixels than ``PIL.Image.MAX_IMAGE_PIXELS``.
     """
-    file = Path(file).expanduser()
-    if not file.is_file():
+    file = home_of(file)
+    if not os.path.exists(file):
         raise FileNotFoundError(f"images must be files or folders, got {str(file)!r}, which does not exist")
-    notes = []
-    with one_line(file), Image.open(file, formats=sorted(set(FILES.values()))) as picture:
-        pixels, most = picture.width * picture.height, Image.MAX_IMAGE_PIXELS
-        if most is not None and pixels > most:
-            raise ValueError(f"{pixels / 1e6:.0f} megapixels, more than the {most / 1e6:.0f} that are decoded; make it smaller")
-        if getattr(picture, "n_frames", 1) > 1:
-            notes.append(f"its first frame of {picture.n_frames}")
-        if picture.getexif().get(0x0112, 1) != 1:
+    require_plain(file)
+    with one_line(file), opened(file, FILES.values()) as picture:
+        notes = frames_note(picture, file)
+        if orientation(picture) != 1:
             notes.append("turned upright")
-        image, what = as_rgb(ImageOps.exif_transpose(picture))
+        image, what = as_rgb(upright(picture))
         image.load()
     return image, notes + what
+
+
+def frames_note(picture: Image.Image, file: Path) -> list[str]:
+    """What is said of a picture of several frames; GIF and TIFF tell their number only to who walks through all, so few are counted."""
+    try:
+        if not getattr(picture, "is_animated", False):
+            return []
+        if picture.format not in ("GIF", "TIFF"):
+            return [f"its first frame of {picture.n_frames}"]
+    except DAMAGED:
+        return ["its first frame"]
+    with opened(file, FILES.values()) as other:  # what is wrong in a later frame does not reach the first one
+        for number in range(1, COUNTED + 1):
+            try:
+                other.seek(number)
+            except DAMAGED:
+                return [f"its first frame of {number}"]
+    return [f"its first frame of more than {COUNTED}"]
 
 
 def as_rgb(picture: Image.Image) -> tuple[Image.Image, list[str]]:

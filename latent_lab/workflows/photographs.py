@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -14,9 +13,11 @@ from omegaconf import DictConfig
 from torch import Tensor
 
 from latent_lab.attributes.landmarks import DlibLandmarks
+from latent_lab.console import say, visible
 from latent_lab.data.alignment import chosen_face, cut, ffhq_square
-from latent_lab.data.pictures import read_photograph, square, to_tensor
+from latent_lab.data.pictures import home_of, read_photograph, square, to_tensor
 from latent_lab.gans.base import Generator
+from latent_lab.names import file_name
 
 ALIGNMENTS = ("none", "ffhq")
 
@@ -57,8 +58,16 @@ class Photographs:
         else:
             image, said = square(image, self.resolution)
         pixels = (to_tensor(image, self.channels) + 1).mul(127.5).round().to(torch.uint8)
-        sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
-        return pixels, {"picture": file.name, "sha256": sha256, "notes": notes + said}
+        return pixels, {"picture": file.name, "sha256": sha256_of(file), "notes": notes + said}
+
+
+def sha256_of(file: Path) -> str:
+    """The SHA-256 of a file, which need not fit into the memory."""
+    found = hashlib.sha256()
+    with file.open("rb") as stream:
+        while part := stream.read(1 << 20):
+            found.update(part)
+    return found.hexdigest()
 
 
 class HeldOut:
@@ -79,7 +88,9 @@ class HeldOut:
         images = data.held_out_split()[0][:count]
         if images.shape[1:] != (generator.channels, generator.resolution, generator.resolution):
             raise ValueError(f"images of dataset={dataset.name} must be of {generator.channels} channels, got {tuple(images.shape[1:])}")
-        self.images = {f"{dataset.name}-{i:04d}": (image + 1).mul(127.5).round().to(torch.uint8) for i, image in enumerate(images)}
+        self.images = {
+            file_name(f"{dataset.name}-{i:04d}"): (image + 1).mul(127.5).round().to(torch.uint8) for i, image in enumerate(images)
+        }
 
     def names(self) -> list[str]:
         return list(self.images)
@@ -92,8 +103,8 @@ class HeldOut:
 def absolute(images: str | Sequence[str]) -> str | list[str]:
     """Places that stay the same when the inversion is continued from another folder."""
     if isinstance(images, str):
-        return images if images == "held_out" else str(Path(images).expanduser().absolute())
-    return [str(Path(item).expanduser().absolute()) for item in images]
+        return images if images == "held_out" else str(home_of(images).absolute())
+    return [str(home_of(item).absolute()) for item in images]
 
 
 def batches(source: Photographs | HeldOut, names: Sequence[str], size: int, failed: dict[str, str]) -> Iterator[Batch]:
@@ -103,11 +114,11 @@ def batches(source: Photographs | HeldOut, names: Sequence[str], size: int, fail
         try:
             pixels, about = source.read(name)
         except (ValueError, OSError) as error:
-            failed[name] = " ".join(str(error).split())
-            print(f"latent_lab: {name} is left out: {failed[name]}", file=sys.stderr)
+            failed[name] = visible(error)
+            say(f"{name} is left out: {failed[name]}", error=True)
         else:
             if about["notes"]:
-                print(f"latent_lab: {name}: {', '.join(about['notes'])}")
+                say(f"{name}: {', '.join(about['notes'])}")
             waiting.append((name, pixels, about))
         if waiting and (len(waiting) == size or position == len(names) - 1):
             some, pixels, known = zip(*waiting)
