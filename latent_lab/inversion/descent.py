@@ -4,30 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import torch
 from torch import Tensor
 
 from latent_lab.inversion.base import Track, untracked
+from latent_lab.inversion.keeper import Steps
+from latent_lab.inversion.parts import Curve
 
 
 class Best:
-    """The tensors of least loss so far, image by image."""
+    """The tensors of least loss so far, image by image.
 
-    def __init__(self) -> None:
-        self.loss: Tensor | None = None
-        self.tensors: dict[str, Tensor] = {}
+    Arguments:
+        tensors: Where they begin, with N first and a loss of infinity.
+    """
+
+    def __init__(self, tensors: Mapping[str, Tensor]) -> None:
+        self.tensors = {name: value.detach().clone() for name, value in tensors.items()}
+        first = next(iter(self.tensors.values()))
+        self.loss = first.new_full((len(first),), torch.inf)
 
     @torch.no_grad()
     def update(self, loss: Tensor, tensors: Mapping[str, Tensor]) -> None:
         """Losses :math:`(N,)` and tensors with N first."""
-        if self.loss is None:
-            self.loss, self.tensors = loss.clone(), {name: value.detach().clone() for name, value in tensors.items()}
-            return
         better = loss < self.loss
-        self.loss = torch.where(better, loss, self.loss)
+        self.loss.copy_(torch.where(better, loss, self.loss))
         for name, value in tensors.items():
-            self.tensors[name] = torch.where(better.view(-1, *[1] * (value.ndim - 1)), value, self.tensors[name])
+            self.tensors[name].copy_(torch.where(better.view(-1, *[1] * (value.ndim - 1)), value, self.tensors[name]))
 
 
 @dataclass(frozen=True)
@@ -51,7 +56,12 @@ class Descent:
             )
 
     def minimise(
-        self, start: Sequence[Tensor], loss: Callable[[list[Tensor]], Tensor], name: str, track: Track = untracked
+        self,
+        start: Sequence[Tensor],
+        loss: Callable[[list[Tensor]], Tensor],
+        name: str,
+        track: Track = untracked,
+        watched: Mapping[str, Curve] = MappingProxyType({}),
     ) -> tuple[list[Tensor], Tensor]:
         """The values with the lowest loss that each image came by, and the losses :math:`(T, N)`; a finished image's stay.
 
@@ -59,14 +69,19 @@ class Descent:
             start: Tensors with N first.
             loss: Of the tensors, with shape :math:`(N,)`; each image's depends on its own values alone.
             name: What ``track`` calls the loop.
+            track: Shows the progress.
+            watched: What ``loss`` notes at each step, so that it goes on where the loop does.
         """
         values = [value.detach().clone().requires_grad_() for value in start]
         if self.steps == 0:
             return [value.detach() for value in values], values[0].new_zeros(0, len(values[0]))
         optimiser = torch.optim.Adam(values, self.learning_rate, eps=1e-12)  # a pixel's share of a mean is tiny
-        best, curve = Best(), []
-        mark, waited = torch.inf, torch.zeros(len(values[0]), device=values[0].device)
-        for step in track(range(self.steps), name):
+        best, curve = Best({str(i): value for i, value in enumerate(values)}), Curve(len(values[0]))
+        mark, waited = torch.full_like(best.loss, torch.inf), torch.zeros_like(best.loss)
+        parts = {f"value {i}": value for i, value in enumerate(values)} | {f"best {i}": value for i, value in best.tensors.items()}
+        parts |= {"adam": optimiser, "lowest": best.loss, "mark": mark, "waited": waited, "loss": curve, **watched}
+        steps = Steps(track, self.steps, name, parts)
+        for step in steps:
             last = step == self.steps - 1  # is looked at, not moved
             with torch.set_grad_enabled(not last):
                 losses = loss(values)
@@ -74,13 +89,14 @@ class Descent:
             best.update(losses.detach().where(~finished, torch.inf), {str(i): value for i, value in enumerate(values)})
             curve.append(torch.where(finished, best.loss, losses.detach()))
             progress = best.loss < 0.999 * mark
-            mark, waited = best.loss.where(progress, mark), (waited + 1).where(~progress, 0)
+            mark.copy_(best.loss.where(progress, mark))
+            waited.copy_((waited + 1).where(~progress, 0))
             if self.patience and step % 10 == 9 and bool((waited >= self.patience).all()):
-                break
-            if not last:
+                steps.end()
+            elif not last:
                 for value, gradient in zip(values, torch.autograd.grad(losses.sum(), values)):
                     value.grad = gradient
                 optimiser.step()
         if not best.loss.isfinite().all():
             raise FloatingPointError(f"the loss of {name} is not finite; try a smaller learning rate than {self.learning_rate}")
-        return list(best.tensors.values()), torch.stack(curve)
+        return list(best.tensors.values()), curve.stacked()

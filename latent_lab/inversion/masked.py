@@ -11,6 +11,7 @@ from latent_lab.attributes.base import FeatureNetwork
 from latent_lab.gans.space import Codes, LatentSpace
 from latent_lab.inversion.base import Track, untracked
 from latent_lab.inversion.descent import Descent
+from latent_lab.inversion.parts import Curve
 from latent_lab.inversion.perceptual import FeatureDistance
 from latent_lab.inversion.terms import MaskedLoss, Perceptual, Pixels, Style, Term
 
@@ -120,14 +121,14 @@ class BuildingBlocks:
         if not rows or not 0 <= min(rows) <= max(rows) < space.shape[0]:
             raise ValueError(f"rows must be numbers from 0 to {space.shape[0] - 1} of this generator, at least one, got {rows}")
         fixed, index = codes.latents.detach(), torch.tensor(rows, device=codes.latents.device)
-        start, loss, curves = fixed[:, index], Watched(MaskedLoss(self.features, terms), watch), {}
+        start, loss, curves = fixed[:, index], Watched(MaskedLoss(self.features, terms), watch, len(fixed)), {}
 
         def losses(values: list[Tensor]) -> Tensor:
             found = loss(space.decode(codes.moved(fixed.index_copy(1, index, values[0]))))
             return found if not closeness else found + closeness * (values[0] - start).square().flatten(1).mean(1)
 
-        (best,), curves["loss"] = self.descents["latents"].minimise([start], losses, "w+", track)
-        return codes.moved(fixed.index_copy(1, index, best)), curves | loss.curves(len(codes.latents))
+        (best,), curves["loss"] = self.descents["latents"].minimise([start], losses, "w+", track, loss.curves)
+        return codes.moved(fixed.index_copy(1, index, best)), curves | loss.stacked()
 
     def noise(
         self,
@@ -159,28 +160,29 @@ class BuildingBlocks:
         names = [f"noise.{i}" for i in maps]
         start = [codes.given.get(name, share * stored[i]) for name, i in zip(names, maps)]
         codes = codes.moved(codes.latents.detach())
-        loss, curves = Watched(MaskedLoss(self.features, terms), watch), {}
+        loss, curves = Watched(MaskedLoss(self.features, terms), watch, num), {}
 
         def losses(values: list[Tensor]) -> Tensor:
             return loss(space.decode(codes._replace(given=codes.given | dict(zip(names, values)))))
 
-        best, curves["loss"] = self.descents["noise"].minimise(start, losses, "noise", track)
-        return codes._replace(given=codes.given | dict(zip(names, best))), curves | loss.curves(len(codes.latents))
+        best, curves["loss"] = self.descents["noise"].minimise(start, losses, "noise", track, loss.curves)
+        return codes._replace(given=codes.given | dict(zip(names, best))), curves | loss.stacked()
 
 
 class Watched:
-    """A loss of images that also keeps what a watch says of them."""
+    """A loss of ``num`` images that also keeps what a watch says of them."""
 
-    def __init__(self, loss: MaskedLoss, watch: Callable[[Tensor], Tensor] | None) -> None:
-        self.loss, self.watch, self.seen = loss, watch, []
+    def __init__(self, loss: MaskedLoss, watch: Callable[[Tensor], Tensor] | None, num: int) -> None:
+        self.loss, self.watch = loss, watch
+        self.curves = {} if watch is None else {"watched": Curve(num)}
 
     def __call__(self, images: Tensor) -> Tensor:
         if self.watch is not None:
-            self.seen.append(self.watch(images.detach()))
+            self.curves["watched"].append(self.watch(images.detach()))
         return self.loss(images)
 
-    def curves(self, num: int) -> dict[str, Tensor]:
-        return {} if self.watch is None else {"watched": torch.stack(self.seen) if self.seen else torch.zeros(0, num)}
+    def stacked(self) -> dict[str, Tensor]:
+        return {name: curve.stacked() for name, curve in self.curves.items()}
 
 
 def require_rows(space: LatentSpace) -> None:

@@ -11,6 +11,7 @@ from latent_lab.data.psnr import psnr
 from latent_lab.gans.space import Codes, LatentSpace
 from latent_lab.inversion.base import Inverted, Inverter, Track, untracked
 from latent_lab.inversion.descent import Descent
+from latent_lab.inversion.parts import Curve
 from latent_lab.inversion.perceptual import FeatureDistance
 
 
@@ -128,7 +129,7 @@ class Image2StyleGAN(Inverter):
         self.comparison.to(space.device)
         mean, deviation = moments(space)
         codes = self.start(space, images, mean, rngs)
-        targets, seen = self.comparison.targets(images), []
+        targets, seen = self.comparison.targets(images), Curve(len(images))
 
         def losses(values: list[Tensor]) -> Tensor:
             made = space.decode(codes.moved(values[0]))
@@ -138,5 +139,5 @@ class Image2StyleGAN(Inverter):
                 loss = loss + self.prior * ((values[0] - mean) / deviation.clamp_min(1e-6)).square().flatten(1).mean(1)
             return loss
 
-        (latents,), curve = self.descent.minimise([codes.latents], losses, "latents", track)
-        return Inverted(codes.moved(latents), curves={"loss": curve.cpu(), "psnr": torch.stack(seen).cpu()})
+        (latents,), curve = self.descent.minimise([codes.latents], losses, "latents", track, {"psnr": seen})
+        return Inverted(codes.moved(latents), curves={"loss": curve.cpu(), "psnr": seen.stacked().cpu()})

@@ -11,8 +11,10 @@ from torch import Tensor, nn
 from latent_lab.data.psnr import psnr
 from latent_lab.gans.space import LatentSpace
 from latent_lab.inversion.base import Inverted, Inverter, Track, untracked
+from latent_lab.inversion.keeper import Steps
 from latent_lab.inversion.noise import noise_regularisation, normalise, white_maps
 from latent_lab.inversion.optimise import Comparison, drawn, joined, moments
+from latent_lab.inversion.parts import Curve
 
 
 class Projector(Inverter):
@@ -81,12 +83,13 @@ class Projector(Inverter):
         maps, scales = white_maps(space, rngs) if self.noise is not None else ({}, {})
         variables = [latents, *(value.requires_grad_() for value in maps.values())]
         optimiser = torch.optim.Adam(variables, self.lr)
-        targets, curves = self.comparison.targets(images), {"loss": [], "psnr": []}
+        targets, curves = self.comparison.targets(images), {name: Curve(len(images)) for name in ("loss", "psnr")}
 
         def scaled() -> dict[str, Tensor]:
             return codes.given | {name: value * scales[name] for name, value in maps.items()}
 
-        for step in track(range(self.steps), "projection"):
+        parts = {"latents": latents, "adam": optimiser, **maps, **curves} | {f"rng {i}": rng for i, rng in enumerate(rngs)}
+        for step in Steps(track, self.steps, "projection", parts):
             share = step / self.steps
             strength = self.wander * spread * max(0.0, 1 - share / 0.75) ** 2
             wandered = latents
@@ -98,7 +101,7 @@ class Projector(Inverter):
             curves["psnr"].append(psnr(made, images))
             if self.noise:
                 loss = loss + self.noise * sum(noise_regularisation(value) for value in maps.values())
-            curves["loss"].append(loss.detach())
+            curves["loss"].append(loss)
             optimiser.param_groups[0]["lr"] = self.rate(share)
             optimiser.zero_grad()
             loss.sum().backward()
@@ -109,5 +112,5 @@ class Projector(Inverter):
             given = {name: value.detach() for name, value in scaled().items()}
         return Inverted(
             codes._replace(latents=latents.detach(), given=given),
-            curves={name: torch.stack(values).cpu() for name, values in curves.items()},
+            curves={name: values.stacked().cpu() for name, values in curves.items()},
         )

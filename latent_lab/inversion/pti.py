@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
+from torch.nn.utils.rnn import pad_sequence
 
 from latent_lab.data.psnr import psnr
 from latent_lab.gans.space import Codes, LatentSpace
 from latent_lab.inversion.base import Inverted, Inverter, Track, untracked
+from latent_lab.inversion.keeper import Steps
 from latent_lab.inversion.optimise import Comparison, drawn, moments
+from latent_lab.inversion.parts import Curve
 
 
 class Synthesis(nn.Module):
@@ -107,36 +110,37 @@ class PivotalTuning(Inverter):
         parameters = dict(space.generator.named_parameters())
         names = [name for name in parameters if any(name in deltas for deltas, _ in results)]
         tuned = {name: torch.stack([deltas.get(name, torch.zeros_like(parameters[name])) for deltas, _ in results]) for name in names}
-        longest = max(len(values) for _, curves in results for values in curves.values())
-        curves = {
-            name: torch.stack([torch.tensor(curves[name] + [float("nan")] * (longest - len(curves[name]))) for _, curves in results], 1)
+        curves = {  # those that end early go on as nan
+            name: pad_sequence([curves[name].stacked()[:, 0].cpu() for _, curves in results], padding_value=float("nan"))
             for name in results[0][1]
         }
         return Inverted(found.codes, tuned, {f"pivot/{name}": values for name, values in found.curves.items()} | curves)
 
     def tune(
-        self, space: LatentSpace, image: Tensor, codes: Codes, rng: torch.Generator, mean: Tensor | None, track: Callable
-    ) -> tuple[dict[str, Tensor], dict[str, list[float]]]:
+        self, space: LatentSpace, image: Tensor, codes: Codes, rng: torch.Generator, mean: Tensor | None, track: Track
+    ) -> tuple[dict[str, Tensor], dict[str, Curve]]:
         """What is added to the parameters for one image, by their names in the generator, and the curves."""
         synthesis = Synthesis(space)
         before = {name: value.detach() for name, value in synthesis.named_parameters()}
         after = {name: value.clone().requires_grad_() for name, value in before.items()}
         optimiser = torch.optim.Adam(after.values(), self.lr)
-        targets, curves = self.comparison.targets(image), {"loss": [], "psnr": []}
-        for _ in track(range(self.steps), "tuning"):
+        targets, curves = self.comparison.targets(image), {"loss": Curve(1), "psnr": Curve(1)}
+        steps = Steps(track, self.steps, "tuning", after | {"adam": optimiser, "rng": rng, **curves})
+        for _ in steps:
             made = functional_call(synthesis, after, (codes,))
             error, distance = self.comparison.terms(made, targets)
             loss = self.comparison.pixels * error + self.comparison.perceptual * distance
-            curves["loss"].append(loss.item())
-            curves["psnr"].append(psnr(made, image).item())
+            curves["loss"].append(loss)
+            curves["psnr"].append(psnr(made, image))
             if self.comparison.distance and distance.item() <= self.threshold:
-                break
+                steps.end()
+                continue
             if mean is not None:
                 loss = loss + self.locality * self.change_nearby(synthesis, after, codes, rng, mean)
             optimiser.zero_grad()
             loss.sum().backward()
             optimiser.step()
-        moved = [name for name, value in after.items() if value.grad is not None]
+        moved = [name for name, value in after.items() if value in optimiser.state]  # the image depends on them
         return {name.removeprefix("space.generator."): (after[name] - before[name]).detach() for name in moved}, curves
 
     def change_nearby(self, synthesis: Synthesis, after: dict[str, Tensor], codes: Codes, rng: torch.Generator, mean: Tensor) -> Tensor:

@@ -78,7 +78,7 @@ def test_i2s_finds_a_sample_and_keeps_the_best(space):
 
 
 def test_best_is_image_by_image():
-    best = Best()
+    best = Best({"x": torch.zeros(2, 1)})
     for losses, values in (([3.0, 1.0], [0.0, 1.0]), ([2.0, 5.0], [2.0, 3.0])):
         best.update(torch.tensor(losses), {"x": torch.tensor(values)[:, None]})
     assert best.loss.tolist() == [2.0, 1.0] and best.tensors["x"].flatten().tolist() == [2.0, 1.0]
