@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import io
 import zipfile
-import zlib
 
 import numpy as np
 import torch
 
 from latent_lab.data.images import IdxImages
+from latent_lab.data.picture_files import reason
 
 FACTORS = ("colour", "shape", "scale", "orientation", "x", "y")
 
@@ -66,6 +66,8 @@ class Dsprites(IdxImages):
                 shape, fortran, dtype = np.lib.format.read_array_header_1_0(stream)
                 if shape[1:] != (64, 64) or dtype != np.uint8 or fortran or factors.shape != (shape[0], len(FACTORS)):
                     raise ValueError(f"images {shape} of {dtype}, factors {factors.shape}")
+                if factors.dtype.kind not in "fiu" or not np.isfinite(factors).all():
+                    raise ValueError("its factors are not all finite numbers")
                 chosen = np.random.default_rng(self.split_seed).permutation(shape[0])[: self.num]
                 images = np.empty((len(chosen), 64, 64), np.uint8)
                 at = 0
@@ -73,8 +75,8 @@ class Dsprites(IdxImages):
                     skip(stream, 4096 * (int(chosen[place]) - at))
                     images[place] = np.frombuffer(stream.read(4096), np.uint8).reshape(64, 64)
                     at = int(chosen[place]) + 1
-        except (OSError, KeyError, ValueError, EOFError, zlib.error, zipfile.BadZipFile) as error:
-            raise ValueError(f"{self.file} is not dSprites' file, or damaged ({str(error)[:120]}); fetch it again") from None
+        except Exception as error:  # zipfile and numpy raise a dozen unrelated classes
+            raise ValueError(f"{self.file} is not dSprites' file, or damaged ({reason(error)}); fetch it again") from None
         if len(images) <= self.held_out:
             raise ValueError(f"dataset in {self.folder} must hold more than held_out={self.held_out} images, got {len(images)}")
         if images.max() > 1:

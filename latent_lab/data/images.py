@@ -24,8 +24,12 @@ from latent_lab.data.moves import ORDER, stream
 def read_idx(file: str | Path, limit: int = 1 << 31) -> Tensor:
     """The uint8 tensor of an ``idx.gz`` file. A file that is damaged, or larger than ``limit`` bytes, is refused."""
     try:
+        if Path(file).exists() and not Path(file).is_file():  # a pipe would wait for ever
+            raise ValueError("no plain file")
         with gzip.open(file) as stream:
             zero, kind, axes = struct.unpack(">HBB", stream.read(4))
+            if not 1 <= axes <= 4:
+                raise ValueError(f"header says {axes} axes")
             shape = struct.unpack(f">{axes}I", stream.read(4 * axes))
             size = math.prod(shape)
             if zero or kind != 8 or not 0 < size < limit:
@@ -106,18 +110,20 @@ class IdxImages(LightningDataModule):
     @property
     def is_here(self) -> bool:
         """Whether all files are in the folder, so that nothing must be fetched."""
-        return all((self.folder / file["name"]).exists() for file in self.files.values())
+        return all((self.folder / file["name"]).is_file() for file in self.files.values())
 
     def prepare_data(self) -> None:
         for file in self.files.values():
-            if (self.folder / file["name"]).exists():
+            if (self.folder / file["name"]).is_file():
                 continue
+            if (self.folder / file["name"]).exists():  # to read a pipe would wait for ever
+                raise FileNotFoundError(f"dataset: {self.folder / file['name']} must be a plain file; delete what is there")
             if self.url is None:
                 raise FileNotFoundError(f"dataset: {self.folder / file['name']} is missing; {self.hint}")
             try:
                 pooch.retrieve(self.url + file["name"], file["hash"], file["name"], self.folder, progressbar=True)
             except Exception as error:  # requests, urllib3 and pooch raise a dozen unrelated classes
-                reason = str(error).splitlines()[0][:200]
+                reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
                 raise FileNotFoundError(
                     f"dataset: {self.folder / file['name']} is missing and {self.url}{file['name']} cannot be fetched ({reason}); put the file there"
                 ) from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
@@ -10,6 +11,8 @@ import torch
 from torch import Tensor
 
 LIMIT = 1 << 28  # bytes; CelebA's list has 26 million
+LONGEST_LINE = 1 << 20  # characters; a line of CelebA's list has 150
+LARGEST = torch.finfo(torch.float32).max
 
 
 def read_table(file: str | Path) -> tuple[list[str], dict[str, list[float]]]:
@@ -20,33 +23,54 @@ def read_table(file: str | Path) -> tuple[list[str], dict[str, list[float]]]:
     CelebA's list: a number of rows, a row of names, and rows of a picture's name and its values.
     """
     file = Path(file)
-    if file.stat().st_size > LIMIT:
-        raise ValueError(f"{file} must have at most {LIMIT} bytes, got {file.stat().st_size}")
-    try:
-        lines = file.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError:
-        raise ValueError(f"{file} must be text in UTF-8") from None
+    lines = lines_of(file)
     if file.suffix in (".csv", ".tsv"):
-        rows = [row for row in csv.reader(lines, delimiter="," if file.suffix == ".csv" else "\t") if row]
+        try:
+            rows = [row for row in csv.reader(lines, delimiter="," if file.suffix == ".csv" else "\t") if row]
+        except csv.Error as error:
+            raise ValueError(f"{file} must be a table of short cells, got one that cannot be read ({error})") from None
         beside = file.with_name("attributes.txt")
-        names = beside.read_text(encoding="utf-8").split() if beside.is_file() else rows.pop(0)[1:] if rows else []
+        names = " ".join(lines_of(beside)).split() if beside.is_file() else rows.pop(0)[1:] if rows else []
     else:
-        if len(lines) < 2 or not lines[0].strip().isdigit():
+        if len(lines) < 2 or not re.fullmatch(r"[0-9]{1,12}", lines[0].strip()):
             raise ValueError(f"{file} must be a .csv, a .tsv, or a list as CelebA's, whose first line is the number of its rows")
         names, rows = lines[1].split(), [line.split() for line in lines[2:] if line.strip()]
         if len(rows) != int(lines[0]):
             raise ValueError(f"{file} must hold the {int(lines[0])} rows that its first line says, got {len(rows)}")
     if not names or len(set(names)) < len(names):
-        raise ValueError(f"{file} must have different names of attributes, got {names[:8]}")
+        raise ValueError(f"{file} must have different names of attributes, got {shown(names, 8)}")
     table: dict[str, list[float]] = {}
     for number, (name, *values) in enumerate(rows, 1):
         try:
             table[name.strip()] = [float(value.split(",")[0]) for value in values]
         except ValueError:
-            raise ValueError(f"{file} must hold numbers after a picture's name, got {values[:4]} in row {number}") from None
+            raise ValueError(f"{file} must hold numbers after a picture's name, got {shown(values)} in row {number}") from None
+        if not all(abs(value) <= LARGEST for value in table[name.strip()]):
+            raise ValueError(f"{file} must hold finite numbers of single precision, got {shown(values)} in row {number}")
         if len(values) != len(names):
             raise ValueError(f"{file} must hold {len(names)} values a row, got {len(values)} in row {number}")
     return names, table
+
+
+def lines_of(file: Path) -> list[str]:
+    """The lines of a text file of a bearable size, in UTF-8."""
+    if not file.is_file():
+        raise ValueError(f"{file} must be a plain file")
+    if file.stat().st_size > LIMIT:
+        raise ValueError(f"{file} must have at most {LIMIT} bytes, got {file.stat().st_size}")
+    try:
+        lines = file.read_text(encoding="utf-8-sig").split("\n")  # no other character ends a line: names may hold them
+    except UnicodeDecodeError:
+        raise ValueError(f"{file} must be text in UTF-8") from None
+    longest = max(map(len, lines))
+    if longest > LONGEST_LINE:
+        raise ValueError(f"{file} must have lines of at most {LONGEST_LINE} characters, got {longest}")
+    return lines
+
+
+def shown(texts: Sequence[str], most: int = 4) -> list[str]:
+    """The first texts, each as much as an error may show of it."""
+    return [text if len(text) <= 40 else f"{text[:40]}..." for text in texts[:most]]
 
 
 def rows_of(pictures: Sequence[str], table: Mapping[str, Sequence[float]]) -> list[Tensor | None]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 import torch
 
@@ -38,6 +40,19 @@ def test_a_row_of_two_pictures_is_refused():
         ("a.csv", "", r"must have different names of attributes, got \[\]"),
         ("a.csv", "file,age,age\n", r"must have different names of attributes, got \['age', 'age'\]"),
         ("a.csv", "file,age\n0.jpg,old\n", r"must hold numbers after a picture's name, got \['old'\] in row 1"),
+        ("a.csv", "file,age\n0.jpg,nan\n", r"must hold finite numbers of single precision, got \['nan'\] in row 1"),
+        ("a.csv", "file,age\n0.jpg,1\n1.jpg,-inf\n", r"must hold finite numbers of single precision, got \['-inf'\] in row 2"),
+        ("a.csv", "file,age\n0.jpg,1e39\n", r"must hold finite numbers of single precision, got \['1e39'\] in row 1"),
+        ("a.txt", "1\nSmiling\n0.jpg 1e999\n", r"must hold finite numbers of single precision"),
+        ("a.txt", "²\nSmiling\n0.jpg 1\n", r"a\.txt must be a \.csv, a \.tsv, or a list as CelebA's"),
+        ("a.txt", "9" * 5000 + "\nSmiling\n0.jpg 1\n", r"a\.txt must be a \.csv, a \.tsv, or a list as CelebA's"),
+        (
+            "a.csv",
+            "file,age\n" + "x" * 200_000 + ",1\n",
+            r"must be a table of short cells, got one that cannot be read \(field larger than",
+        ),
+        ("a.csv", "file,age\n" + "x," * 600_000 + "\n", r"must have lines of at most 1048576 characters, got 1200000"),
+        ("a.csv", "file,age\n0.jpg," + "y" * 10_000 + "\n", r"must hold numbers after a picture's name, got \['y{40}\.\.\.'\] in row 1"),
         ("a.csv", "file,age\n0.jpg,1,2\n", r"must hold 1 values a row, got 2 in row 1"),
     ],
 )
@@ -46,3 +61,23 @@ def test_other_content_is_refused_in_one_line(tmp_path, name, content, message):
     with pytest.raises(ValueError, match=message) as error:
         read_table(tmp_path / name)
     assert "\n" not in str(error.value)
+
+
+def test_names_may_hold_what_other_programs_take_for_the_end_of_a_line(tmp_path):
+    (tmp_path / "a.csv").write_text("file,age\na\u2028b\x0b.jpg,1\n", encoding="utf-8")
+    assert read_table(tmp_path / "a.csv")[1] == {"a\u2028b\x0b.jpg": [1.0]}
+
+
+@pytest.mark.parametrize("name", ["a.csv", "attributes.txt"])
+def test_a_pipe_and_a_large_file_are_refused_before_they_are_read(tmp_path, name):
+    (tmp_path / "a.csv").write_text("0.jpg,1\n")
+    (tmp_path / name).unlink(missing_ok=True)
+    with (tmp_path / name).open("wb") as stream:
+        stream.truncate(1 << 40)  # of holes
+    with pytest.raises(ValueError, match=rf"{name} must have at most 268435456 bytes, got 1099511627776"):
+        read_table(tmp_path / "a.csv")
+    (tmp_path / name).unlink()
+    os.mkfifo(tmp_path / name)
+    if name == "a.csv":
+        with pytest.raises(ValueError, match=r"a\.csv must be a plain file"):
+            read_table(tmp_path / name)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import io
 import struct
+import warnings
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -126,16 +129,26 @@ def test_dsprites_labels_are_the_factors_of_their_images(dataset):
     assert other.num_train == 8 and len(set(other.labels[:, 0].tolist())) == 10
 
 
-@pytest.mark.parametrize("damage", ["cut", "text", "wrong shape", "floats", "few factors"])
+@pytest.mark.parametrize("damage", ["cut", "text", "wrong shape", "floats", "few factors", "no numbers", "words", "huge"])
 def test_damaged_dsprites_are_refused_in_one_line(tmp_path, damage):
     file, images, factors = tmp_path / "d.npz", np.ones((8, 64, 64), np.uint8), np.zeros((8, 6))
     if damage == "wrong shape":
         images = images[:, :32]
     if damage == "floats":
         images = images.astype(np.float64)
+    if damage == "no numbers":
+        factors[3, 2] = np.nan
+    if damage == "words":
+        factors = factors.astype(str)
     np.savez_compressed(file, imgs=images, latents_values=factors[: 5 if damage == "few factors" else None])
     if damage == "cut":
         file.write_bytes(file.read_bytes()[:-100])
+    if damage == "huge":  # a header of 2**40 rows
+        header = io.BytesIO()
+        np.lib.format.write_array_header_1_0(header, {"descr": "<f8", "fortran_order": False, "shape": (2**40, 6)})
+        with zipfile.ZipFile(file, "a") as archive, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the name is there twice: the last one counts
+            archive.writestr("latents_values.npy", header.getvalue())
     if damage == "text":
         file.write_text("no archive")
     with pytest.raises(ValueError, match=r"d\.npz is not dSprites' file, or damaged .*fetch it again") as error:

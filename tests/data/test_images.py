@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import struct
 import subprocess
 import sys
@@ -71,6 +72,8 @@ PACKED = gzip.compress(BYTES, mtime=0)
         "wrong magic": gzip.compress(b"PK" + BYTES[2:]),
         "no values": gzip.compress(idx(torch.zeros(0, 4))),
         "negative sizes": gzip.compress(idx(torch.zeros(6), shape=(-2, -3))),
+        "no axes": gzip.compress(bytes((0, 0, 8, 0, 7))),
+        "many axes": gzip.compress(bytes((0, 0, 8, 255)) + bytes((0, 0, 0, 1)) * 255 + b"a"),
         "overflowing sizes": gzip.compress(idx(torch.zeros(6), shape=(2**31 - 1,) * 4)),
     }.items(),
     ids=lambda item: item[0],
@@ -88,6 +91,18 @@ def test_a_huge_file_is_refused_before_it_is_unpacked(tmp_path):
     file.write_bytes(PACKED)
     with pytest.raises(ValueError, match=r"digits\.gz"):
         read_idx(file, limit=60)
+
+
+def test_a_pipe_is_refused_and_not_waited_for(digits, tmp_path):
+    os.mkfifo(tmp_path / "pipe.gz")
+    with pytest.raises(ValueError, match=r"pipe\.gz is not a complete idx\.gz file of bytes \(no plain file\)"):
+        read_idx(tmp_path / "pipe.gz")
+    data = digits()
+    (tmp_path / "images.gz").unlink()
+    os.mkfifo(tmp_path / "images.gz")
+    assert not data.is_here
+    with pytest.raises(FileNotFoundError, match=r"dataset: .*images\.gz must be a plain file; delete what is there"):
+        data.prepare_data()
 
 
 def test_padding_and_range(digits, pixels):
