@@ -47,14 +47,19 @@ def require_fit(module: nn.Module, tensors: Mapping[str, Tensor], source: str | 
     own = module.state_dict()
     missing, extra = sorted(own.keys() - tensors.keys()), sorted(tensors.keys() - own.keys())
     wrong = [
-        f"{name} {tuple(tensors[name].shape)} instead of {tuple(own[name].shape)}"
+        f"{name[:60]} {shape(tensors[name])} instead of {shape(own[name])}"
         for name in own.keys() & tensors.keys()
         if own[name].shape != tensors[name].shape
     ]
     if missing or extra or wrong:
         parts = [
-            f"{label} {names[:3]}{' ...' if len(names) > 3 else ''}"
+            f"{label} {[name[:100] for name in names[:3]]}{' ...' if len(names) > 3 else ''}"
             for label, names in (("missing", missing), ("unknown", extra), ("shape", sorted(wrong)))
             if names
         ]
-        raise ValueError(f"{source} does not fit {type(module).__name__}: {', '.join(parts)}")
+        said = ", ".join(parts)
+        raise ValueError(f"{source} does not fit {type(module).__name__}: {said if len(said) <= 400 else said[:397] + '...'}")
+
+
+def shape(value: Tensor) -> str:
+    return str(tuple(value.shape))[:60]

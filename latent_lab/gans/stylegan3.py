@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from latent_lab.gans.resampling import resample
 from latent_lab.gans.styled import GAIN, StyleGenerator, StyleLayer
 
+MOST_LAYERS, MOST_PIXELS, MOST_TAPS = 100, 2**14, 256  # a file says them: no filter of an absurd size is designed
 PLANES_AT_ONCE = 2**21  # numbers of the widest map that a CPU keeps near: its memory is slower than its arithmetic
 
 
@@ -149,6 +150,11 @@ class StyleGAN3(StyleGenerator):
         clamp: float = 256.0,
     ) -> None:
         config = {name: value for name, value in locals().items() if name not in ("self", "__class__")}
+        if not 0 <= critical < layers <= MOST_LAYERS or not 4 <= resolution <= MOST_PIXELS or not 0 <= margin <= MOST_PIXELS:
+            raise ValueError(
+                f"critical must be below layers, layers at most {MOST_LAYERS}, resolution and margin at most {MOST_PIXELS}, "
+                f"got {critical}, {layers}, {resolution} and {margin}"
+            )
         super().__init__(latent_dim, style_dim, classes, mapping_layers, rows=layers + 2)
         self.config, self.resolution, self.channels, self.output_scale = config, resolution, image_channels, output_scale
         share = np.minimum(np.arange(layers + 1) / (layers - critical), 1)
@@ -169,6 +175,8 @@ class StyleGAN3(StyleGenerator):
             up, down = round(between / rates[before]), round(between / rates[i])
             up_taps = filter_size * up if up > 1 and not colours else 1
             down_taps = filter_size * down if down > 1 and not colours else 1
+            if not 0 < max(up_taps, down_taps) <= MOST_TAPS:
+                raise ValueError(f"filter_size must give filters of at most {MOST_TAPS} taps, got {max(up_taps, down_taps)} of layer {i}")
             total = int((sizes[i] - 1) * down + 1 - (sizes[before] + size - 1) * up + up_taps + down_taps - 2)
             low = (total + up) // 2
             geometry = {"up": up, "down": down, "padding": (low, total - low)}

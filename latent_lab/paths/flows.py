@@ -6,6 +6,7 @@ import torch
 import zuko
 from torch import Tensor, nn
 from zuko.flows.coupling import GeneralCouplingTransform
+from zuko.nn import MLP
 from zuko.transforms import AdditiveTransform, ComposedTransform, FreeFormJacobianTransform, MonotonicAffineTransform, RotationTransform
 
 
@@ -32,19 +33,8 @@ class CouplingFlow(nn.Module):
             raise ValueError(
                 f"flow=coupling needs a latent of at least 2 coordinates, layers and width of at least 1, got {dim}, {layers} and {width}"
             )
-        univariate, shapes = (MonotonicAffineTransform, [(), ()]) if affine else (AdditiveTransform, [()])
         self.skew = nn.Parameter(torch.randn(dim, dim, generator=rng) / dim**0.5)
-        self.layers = nn.ModuleList(
-            GeneralCouplingTransform(
-                dim,
-                mask=torch.arange(dim) % 2 == i % 2,
-                univariate=univariate,
-                shapes=shapes,
-                hidden_features=(width, width),
-                activation=nn.SiLU,
-            )
-            for i in range(layers)
-        )
+        self.layers = nn.ModuleList(Coupling(dim, i % 2, width, affine) for i in range(layers))
         initialise(self.layers, rng)
         for layer in self.layers:
             nn.init.zeros_(layer.hyper[-1].weight)
@@ -52,6 +42,26 @@ class CouplingFlow(nn.Module):
 
     def forward(self) -> ComposedTransform:
         return ComposedTransform(RotationTransform(self.skew), *[layer() for layer in self.layers])
+
+
+class Coupling(GeneralCouplingTransform):
+    """zuko's coupling layer of every second coordinate, with two hidden layers; its own constructor reads the mask, which on the meta
+    device has no values.
+
+    Arguments:
+        dim: Size D of a latent.
+        first: The first coordinate that stays, 0 or 1.
+        width: Width of the hidden layers.
+        affine: Whether it scales as well as shifts.
+    """
+
+    def __init__(self, dim: int, first: int, width: int, affine: bool) -> None:
+        nn.Module.__init__(self)
+        self.univariate, self.shapes = (MonotonicAffineTransform, [(), ()]) if affine else (AdditiveTransform, [()])
+        self.total = len(self.shapes)
+        self.register_buffer("mask", torch.arange(dim) % 2 == first)
+        stay = (dim + 1 - first) // 2
+        self.hyper = MLP(stay, (dim - stay) * self.total, hidden_features=(width, width), activation=nn.SiLU)
 
 
 class ConcatSquash(nn.Module):
@@ -107,8 +117,8 @@ class FFJORDFlow(nn.Module):
             raise ValueError(f"divergence must be one of {self.divergences}, got {divergence!r}")
         if depth < 1 or time <= 0 or min(atol, rtol) <= 0:
             raise ValueError(f"depth must be at least 1, time, atol and rtol above 0, got {depth}, {time}, {atol} and {rtol}")
-        widths = [dim, *[width or dim] * depth, dim]
-        self.layers = nn.ModuleList(ConcatSquash(inner, outer) for inner, outer in zip(widths, widths[1:]))
+        inner = width or dim
+        self.layers = nn.ModuleList(ConcatSquash(inner if i else dim, inner if i < depth else dim) for i in range(depth + 1))
         initialise(self.layers, rng)
         self.time, self.atol, self.rtol, self.exact = time, atol, rtol, divergence == "exact"
         self.evaluations = 0

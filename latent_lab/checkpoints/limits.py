@@ -1,0 +1,87 @@
+"""What a stranger's file may cost: plain files only, and no module that is larger than what can fill it."""
+
+from __future__ import annotations
+
+import contextlib
+import stat
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+from torch import Tensor, nn
+from torch.nn.modules import module as registration
+
+from latent_lab.console import visible
+
+NUMBERS, PARTS = 2**29, 100_000  # of a module that no file fills; the largest known generator has 2**26.6 numbers, and 2,000 parts
+KINDS = {stat.S_IFDIR: "folder", stat.S_IFIFO: "pipe", stat.S_IFCHR: "device", stat.S_IFBLK: "device", stat.S_IFSOCK: "socket"}
+
+
+def plain_file(file: str | Path, argument: str = "the file") -> Path:
+    """The path of a file that has an end. Opening a pipe may wait for ever, and a device may be read for ever.
+
+    Arguments:
+        file: Where it lies; links are followed, ``~`` is not.
+        argument: What a user calls it.
+
+    Raises:
+        FileNotFoundError: There is none.
+        ValueError: It is a folder, a pipe, a device or a socket.
+    """
+    if "\0" in str(file):
+        raise ValueError(f"{argument} must be a file, got a path with a null character")
+    try:
+        kind = stat.S_IFMT(Path(file).stat().st_mode)
+    except OSError as error:
+        raise FileNotFoundError(f"{argument} must be a file, got {shown(str(file), 200)} ({error.strerror})") from None
+    if kind != stat.S_IFREG:
+        raise ValueError(f"{argument} must be a plain file, got the {KINDS.get(kind, 'something else')} {shown(str(file), 200)}")
+    return Path(file)
+
+
+def shown(value: object, length: int = 60) -> str:
+    """A value of a file for a message: a short text or number as it is written, of anything else the type alone, whose text has no limit."""
+    if isinstance(value, str):
+        return repr(value if len(value) <= length else value[: length - 3] + "...")
+    if isinstance(value, bool | float | None) or (isinstance(value, int) and value.bit_length() < 128):
+        return repr(value)
+    return f"a value of the type {type(value).__name__}"
+
+
+def reason(error: BaseException, length: int = 200) -> str:
+    """What an error says, in one line without control characters, cut to ``length`` letters; its type where it is no ValueError."""
+    try:
+        said = visible(str(error)[: 4 * length])
+    except ValueError:  # a number of more digits than Python writes
+        said = ""
+    said = said if isinstance(error, ValueError) else f"{type(error).__name__}: {said}".removesuffix(": ")
+    return said if len(said) <= length else said[: length - 3] + "..."
+
+
+@contextlib.contextmanager
+def within(numbers: int = NUMBERS, parts: int = PARTS) -> Iterator[None]:
+    """A block in which modules are built, as long as they are small; what other threads build does not count.
+
+    A constructor registers what it makes as it goes, so that one that would make too much is stopped early.
+
+    Arguments:
+        numbers: Entries of parameters and buffers, at most.
+        parts: Parameters, buffers and modules, at most.
+
+    Raises:
+        ValueError: in the constructor, as soon as there are more.
+    """
+    thread, spent = threading.get_ident(), {"numbers": 0, "parts": 0}
+
+    def count(owner: nn.Module, name: str, part: Tensor | nn.Module | None) -> None:
+        if threading.get_ident() != thread:
+            return
+        spent["parts"] += 1
+        spent["numbers"] += part.numel() if isinstance(part, Tensor) else 0
+        if spent["numbers"] > numbers or spent["parts"] > parts:
+            raise ValueError(f"it would have more than {numbers} numbers, or {parts} parts")
+
+    with contextlib.ExitStack() as hooks:
+        for kind in ("parameter", "buffer", "module"):
+            hooks.enter_context(getattr(registration, f"register_module_{kind}_registration_hook")(count))
+        yield
