@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,30 +11,77 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from latent_lab.checkpoints.limits import plain_file, reason
+
+HEADER, DEPTH, DIMENSIONS = (
+    2**24,
+    32,
+    16,
+)  # bytes of the header, nesting of its values, dimensions of a tensor; files of ours have 2**19, 6 and 5
+FAULTS = (SafetensorError, ValueError, TypeError, LookupError, AttributeError, RuntimeError, MemoryError, OSError)
+
 
 def matches(file: str | Path) -> bool:
     """Whether the file is in this format, judged by its content: an 8-byte length, then a JSON header."""
-    with open(file, "rb") as stream:
+    with open(plain_file(file), "rb") as stream:
         start = stream.read(9)
-    return len(start) == 9 and start[8:] == b"{" and int.from_bytes(start[:8], "little") < 100_000_000
+    return len(start) == 9 and start[8:] == b"{" and int.from_bytes(start[:8], "little") <= HEADER
 
 
 def to_bytes(tensors: Mapping[str, Tensor], metadata: Mapping[str, object]) -> bytes:
-    """The file's content; ``metadata`` values are stored as JSON."""
-    return save(
+    """The file's content, the same for the same arguments; ``metadata`` values are stored as JSON."""
+    content = save(
         {name: value.detach().cpu().contiguous() for name, value in tensors.items()},
         {key: json.dumps(value) for key, value in metadata.items()},
     )
+    size = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:size])
+    if "__metadata__" in header:  # safetensors writes it in another order each time
+        header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    written = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    written += b" " * (-len(written) % 8)
+    return len(written).to_bytes(8, "little") + written + content[size:]
 
 
 def read(file: str | Path) -> tuple[dict[str, Tensor], dict]:
-    """Tensors and metadata of a file. A damaged one is refused by name."""
+    """Tensors and metadata of a file. A damaged one is refused by name; numbers in the metadata that are not finite come as None."""
     try:
+        with open(plain_file(file), "rb") as stream:
+            if int.from_bytes(stream.read(8), "little") > HEADER:
+                raise ValueError(f"its header has more than {HEADER} bytes")
         with safe_open(file, "pt") as stream:
-            metadata = {key: json.loads(value) for key, value in (stream.metadata() or {}).items()}
-            return {name: stream.get_tensor(name) for name in stream.keys()}, metadata
-    except (SafetensorError, ValueError) as error:
-        raise ValueError(f"{file} is not a complete safetensors file of latent_lab ({error})") from None
+            metadata = {key: value_of(text) for key, text in (stream.metadata() or {}).items()}
+            names = list(stream.keys())
+            if any(len(stream.get_slice(name).get_shape()) > DIMENSIONS for name in names):
+                raise ValueError(f"its tensors have more than {DIMENSIONS} dimensions")
+            return {name: stream.get_tensor(name) for name in names}, metadata
+    except FileNotFoundError:
+        raise
+    except FAULTS as error:
+        raise ValueError(f"{file} is not a complete safetensors file of latent_lab ({reason(error)})") from None
+
+
+def value_of(text: str) -> object:
+    """A value from JSON."""
+    value = json.loads(text, parse_int=integer, parse_float=finite, parse_constant=lambda name: None)
+    if not shallow(value, DEPTH):
+        raise ValueError(f"its metadata nest deeper than {DEPTH}")
+    return value
+
+
+def integer(text: str) -> int:
+    if len(text) > 20:  # of 64 bits
+        raise ValueError(f"its metadata hold an integer of {len(text)} digits")
+    return int(text)
+
+
+def finite(text: str) -> float | None:
+    return value if math.isfinite(value := float(text)) else None
+
+
+def shallow(value: object, depth: int) -> bool:
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return depth > 0 and all(shallow(part, depth - 1) for part in parts)
 
 
 def load_into(module: nn.Module, tensors: Mapping[str, Tensor], source: str | Path) -> None:

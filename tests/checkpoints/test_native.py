@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 import torch
-from safetensors.torch import save
+from safetensors.torch import load, save
 from torch import nn
 
 from latent_lab.checkpoints import native
@@ -44,6 +46,49 @@ def test_any_memory_layout_can_be_stored(tmp_path):
     assert (
         torch.equal(tensors["weight"], weight) and torch.equal(tensors["transposed"], torch.arange(6).reshape(2, 3).mT) and metadata == {}
     )
+
+
+def test_equal_content_is_the_same_file(tmp_path, module):
+    metadata = {f"key {i}": {"ü": [i, None, "\\x1b"]} for i in range(12)}
+    contents = {native.to_bytes(module.state_dict(), metadata) for _ in range(20)}
+    assert len(contents) == 1
+    (content,) = contents
+    (tmp_path / "a").write_bytes(content)
+    assert int.from_bytes(content[:8], "little") % 8 == 0 and native.read(tmp_path / "a")[1] == metadata
+    loaded = load(content)  # by safetensors itself
+    assert loaded.keys() == module.state_dict().keys() and all(torch.equal(loaded[key], module.state_dict()[key]) for key in loaded)
+
+
+def header(metadata: str, tensors: str = '"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}') -> bytes:
+    text = f'{{"__metadata__":{{"value":{json.dumps(metadata)}}},{tensors}}}'.encode()
+    return len(text).to_bytes(8, "little") + text + bytes(4)
+
+
+@pytest.mark.parametrize(
+    "metadata, message",
+    [
+        ("[" * 100_000 + "]" * 100_000, "RecursionError"),
+        ("[" * 40 + "]" * 40, "its metadata nest deeper than 32"),
+        ("1" * 5000, "its metadata hold an integer of 5000 digits"),
+        ("\x1b[31m", "Expecting value"),
+    ],
+)
+def test_absurd_metadata_are_refused_in_one_line(metadata, message, tmp_path):
+    (tmp_path / "a").write_bytes(header(metadata))
+    with pytest.raises(ValueError, match=message) as error:
+        native.read(tmp_path / "a")
+    assert str(error.value).isprintable()
+
+
+def test_numbers_that_are_none_come_as_none(tmp_path):
+    (tmp_path / "a").write_bytes(header('[NaN, Infinity, 1e999, 1.5, "NaN"]'))
+    assert native.read(tmp_path / "a")[1] == {"value": [None, None, None, 1.5, "NaN"]}
+
+
+def test_tensors_of_absurdly_many_dimensions_are_refused(tmp_path):
+    (tmp_path / "a").write_bytes(header("1", f'"a":{{"dtype":"F32","shape":[{",".join("1" * 10_000)}],"data_offsets":[0,4]}}'))
+    with pytest.raises(ValueError, match="its tensors have more than 16 dimensions"):
+        native.read(tmp_path / "a")
 
 
 @pytest.mark.parametrize(
