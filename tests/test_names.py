@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from latent_lab.names import LONGEST, file_name, require_file_name, same_file
+from latent_lab.names import LONGEST, digest, file_name, file_names, require_file_name, same_file
 
 STRANGE = [
     "",
@@ -65,6 +65,13 @@ def test_long_names_are_cut_between_characters_and_marked_by_the_whole():
 
 def test_a_file_system_may_ignore_case_and_how_accents_are_written():
     assert same_file("Ä") == same_file("a\u0308") and same_file("STRASSE") == same_file("straße") != same_file("strase")
+
+
+def test_names_of_several_files_are_different_where_case_is_ignored():
+    names = file_names([*STRANGE, "A", "a", "b", "a\n", "a_"])
+    assert names["b"] == "b" and names["A"] == f"A-{digest('A')}" and names["a\n"] == f"a_-{digest(chr(97) + chr(10))}"
+    assert len({same_file(name) for name in names.values()}) == len(names)
+    assert all(require_file_name(name, "name") == name for name in names.values())
 
 
 @pytest.mark.parametrize("text", [*STRANGE, 3, None, b"a"])

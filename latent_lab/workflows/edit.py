@@ -19,6 +19,8 @@ from rich.progress import track
 from torch import Tensor
 
 from latent_lab.checkpoints import native
+from latent_lab.console import say, visible
+from latent_lab.names import file_name, file_names
 from latent_lab.paths.base import Paths
 from latent_lab.pictures.report import png_bytes
 from latent_lab.pictures.strips import Strip, mosaic_png, sequence_figure, strip_figure
@@ -33,6 +35,7 @@ from latent_lab.workflows.naming import Edit, edit_of
 from latent_lab.workflows.sources import open_source
 
 SHOWN = 16  # pictures of the overview
+RANGES = {"steps": (3, 99), "frames": (2, 1000), "fps": (1, 120), "batch_size": (1, 4096)}
 
 
 def asked_edits(run: Run, paths: Paths, edits: Mapping | None) -> list[Edit]:
@@ -55,17 +58,18 @@ def require_options(config: DictConfig) -> None:
         raise ValueError(f"walk must be null or one of {list(WRITERS)}, got {config.walk!r}")
     if config.walk == "mp4":
         find_ffmpeg()
-    if config.steps < 3 or config.steps % 2 == 0:
-        raise ValueError(f"steps must be odd and at least 3, so that the original is in the middle, got {config.steps}")
-    if config.frames < 2 or config.fps < 1 or config.batch_size < 1:
-        raise ValueError(
-            f"frames must be at least 2, fps and batch_size at least 1, got {config.frames}, {config.fps} and {config.batch_size}"
-        )
+    for name, (low, high) in RANGES.items():
+        value = config[name]
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            raise ValueError(f"{name} must be at least {low} and at most {high}, a whole number, got {value!r}")
+    if config.steps % 2 == 0:
+        raise ValueError(f"steps must be odd, so that the original is in the middle, got {config.steps}")
 
 
 def new_folder(config: DictConfig, made: DictConfig) -> Run:
     """The folder of the results, which must be new."""
-    folder = Path(config.target or f"outputs/edits/{made.gan.name}/{datetime.now():%Y-%m-%d_%H-%M-%S}-s{made.seed}")
+    own = file_name(str(made.gan.name)), file_name(f"{datetime.now():%Y-%m-%d_%H-%M-%S}-s{made.seed}")  # the run may be a stranger's
+    folder = Path(config.target or Path("outputs", "edits", *own))
     if folder.exists() and any(folder.iterdir()):
         raise FileExistsError(f"target must be a new folder, got {str(folder)!r}, which holds something")
     result = Run.create(folder, OmegaConf.to_yaml(config, resolve=True))
@@ -75,7 +79,7 @@ def new_folder(config: DictConfig, made: DictConfig) -> Run:
 
 
 def title_of(edit: Edit) -> str:
-    return f"{edit.name}\n{edit.asked:+.3g}" + (" sd" if edit.calibrated else "")
+    return f"{visible(edit.name)}\n{edit.asked:+.3g}" + (" sd" if edit.calibrated else "")
 
 
 def latents_bytes(editor: Editor, latents: Tensor, description: Mapping[str, object]) -> bytes:
@@ -86,8 +90,8 @@ def latents_bytes(editor: Editor, latents: Tensor, description: Mapping[str, obj
     return native.to_bytes(tensors, {"format": 1, "space": space.name, **description})
 
 
-def show(result: Run, name: str, editor: Editor, config: DictConfig) -> Strip:
-    """Writes the pictures and the walk of one image; gives back its row of the overview."""
+def show(result: Run, name: str, file: str, editor: Editor, config: DictConfig) -> Strip:
+    """Write the pictures and the walk of one image, called ``name``, to files called ``file``; give back its row of the overview."""
     count = len(editor.edits)
     stages = editor.images(torch.cat([editor.edited(range(done)) for done in range(count + 1)]))
     size = stages.shape[-1]
@@ -97,15 +101,15 @@ def show(result: Run, name: str, editor: Editor, config: DictConfig) -> Strip:
     labels += [("+ " if done else "") + title_of(edit) for done, edit in enumerate(editor.edits)]
     inches = min(max(size / 110, 0.9), 2.4)
     row = Strip(name, torch.stack(columns))
-    result.write(f"pictures/{name}.png", png_bytes(sequence_figure([row], labels, inches), 110))
-    result.write(f"images/{name}.png", mosaic_png([stages[-1:]]))
+    result.write(f"pictures/{file}.png", png_bytes(sequence_figure([row], labels, inches), 110))
+    result.write(f"images/{file}.png", mosaic_png([stages[-1:]]))
     shares = [2 * i / (config.steps - 1) - 1 for i in range(config.steps)]
     walks = [Strip(title_of(edit), editor.images(editor.edited([number], shares))) for number, edit in enumerate(editor.edits)]
     figure = strip_figure(walks, shares, "share of the edit", inches)
-    result.write(f"pictures/{name}_walks.png", png_bytes(figure, 110))
+    result.write(f"walks/{file}.png", png_bytes(figure, 110))
     if config.walk is not None:
         frames = editor.images(editor.edited(range(count), torch.linspace(0, 1, config.frames).tolist()))
-        result.write(f"walks/{name}.{config.walk}", WRITERS[config.walk](frames, config.fps))
+        result.write(f"walks/{file}.{config.walk}", WRITERS[config.walk](frames, config.fps))
     return row
 
 
@@ -120,7 +124,7 @@ def edit(config: DictConfig) -> None:
     edits = asked_edits(run, paths, options["edits"])
     for part in edits:
         if part.warning:
-            print(f"latent_lab: {part.warning}", file=sys.stderr)
+            say(part.warning, error=True)
     device = chosen_device(config.device)
     source.space.to(device)
     paths.to(device)
@@ -133,7 +137,8 @@ def edit(config: DictConfig) -> None:
 
     editor_of(source.names[0])  # what cannot be edited is said before a folder is made
     result = new_folder(config, made)
-    print(f"latent_lab: edits {result.folder}", flush=True)
+    say(f"edits {result.folder}")
+    files = file_names(source.names)
     found: dict[str, dict] = {}
     rows: list[Strip] = []
     for name in track(source.names, "edit", transient=True):
@@ -147,15 +152,15 @@ def edit(config: DictConfig) -> None:
             "edits": [part._asdict() for part in edits],
             "picture": name,
         }
-        result.write(f"latents/{name}.safetensors", latents_bytes(editor, editor.edited(range(len(edits))), description))
-        rows.append(show(result, name, editor, config))
-        print(f"latent_lab: {name}: {effects.line(found[name], edits)}", flush=True)
+        result.write(f"latents/{files[name]}.safetensors", latents_bytes(editor, editor.edited(range(len(edits))), description))
+        rows.append(show(result, name, files[name], editor, config))
+        say(f"{name}: {effects.line(found[name], edits)}")
     labels = [("+ " if done else "") + title_of(part) for done, part in enumerate(edits)]
     labels = ["original"] * (len(rows[0].images) - len(labels) - 1) + [
         "inversion" if len(rows[0].images) > len(labels) + 1 else "sample",
         *labels,
     ]
-    result.write("pictures/overview.png", png_bytes(sequence_figure(rows[:SHOWN], labels, 0.9), 110))
+    result.write("overview.png", png_bytes(sequence_figure(rows[:SHOWN], labels, 0.9), 110))
     summary = {
         "run": str(run.folder),
         "source": options["source"],
@@ -164,4 +169,4 @@ def edit(config: DictConfig) -> None:
         "pictures": found,
     }
     result.write("edits.json", json.dumps(summary, indent=1))
-    print(f"latent_lab: pictures {result.folder}/pictures/overview.png")
+    say(f"pictures {result.folder}/overview.png")
