@@ -1,12 +1,9 @@
 """Compare finished runs: ``python -m latent_lab.compare runs='outputs/*/*'``."""
 
-import hydra
-
-from latent_lab.cli import CONF, one_line_errors
+from latent_lab.command import command
 
 
-@hydra.main(version_base="1.3", config_path=str(CONF), config_name="compare")
-@one_line_errors
+@command("compare")
 def main(config) -> None:
     from latent_lab.workflows.compare import compare
 

@@ -1,12 +1,9 @@
 """Convert a checkpoint: ``python -m latent_lab.convert source=<file> target=<file>.safetensors``."""
 
-import hydra
-
-from latent_lab.cli import CONF, one_line_errors
+from latent_lab.command import command
 
 
-@hydra.main(version_base="1.3", config_path=str(CONF), config_name="convert")
-@one_line_errors
+@command("convert")
 def main(config) -> None:
     from latent_lab.workflows.convert import convert
 

@@ -1,12 +1,9 @@
 """Score the paths of finished runs: ``python -m latent_lab.evaluate run=<folder>``."""
 
-import hydra
-
-from latent_lab.cli import CONF, one_line_errors
+from latent_lab.command import command
 
 
-@hydra.main(version_base="1.3", config_path=str(CONF), config_name="evaluate")
-@one_line_errors
+@command("evaluate")
 def main(config) -> None:
     from latent_lab.workflows.evaluate import evaluate_runs
 

@@ -1,12 +1,9 @@
 """Invert pictures: ``python -m latent_lab.invert images=<file or folder> gan=<generator> inverter=<inverter>``."""
 
-import hydra
-
-from latent_lab.cli import CONF, one_line_errors
+from latent_lab.command import command
 
 
-@hydra.main(version_base="1.3", config_path=str(CONF), config_name="invert")
-@one_line_errors
+@command("invert")
 def main(config) -> None:
     from latent_lab.workflows.invert import invert
 

@@ -1,12 +1,9 @@
 """Train a generator from scratch: ``python -m latent_lab.pretrain gan=sngan_mnist dataset=mnist``."""
 
-import hydra
-
-from latent_lab.cli import CONF, one_line_errors
+from latent_lab.command import command
 
 
-@hydra.main(version_base="1.3", config_path=str(CONF), config_name="pretrain")
-@one_line_errors
+@command("pretrain")
 def main(config) -> None:
     from latent_lab.workflows.pretrain import pretrain
 

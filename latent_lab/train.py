@@ -1,12 +1,9 @@
 """Discover paths: ``python -m latent_lab.train method=curvilinear gan=sngan_mnist``."""
 
-import hydra
-
-from latent_lab.cli import CONF, one_line_errors
+from latent_lab.command import command
 
 
-@hydra.main(version_base="1.3", config_path=str(CONF), config_name="train")
-@one_line_errors
+@command("train")
 def main(config) -> None:
     from latent_lab.workflows.discover import discover
 

@@ -1,12 +1,9 @@
 """Train an encoder that inverts a generator: ``python -m latent_lab.train_encoder encoder=e4e gan=mobilestylegan_256``."""
 
-import hydra
-
-from latent_lab.cli import CONF, one_line_errors
+from latent_lab.command import command
 
 
-@hydra.main(version_base="1.3", config_path=str(CONF), config_name="train_encoder")
-@one_line_errors
+@command("train_encoder")
 def main(config) -> None:
     from latent_lab.workflows.train_encoder import train_encoder
 

@@ -1,28 +1,47 @@
-"""Sweeps on this machine (``-m``, ``sweep=``): one failure does not stop the other runs, a method that does not apply is none, and a page may compare them at the end."""
+"""What Hydra tells a command: before a run its configuration is checked; a sweep (``-m``, ``sweep=``) has a folder of its own, goes on where one run fails, and may end in a page that compares."""
 
 from __future__ import annotations
 
+import itertools
+import os
 import sys
 from pathlib import Path
 
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from latent_lab import cli
+from latent_lab.console import say, visible
 
 
 class Sweep(Callback):
-    """Hydra's callback of a sweep.
+    """Hydra's callback of every command.
 
     Arguments:
-        page: Folder of the page that compares the runs, beside them in the sweep's folder; None for no page.
+        page: Name of the page that compares a sweep's runs, beside them in the sweep's folder; None for no page.
     """
 
     def __init__(self, page: str | None = None) -> None:
         self.page = page
 
+    def on_run_start(self, config: DictConfig, **kwargs) -> None:
+        """Refuses options that cannot be before Hydra makes the run's folder."""
+        from latent_lab.workflows.validate import validate_here
+
+        if os.environ.get("HYDRA_FULL_ERROR") == "1":
+            return  # the command checks too, and there the error is shown
+        task = config.copy()
+        OmegaConf.set_struct(task, False)
+        del task["hydra"]
+        try:
+            validate_here(task, config.hydra.job.config_name)
+        except ValueError as error:
+            sys.exit(f"latent_lab: {visible(error)}")
+
     def on_multirun_start(self, config: DictConfig, **kwargs) -> None:
         cli.failures, cli.skipped = [], []
+        if not any(line.lstrip("+").startswith("hydra.sweep.dir=") for line in config.hydra.overrides.hydra):
+            claim(config)
 
     def on_job_start(self, config: DictConfig, **kwargs) -> None:
         if cli.failures is not None:
@@ -30,10 +49,11 @@ class Sweep(Callback):
 
     def on_multirun_end(self, config: DictConfig, **kwargs) -> None:
         failures, skipped, cli.failures, cli.skipped = cli.failures, cli.skipped, None, None
+        folder = Path(config.hydra.sweep.dir)
         if skipped:
-            print(f"latent_lab: {len(skipped)} runs of the sweep were skipped, which do not apply: " + "; ".join(skipped))
-        if self.page is not None and any(Path(self.page).parent.glob("*/*/metrics.json")):
-            self.compare(Path(self.page), config.evaluation.name)
+            say(f"{len(skipped)} runs of the sweep were skipped, which do not apply: " + "; ".join(skipped))
+        if self.page is not None and any(folder.glob("*/*/metrics.json")):
+            self.compare(folder / self.page, config.evaluation.name)
         if failures:
             sys.exit(f"latent_lab: {len(failures)} runs of the sweep failed: " + "; ".join(failures))
 
@@ -42,3 +62,23 @@ class Sweep(Callback):
         from latent_lab.workflows.compare import compare
 
         compare(composed("compare", [f"runs='{target.parent}/*/*'", f"protocol={evaluation}", f"target='{target}'"]))
+
+
+def claim(config: DictConfig) -> None:
+    """Makes the sweep's folder, with a number behind its name if another sweep has that, and tells Hydra and all jobs."""
+    from latent_lab.workflows.overrides import escaped
+
+    wanted = Path(config.hydra.sweep.dir)
+    try:
+        wanted.parent.mkdir(parents=True, exist_ok=True)
+        for number in itertools.count(1):
+            folder = wanted if number == 1 else wanted.with_name(f"{wanted.name}_{number}")
+            try:
+                folder.mkdir()  # of two sweeps that begin at once, one makes it
+                break
+            except FileExistsError:
+                continue
+    except OSError as error:
+        sys.exit(f"latent_lab: cannot make the folder {visible(wanted)} ({error.strerror}); give another hydra.sweep.dir")
+    config.hydra.sweep.dir = str(folder)
+    config.hydra.overrides.hydra.append(f"hydra.sweep.dir={escaped(str(folder))}")  # which each job is composed with

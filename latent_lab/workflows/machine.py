@@ -1,0 +1,74 @@
+"""What of a configuration this machine does not have: devices, and Lightning's options for them."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+
+ACCELERATORS = ("auto", "cpu", "gpu", "cuda", "mps", "tpu")
+PRECISIONS = ("32-true", "16-mixed", "bf16-mixed", "16-true", "bf16-true", "64-true", "32", "16", "bf16", "64", 32, 16, 64)
+STRATEGIES = re.compile(r"auto|single_(device|xla|tpu)|xla(_debug)?|(ddp|fsdp|deepspeed)[a-z0-9_]*")
+
+
+def require_machine(config: Mapping) -> None:
+    """An error of one line where an option needs a device that is not here."""
+    if "device" in config:
+        require_device(config["device"])
+    trainer = config.get("trainer")
+    if isinstance(trainer, Mapping) and "_target_" in trainer:
+        require_trainer(trainer)
+
+
+def require_device(name: object) -> None:
+    """A device by its name, e.g. ``cuda:1``, must be here."""
+    import torch
+
+    if not isinstance(name, str) or not re.fullmatch(r"auto|cpu|mps|cuda(:\d{1,3})?", name):
+        raise ValueError(f"device must be auto, cpu, cuda, cuda:<number> or mps, got {name!r}")
+    if name.startswith("cuda") and int(name.partition(":")[2] or 0) >= (found := gpus()):
+        raise ValueError(f"device must be auto or cpu here, or one of {found} GPUs, got {name!r}" if found else none_here("device", name))
+    if name == "mps" and not torch.backends.mps.is_available():
+        raise ValueError(none_here("device", name))
+
+
+def none_here(key: str, name: object) -> str:
+    return f"{key} must be auto or cpu on this machine, which has no such device that PyTorch can use, got {name!r}"
+
+
+def gpus() -> int:
+    import torch
+
+    return torch.cuda.device_count() if torch.cuda.is_available() else 0
+
+
+def require_trainer(trainer: Mapping) -> None:
+    """Lightning's options, as its own classes would refuse them later and at length."""
+    accelerator, devices = trainer.get("accelerator", "auto"), trainer.get("devices", "auto")
+    if accelerator not in ACCELERATORS:
+        raise ValueError(f"trainer.accelerator must be one of {list(ACCELERATORS)}, got {accelerator!r}")
+    if accelerator in ("gpu", "cuda") and not gpus():
+        raise ValueError(none_here("trainer.accelerator", accelerator))
+    if accelerator in ("mps", "tpu"):
+        import torch
+
+        if accelerator == "tpu" or not torch.backends.mps.is_available():
+            raise ValueError(none_here("trainer.accelerator", accelerator))
+    found = gpus() if accelerator in ("gpu", "cuda") or (accelerator == "auto" and gpus()) else max(os.cpu_count() or 1, 2)
+    if isinstance(devices, str) and re.fullmatch(r"-?\d+", devices):
+        devices = int(devices)
+    indices = isinstance(devices, list) and devices and all(isinstance(one, int) and 0 <= one < found for one in devices)
+    if not (devices == "auto" or indices or (type(devices) is int and (devices == -1 or 1 <= devices <= found))):
+        raise ValueError(f"trainer.devices must be auto or from 1 to {found} on this machine, got {trainer['devices']!r}")
+    if devices == -1 and accelerator == "cpu":
+        raise ValueError(f"trainer.devices must be auto or from 1 to {found} with trainer.accelerator=cpu, got -1")
+    precision = trainer.get("precision")
+    if precision is not None and (isinstance(precision, bool) or precision not in PRECISIONS):
+        raise ValueError(f"trainer.precision must be one of {[name for name in PRECISIONS if '-' in str(name)]}, got {precision!r}")
+    strategy = trainer.get("strategy", "auto")
+    if not isinstance(strategy, str) or not STRATEGIES.fullmatch(strategy):
+        raise ValueError(f"trainer.strategy must be auto, ddp, fsdp or another of Lightning's, got {strategy!r}")
+    for name in ("val_check_interval", "limit_train_batches", "limit_val_batches"):
+        value = trainer.get(name)
+        if isinstance(value, float) and value > 1:
+            raise ValueError(f"trainer.{name} must be an integer (batches) or a share of at most 1.0, got {value!r}")

@@ -1,0 +1,200 @@
+"""Arguments that Hydra cannot read or place, said in one line: the key, what is allowed, and what to do."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import shlex
+from collections.abc import Iterable, Sequence
+
+import yaml
+from hydra.errors import ConfigCompositionException, MissingConfigException, OverrideParseException
+from omegaconf import Container, DictConfig, OmegaConf
+from omegaconf.errors import ConfigAttributeError, ConfigKeyError, InterpolationResolutionError, OmegaConfBaseException
+
+from latent_lab.cli import CONF
+
+SHOWN = 5  # names of many
+KEY = re.compile(r"(~|\+{0,2})[A-Za-z_][\w./@:-]*")
+
+
+def nearest(word: str, names: Iterable[str], shown: int = SHOWN) -> list[str]:
+    """Names that look like the word, the most alike first; the first names where none does.
+
+    >>> nearest("liner", ["sefa", "linear", "pde"])
+    ['linear']
+    """
+    names = sorted(set(names))
+    return difflib.get_close_matches(word, names, shown, 0.5) or names[:shown]
+
+
+def quoted(argument: str) -> str:
+    """The argument as a shell's line must hold it, so that Hydra takes its value as text.
+
+    >>> print(quoted("run=/a,b"))
+    "run='/a,b'"
+    """
+    key, _, value = argument.partition("=")
+    text = f"{key}={escaped(value)}"
+    return f'"{text}"' if not set(text) & set('"$`\\!') else shlex.quote(text)
+
+
+def escaped(value: str) -> str:
+    """The value as text of Hydra's grammar, whatever it holds."""
+    mark = '"' if "'" in value and '"' not in value else "'"
+    return mark + value.replace(mark, f"\\{mark}").replace("${", "\\${") + mark
+
+
+def choices(group: str) -> list[str]:
+    """What a group of ``conf/`` can be."""
+    files = sorted((CONF / group).rglob("*.yaml"))
+    return [file.relative_to(CONF / group).with_suffix("").as_posix() for file in files if "base" not in file.parts]
+
+
+def groups(command: str) -> list[str]:
+    """The groups of a command."""
+    entries = yaml.safe_load((CONF / f"{command}.yaml").read_text()).get("defaults", [])
+    return [name.split("@")[0] for entry in entries if isinstance(entry, dict) for name in entry]
+
+
+def choice_line(group: str, allowed: Sequence[str], given: object, command: str) -> str:
+    """That a group has no such choice, and which it has."""
+    if len(allowed) <= 2 * SHOWN:
+        return f"{group} must be one of {list(allowed)}, got {given!r}"
+    near = difflib.get_close_matches(str(given), allowed, SHOWN, 0.5)
+    guess = f"; did you mean {', '.join(near)}?" if near else ""
+    listed = [*near, *(name for name in allowed if name not in near)][:SHOWN]
+    return (
+        f"{group} must be one of {', '.join(listed)} and {len(allowed) - len(listed)} more, got {given!r}{guess} "
+        f"(python -m latent_lab.{command} --help lists all)"
+    )
+
+
+def missing_choice(error: MissingConfigException, command: str) -> str:
+    """A choice that is not there, or a command."""
+    name = error.missing_cfg_file or ""
+    top = name.split("/")[0]
+    if "/" not in name:
+        return f"--config-name must be {command!r} for this command, got {name!r}"
+    if top != "hydra" and (CONF / top).is_dir():
+        return choice_line(top, choices(top), name[len(top) + 1 :], command)
+    group, _, choice = name.rpartition("/")
+    return choice_line(group, list(error.options or []), choice, command)
+
+
+def dotted(node: Container, before: str = "") -> list[str]:
+    """All keys below a node, as the command line names them."""
+    keys = node.keys() if isinstance(node, DictConfig) else ()
+    found = []
+    for key in keys:
+        if before or key != "hydra":
+            part = node._get_node(key)
+            found += [f"{before}{key}"] + (dotted(part, f"{before}{key}.") if isinstance(part, DictConfig) else [])
+    return found
+
+
+def unknown_key(key: str, root: DictConfig | None, command: str) -> str:
+    """That there is no such key, with the nearest that there are."""
+    above, _, last = key.rpartition(".")
+    node = None if root is None else root
+    for part in above.split(".") if above else ():
+        node = node._get_node(part) if isinstance(node, DictConfig) else None
+    keys = [str(name) for name in node.keys() if above or name != "hydra"] if isinstance(node, DictConfig) else []
+    near = [f"{above}.{name}" if above else name for name in difflib.get_close_matches(last, keys, SHOWN, 0.5)]
+    if root is not None and key.split(".")[0] != "hydra":
+        every = dotted(root)
+        near += [name for name in every if name.split(".")[-1] == last and name not in near]
+        near += [name for name in difflib.get_close_matches(key, every, SHOWN, 0.6) if name not in near]
+    near = [name for name in near if not key.startswith(f"{name}.")] or [f"{above}.{name}" if above else name for name in sorted(keys)]
+    owner = above or f"latent_lab.{command}"
+    return f"{key} is no key of {owner}; nearest: {', '.join(near[:SHOWN])}" if near else f"{key} is no key: {owner} has none below it"
+
+
+def unreadable(argument: str) -> str:
+    """That an argument does not follow Hydra's grammar, and how it would."""
+    key, equals, value = argument.partition("=")
+    if not KEY.fullmatch(key) or not equals:
+        return f"cannot read {argument!r}; an argument is key=value, e.g. seed=1 (~key removes one, +key=value adds one)"
+    if re.fullmatch(r"[^,\s'\"\[\]{}=]+(,[^,\s'\"\[\]{}=]*)+", value) and value.strip(","):
+        return f"cannot read {argument!r}; values that -m sweeps over are key=1,2 without a comma at an end; text is quoted: {quoted(argument)}"
+    form = "; a list is key=[1,2], a dictionary key={a: 1}" if value[:1] in ("[", "{") else ""
+    return f"cannot read {argument!r}{form}; quote the value, for Hydra and for the shell: {quoted(argument)}"
+
+
+def composition_line(error: ConfigCompositionException, command: str, arguments: Sequence[str]) -> str:
+    """What is wrong with an argument that Hydra can read, and cannot place."""
+    text, cause = str(error), error.__cause__
+    named = re.search(r"'([^']*(?:'[^']*'[^']*)*)'", text.splitlines()[0] if text else "")
+    found = named.group(1) if named else ""
+    if text.startswith(("Ambiguous value", "Sweep parameters")):
+        argument = next((argument for argument in arguments if f"'{argument}'" in text), found)
+        key, _, value = argument.partition("=")
+        return f"{argument!r} has several values: add -m to sweep over them, or {key}=[{value}] for a list; for text quote it: {quoted(argument)}"
+    if isinstance(cause, ConfigKeyError | ConfigAttributeError):
+        root = cause.parent_node._get_root() if cause.parent_node is not None else None
+        return unknown_key(str(cause.full_key or found), root if isinstance(root, DictConfig) else None, command)
+    if isinstance(cause, OmegaConfBaseException):
+        return omegaconf_line(cause)
+    if text.startswith("Could not override"):
+        key = found.split("@")[0]
+        keys = groups(command)
+        hint = f"; {key}={choices(key)[0]} is written without @" if "@" in found and (CONF / key).is_dir() and choices(key) else ""
+        return f"{found} is no group of latent_lab.{command}{hint}" + ("" if hint else f"; nearest: {', '.join(nearest(key, keys))}")
+    if "An item is already at" in text or text.startswith(("Multiple values for", "force-add of config groups")):
+        argument = next((argument for argument in arguments if argument.startswith("+")), "+key=value")
+        key = argument.lstrip("+").partition("=")[0]
+        return f"{key} is a key already, which + cannot add; write {argument.lstrip('+')} without +"
+    if text.startswith("Could not delete"):
+        argument = next((argument for argument in arguments if argument.startswith("~")), f"~{found}")
+        if "The value of" in text or "=" in argument:
+            return f"{argument} removes a key only if it has that value; write {argument.partition('=')[0]} to remove it whatever it has"
+        return f"{argument} removes a key that is there, and {argument[1:]} is no key of latent_lab.{command}"
+    if text.startswith("Sweeping over Hydra"):
+        argument = next((argument for argument in arguments if argument.startswith("hydra.")), found)
+        return f"{argument!r} must have one value: keys of hydra cannot be swept over"
+    if "looks like a config group override" in text:
+        return f"{text.split()[1]!r} must be key=value: @ belongs to groups alone"
+    return " ".join(text.splitlines()[:1]).strip().rstrip(".") or "the configuration cannot be composed"
+
+
+def omegaconf_line(error: OmegaConfBaseException) -> str:
+    """What OmegaConf refuses, with the key first."""
+    key, text = str(error.full_key or "the configuration"), str(error.msg or error).splitlines()[0].strip()
+    if isinstance(error, InterpolationResolutionError):
+        if (wanted := re.search(r"Interpolation key '([^']*)'", text)) is not None:
+            return f"{key} refers to ${{{wanted.group(1)}}}, which is no key"
+        return f"{key} cannot be resolved: {text}"
+    return f"{key}: {text}"
+
+
+def line_of(error: Exception, command: str, arguments: Sequence[str]) -> str:
+    """One line for an error of the composition.
+
+    Arguments:
+        error: What Hydra or OmegaConf raised.
+        command: The command's name, e.g. ``train``.
+        arguments: Its arguments, as given.
+    """
+    if isinstance(error, OverrideParseException):
+        return unreadable(error.override or " ".join(arguments))
+    if isinstance(error, MissingConfigException):
+        return missing_choice(error, command)
+    if isinstance(error, ConfigCompositionException):
+        return composition_line(error, command, arguments)
+    if isinstance(error, OmegaConfBaseException):
+        return omegaconf_line(error)
+    if str(error).startswith("Config group override must be"):
+        argument = next((one for one in arguments if (CONF / one.lstrip("+").partition("=")[0]).is_dir()), " ".join(arguments))
+        key, _, value = argument.lstrip("+").partition("=")
+        allowed = choices(key) if key and (CONF / key).is_dir() else []
+        return choice_line(key, allowed, value, command) if allowed else unreadable(argument)
+    text = (str(error).splitlines() or [""])[0]
+    return f"cannot compose the configuration of latent_lab.{command} from {shlex.join(arguments)}: {text} (HYDRA_FULL_ERROR=1 shows where)"
+
+
+def resolved(config: DictConfig) -> dict:
+    """The configuration as plain values, missing ones as ``???``; an error of one line where something cannot be resolved."""
+    try:
+        return OmegaConf.to_container(config, resolve=True)
+    except OmegaConfBaseException as error:
+        raise ValueError(omegaconf_line(error)) from None
