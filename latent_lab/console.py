@@ -21,4 +21,7 @@ def say(text: object, error: bool = False) -> None:
         text: What is said; see :func:`visible`.
         error: Whether it goes to the standard error instead of the standard output.
     """
-    print(f"latent_lab: {visible(text)}", file=sys.stderr if error else sys.stdout, flush=True)
+    stream = sys.stderr if error else sys.stdout
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    line = f"latent_lab: {visible(text)}".encode(encoding, "backslashreplace").decode(encoding)  # a terminal may have no letter for it
+    print(line, file=stream, flush=True)

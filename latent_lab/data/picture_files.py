@@ -64,13 +64,17 @@ def files_below(folder: Path, suffixes: Collection[str]) -> Iterator[Path]:
             for name in names:
                 if name.startswith("."):
                     continue
-                found = os.lstat(place / name)
+                file = place / name
+                try:
+                    found = os.lstat(file)
+                except OSError:  # deleted meanwhile, or too deep for a path
+                    continue
                 if stat.S_ISLNK(found.st_mode):
-                    links.append(place / name)
+                    links.append(file)
                 elif stat.S_ISDIR(found.st_mode):
-                    deeper += [place / name] if new(found) else []
+                    deeper += [file] if new(found) else []
                 elif wanted(name) and new(found):
-                    yield place / name
+                    yield file
             waiting += reversed(deeper)
 
     yield from walk(folder)

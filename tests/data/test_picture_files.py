@@ -92,6 +92,18 @@ def test_a_folder_of_pictures_elsewhere_is_followed_once(folder):
     assert len(found) == 5 and found == [file.relative_to(folder).as_posix() for file in files_below(folder, FORMATS)]
 
 
+def test_a_folder_of_any_depth_has_an_end(tmp_path):
+    place = os.open(tmp_path, os.O_RDONLY)
+    for _ in range(60):  # deeper than a path may be long
+        os.mkdir("x" * 200, dir_fd=place)
+        below = os.open("x" * 200, os.O_RDONLY, dir_fd=place)
+        os.close(os.open("a.png", os.O_CREAT, dir_fd=below))
+        os.close(place)
+        place = below
+    os.close(place)
+    assert 5 < len(list(files_below(tmp_path, FORMATS))) < 60 and len(find_pictures(str(tmp_path))) < 60
+
+
 def test_a_folder_may_be_a_link_itself(folder):
     (folder.parent / "link").symlink_to(folder)
     assert len(list(files_below(folder.parent / "link", FORMATS))) == 4 == len(find_pictures(str(folder.parent / "link")))
