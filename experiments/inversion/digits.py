@@ -67,7 +67,7 @@ def main() -> None:
     samples, rows = space.sample(count, torch.Generator().manual_seed(1)), []
     for label, (num, arguments) in wanted.items():
         common = ("images=held_out", f"count={num}", "batch_size=50", "perceptual=null")
-        folder = folder_of(f"digits-{label.replace(', ', '-').replace(' ', '-')}", "invert", "pictures/overview.png", *common, *arguments)
+        folder = folder_of(f"digits-{label.replace(', ', '-').replace(' ', '-')}", "invert", "overview.png", *common, *arguments)
         inversions = Inversions.open(folder)
         names = inversions.names()
         mean = inversions.run.read_json("scores.json")["mean"]

@@ -74,7 +74,7 @@ def inverted(name: str) -> Inversions:
     """The pictures, inverted."""
     arguments = OPTIMISERS[name] if name in OPTIMISERS else [f"inverter.weights={encoder(name)}"]
     common = ("dataset=faces", GAN, f"images={PICTURES}", f"inverter={name}", "batch_size=3", "perceptual=null")
-    return Inversions.open(folder_of(f"faces-{name}", "invert", "pictures/overview.png", *common, *arguments))
+    return Inversions.open(folder_of(f"faces-{name}", "invert", "overview.png", *common, *arguments))
 
 
 def halves(inversions: Inversions) -> tuple[Tensor, Tensor]:
@@ -110,7 +110,7 @@ def large(photograph: str) -> None:
     if not folder.exists():
         make_pictures(folder, "mobilestylegan", photograph, 1)
     common = ("dataset=faces", "gan=mobilestylegan", f"images={folder}", "inverter=i2spp", "batch_size=1", "perceptual=null")
-    found = Inversions.open(folder_of("large-i2spp", "invert", "pictures/overview.png", *common, *LARGE))
+    found = Inversions.open(folder_of("large-i2spp", "invert", "overview.png", *common, *LARGE))
     lines = by_step({name: found.read(name)[0] for name in found.names()}, 20)
     (RESULTS / "large_psnr.md").write_text("\n".join(lines) + "\n")
     print("\n".join(lines))
@@ -157,7 +157,7 @@ def main() -> None:
     for name in wanted:
         inverted(name)
     there = {name: OUTPUTS / f"faces-{name}" for name in every}
-    tables({name: Inversions.open(folder) for name, folder in there.items() if (folder / "pictures" / "overview.png").exists()})
+    tables({name: Inversions.open(folder) for name, folder in there.items() if (folder / "overview.png").exists()})
     if own["applications"] == "true" and own["photograph"]:
         applications(own["photograph"])
     if own["large"] == "true":
