@@ -12,6 +12,11 @@ from latent_lab.workflows.build import load_generator, space_and_paths
 __all__ = ["load_generator", "load_run"]
 
 
-def load_run(folder: str | Path) -> tuple[LatentSpace, Paths, dict]:
-    """The latent space, the paths and the metadata of a run. Nothing that the folder holds is executed."""
-    return space_and_paths(Run.open(folder))
+def load_run(folder: str | Path, weights: str | Path | None = None) -> tuple[LatentSpace, Paths, dict]:
+    """The latent space, the paths and the metadata of a run. Nothing that the folder holds is executed.
+
+    Arguments:
+        folder: The run's folder.
+        weights: The file of the generator's weights where the run's own is elsewhere; its hash must be the run's.
+    """
+    return space_and_paths(Run.open(folder, weights))

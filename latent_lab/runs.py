@@ -2,71 +2,85 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import errno
+import fcntl
+import hashlib
 import importlib
 import io
 import json
 import os
 import platform
+import secrets
 import subprocess
-import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-import yaml
 from torch import nn
 
 from latent_lab.checkpoints import native
+from latent_lab.checkpoints.container import open_tree
+from latent_lab.checkpoints.rebuild import rebuild
+from latent_lab.claims import claim
 from latent_lab.paths.base import Paths
+from latent_lab.plain import fits, read_json, read_text, read_yaml
+from latent_lab.trust import nodes, require_inside, trusted
 
 FORMAT = 1
+FORMS = {  # of the files of a run, as far as anything reads them
+    "names.json": {
+        str: {"path": int, "amounts": [float], "changes": [float], "reachable": [float], "deviation": (float, None)},
+    },
+    "findings.json": {"names?": [str], "response?": {str: {"amounts": [float], "change": [float], "limits": [float]}}},
+    "environment.json": {"versions?": {str: (str, None)}},
+}
 
 
 def write_atomically(file: Path, content: bytes | str) -> None:
-    """Writes to a temporary name and renames, so that a file is whole or absent."""
-    temporary = file.with_name(f".{file.name}.{os.getpid()}.part")
+    """Writes under a new name and renames, so that a file is whole or absent."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = file.with_name(f".{secrets.token_hex(8)}.part")  # a name that is free, however long the file's own is
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with open(temporary, "wb") as stream:
+        with open(unfinished, "xb") as stream:
             stream.write(content.encode() if isinstance(content, str) else content)
             stream.flush()
             os.fsync(stream.fileno())
-        os.replace(temporary, file)
+        os.replace(unfinished, file)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        unfinished.unlink(missing_ok=True)
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise OSError(f"no space left for {file}; free some and continue with run=<folder>") from None
+            raise OSError(error.errno, f"no space left for {file}; free some") from None
         raise
 
 
-def own_class(target: str, package: str, base: type) -> type:
+def own_class(target: object, package: str, base: type) -> type:
     """A class of latent_lab by its dotted name. Anything outside ``package`` is refused, not imported."""
-    module, _, name = target.rpartition(".")
-    if module.startswith(f"latent_lab.{package}.") and all(part.isidentifier() for part in target.split(".")):
+    module, _, name = str(target).rpartition(".")
+    if module.startswith(f"latent_lab.{package}.") and all(part.isidentifier() for part in str(target).split(".")):
         try:
             found = getattr(importlib.import_module(module), name, None)
         except ModuleNotFoundError:
             found = None
         if isinstance(found, type) and issubclass(found, base) and found is not base:
             return found
-    raise ValueError(f"{target!r} is not a {base.__name__} of latent_lab.{package}; files cannot name other classes")
+    raise ValueError(f"{str(target)[:100]!r} is not a {base.__name__} of latent_lab.{package}; files cannot name other classes")
 
 
-def described_paths(description: Mapping) -> Paths:
+def described_paths(description: Mapping, depth: int = 0) -> Paths:
     """Paths from their description, before their tensors are loaded; those around others hold the description of their ``base``."""
+    if not fits(description, {"class": str, "config": dict}) or depth > 4:
+        raise ValueError("paths must be described by a class and its config, those around others by few levels of them")
     config = dict(description["config"])
     if "base" in config:
-        config["base"] = described_paths(config["base"])
+        config["base"] = described_paths(config["base"], depth + 1)
     return own_class(description["class"], "paths", Paths)(**config)
 
 
 def weight_hash(module: nn.Module) -> str:
     """Hash of all parameters and buffers, which ties paths to the generator that they were found on."""
-    import hashlib
-
     digest = hashlib.sha256()
     for name, value in sorted(module.state_dict().items()):
         digest.update(name.encode() + value.detach().cpu().contiguous().numpy().tobytes())
@@ -75,43 +89,105 @@ def weight_hash(module: nn.Module) -> str:
 
 @dataclass(frozen=True)
 class Run:
-    """One fitted method on one generator, with its scores: a folder."""
+    """One fitted method on one generator, with its scores: a folder, which may be a stranger's.
+
+    Arguments:
+        folder: Where it lies.
+        weights: The file of the generator's weights, instead of the one that its configuration names.
+    """
 
     folder: Path
+    weights: str | None = None
 
     @classmethod
-    def create(cls, folder: Path, config: str) -> Run:
-        """A new run. A folder that already holds one is never overwritten."""
-        if (folder / "config.yaml").exists():
-            raise FileExistsError(f"{folder} already holds a run; continue it with run={folder}, or give another hydra.run.dir")
-        run = cls(folder)
-        run.write("config.yaml", config)
+    def create(cls, folder: Path, config: str, fixed: bool = True) -> Run:
+        """A new run. A folder that already holds one is never overwritten: where it is not ``fixed``, the next free name is taken."""
+        run = cls(claim(folder, fixed))
         run.write("environment.json", json.dumps(environment(), indent=1))
+        run.write("config.yaml", config)  # last: with it the folder is a run
         return run
 
     @classmethod
-    def open(cls, folder: str | Path) -> Run:
-        """A run that exists."""
-        if not (Path(folder) / "config.yaml").is_file():
+    def open(cls, folder: str | Path, weights: str | Path | None = None) -> Run:
+        """A run that exists: the one door through which folders come in.
+
+        What lies in the folder is read as data. Its configuration may name only classes of this installation for the parts that
+        they are made for, no addresses, no packages and no files to write (:func:`latent_lab.trust.trusted`), and no link leads out of it.
+
+        Arguments:
+            folder: The run's folder.
+            weights: The file of the generator's weights where the run's own is elsewhere; its hash must be the run's.
+
+        Raises:
+            FileNotFoundError: There is no run.
+            ValueError: The folder asks for anything else; one line says what.
+        """
+        folder = Path(folder).expanduser()
+        if "\0" in str(folder) or not (folder / "config.yaml").is_file():
             raise FileNotFoundError(f"run must be a run's folder (with config.yaml), got {str(folder)!r}")
-        return cls(Path(folder))
+        require_inside(folder)
+        if weights is not None:
+            weights = Path(weights).expanduser().absolute()
+            if not weights.is_file():
+                raise FileNotFoundError(f"weights must be a file with the run's generator, got {str(weights)!r}, which is none")
+        run = cls(folder, None if weights is None else str(weights))
+        run.config()
+        return run
 
     def write(self, name: str, content: bytes | str) -> Path:
-        """Writes a file of the folder, whole or not at all."""
-        write_atomically(self.folder / name, content)
-        return self.folder / name
+        """Writes a file of the folder, whole or not at all, and never through a link that leads out of it."""
+        file = self.folder / name
+        if not file.parent.resolve().is_relative_to(self.folder.resolve()):
+            raise ValueError(f"{file.parent} must lie in the run's folder, got a link to {file.parent.resolve()}")
+        write_atomically(file, content)
+        return file
 
     def config(self) -> dict:
-        """The resolved configuration, as plain values."""
-        return yaml.safe_load((self.folder / "config.yaml").read_text())
+        """The resolved configuration, as plain values that are safe to build from."""
+        try:
+            config = trusted(read_yaml(self.folder / "config.yaml"))
+        except ValueError as error:
+            raise ValueError(f"{self.folder / 'config.yaml'}: {error}") from None
+        if self.weights is not None:
+            config["gan"]["weights"] = self.weights
+        return config
 
     def label(self) -> str:
         """The row of a comparison that the run belongs to."""
-        return self.config().get("label") or self.folder.parent.name
+        return read_yaml(self.folder / "config.yaml").get("label") or self.folder.absolute().parent.name
+
+    def command(self) -> str:
+        """The command line that made the run; empty where it is not known."""
+        file = self.folder / "command.txt"
+        return read_text(file).strip() if file.is_file() else ""
 
     def read_json(self, name: str) -> dict:
+        """The data of a file of the folder; empty where there is none, refused where it has not the form of a run's (:data:`FORMS`)."""
         file = self.folder / name
-        return json.loads(file.read_text()) if file.exists() else {}
+        if not file.exists():
+            return {}
+        found = read_json(file)
+        if not fits(found, FORMS.get(name, dict)):
+            raise ValueError(f"{file} does not have the form of a run's {name}; evaluate the run again, or delete the file")
+        return found
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """No other process is inside of such a block of the same run: for what is read, changed and written again."""
+        with open(self.folder / ".lock", "a") as stream:
+            fcntl.flock(stream, fcntl.LOCK_EX)
+            yield
+
+    def require_generator(self, found: str) -> None:
+        """An error where the generator's weights, by their hash, are not those that the run began with; the first hash is noted."""
+        about = self.read_json("environment.json")
+        known = about.get("generator")
+        if known is None:
+            self.write("environment.json", json.dumps(about | {"generator": found}, indent=1))
+        elif known != found:
+            raise ValueError(
+                f"{self.folder} was begun on a generator with hash {str(known)[:12]}, but gan.weights has {found[:12]}; give weights=<file>"
+            )
 
     def has_paths(self) -> bool:
         return (self.folder / "paths.safetensors").exists()
@@ -131,26 +207,31 @@ class Run:
         tensors, metadata = native.read(file)
         if metadata.get("format") != FORMAT:
             raise ValueError(f"{file} must have format {FORMAT}, got {metadata.get('format')!r}; it was written by another version")
-        paths = described_paths(metadata)
-        native.load_into(paths, tensors, file)
-        return paths.eval().requires_grad_(False), metadata
+        if not fits(metadata, {"generator": str, "space": str}):
+            raise ValueError(f"{file} must say which generator and space its paths are of")
+        return rebuild(lambda: described_paths(metadata), tensors, file), metadata
 
     def newest_checkpoint(self) -> tuple[Path | None, list[str]]:
-        """The newest whole training state, and a line for each damaged one that was passed over."""
+        """The newest whole training state of this run, and a line for each damaged or foreign one that was passed over."""
         complaints = []
         for name in ("last.ckpt", "previous.ckpt"):
             file = self.folder / "checkpoints" / name
-            if not file.exists():
-                continue
-            try:
-                with zipfile.ZipFile(file) as archive:
-                    damaged = archive.testzip()
-            except (zipfile.BadZipFile, OSError, EOFError) as error:
-                damaged = error
-            if damaged is None:
-                return file, complaints
-            complaints.append(f"{file} is damaged ({damaged}); using the one before")
+            if file.exists():
+                try:
+                    require_state(open_tree(file), self.fingerprint())
+                    return file, complaints
+                except ValueError as error:
+                    complaints.append(
+                        f"{file} is damaged or not of this run and is passed over ({str(error).removeprefix(str(file)).strip()})"
+                    )
         return None, complaints
+
+    def fingerprint(self) -> str:
+        """What a training state is tied to: the seed, the generator, and the classes of all parts."""
+        config = self.config()
+        parts = [[list(path), node["_target_"]] for path, node in nodes(config) if "_target_" in node]
+        told = json.dumps([config["seed"], config["gan"]["name"], config["gan"]["generator"], parts], sort_keys=True)
+        return hashlib.sha256(told.encode()).hexdigest()
 
     def keep_checkpoint(self, fresh: Path) -> None:
         """Makes a complete file the last checkpoint, and the last one the previous. At every moment one of them is whole."""
@@ -181,6 +262,15 @@ class Run:
         writer.writerows(rows)
         self.write("metrics.csv", table.getvalue())
         return {name: points for name in names[1:] if (points := [(int(row["step"]), float(row[name])) for row in rows if row.get(name)])}
+
+
+def require_state(tree: object, fingerprint: str) -> None:
+    """An error unless a checkpoint's content is a training state of this run, by its :meth:`Run.fingerprint` if it holds one."""
+    if not fits(tree, {"state_dict": dict, "optimizer_states": list, "callbacks": dict, "global_step": int}):
+        raise ValueError("it is no training state")
+    for state in tree["callbacks"].values():
+        if isinstance(state, dict) and state.get("run", fingerprint) != fingerprint:
+            raise ValueError("it is the state of another run")
 
 
 def environment() -> dict[str, object]:

@@ -10,7 +10,8 @@ import latent_lab
 ROOT = Path(latent_lab.__file__).parent
 MAINS = sorted(file.stem for file in ROOT.glob("*.py") if "@command(" in file.read_text())
 LAYERS = [
-    {"checkpoints", "console", "cpu_torchvision", "errors", "names"},
+    {"console", "cpu_torchvision", "errors", "installation", "names", "plain"},
+    {"checkpoints", "claims", "trust"},
     {"gans"},
     {"paths", "attributes"},
     {"data"},

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import logging
-import os
 import shlex
 import sys
-import time
 import warnings
 from pathlib import Path
 
@@ -14,63 +12,74 @@ import latent_lab.cpu_torchvision  # noqa: F401  (before lightning)
 
 import pytorch_lightning as pl
 from hydra.core.hydra_config import HydraConfig
-from hydra.utils import get_object, instantiate
+from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
+from latent_lab import cli
+from latent_lab.claims import claimed
+from latent_lab.console import say
 from latent_lab.runs import Run
 from latent_lab.workflows.estimate import Estimate
 from latent_lab.workflows.safety import RunCheckpoint
 
-OWN = ("latent_lab", "pytorch_lightning")
+PLACES = ("weights", "backbone", "files", "folder", "region", "mask")  # keys of files that a configuration names
 
 
-def trusted(config: dict) -> DictConfig:
-    """A configuration read from a folder, which may be a stranger's: what it builds must come from latent_lab or Lightning."""
-    parts: list = [config]
-    while parts:
-        part = parts.pop()
-        parts += part.values() if isinstance(part, dict) else part if isinstance(part, list) else []
-        target = part.get("_target_") if isinstance(part, dict) else None
-        if target is None:
-            continue
-        # the name first, so that nothing else is imported; then where the object is from, for modules hold others' functions
-        own = str(target).split(".")[0] in OWN and get_object(target).__module__.split(".")[0] in OWN
-        if not own:
-            raise ValueError(f"config.yaml of a run may name only classes of {' and '.join(OWN)}, got {target!r}")
-    return OmegaConf.create(config)
+def absolute_places(value: object, key: str = "") -> object:
+    """Plain values, with the files that are here named by their absolute paths: the run is opened from other folders too."""
+    if isinstance(value, dict):
+        return {name: absolute_places(part, name) for name, part in value.items()}
+    if isinstance(value, list):
+        return [absolute_places(part, key) for part in value]
+    if key in PLACES and isinstance(value, str) and value and Path(value).expanduser().exists():
+        return str(Path(value).expanduser().absolute())
+    return value
+
+
+def overrides_of(config: DictConfig) -> list[str]:
+    """What the command line gave, without what only says which run is continued."""
+    return [item for item in HydraConfig.get().overrides.task if not item.startswith(("run=", "weights="))]
+
+
+def asked_folder() -> bool:
+    """Whether the command line says which folder a new run gets, so that no other will do."""
+    return any(item.startswith(("hydra.run.dir=", "hydra.sweep.subdir=")) for item in HydraConfig.get().overrides.hydra)
 
 
 def open_run(config: DictConfig, module: str) -> tuple[Run, DictConfig]:
     """A new run of the command ``python -m module``, or the one to continue with its own configuration."""
-    folder = Path(HydraConfig.get().runtime.output_dir)
-    overrides = [item for item in HydraConfig.get().overrides.task if not item.startswith("run=")]
+    folder, overrides = Path(HydraConfig.get().runtime.output_dir), overrides_of(config)
     if config.run is not None:
-        run = Run.open(config.run)
         if overrides:
-            raise ValueError(f"run=<folder> continues with the run's own configuration and takes no other argument, got {overrides}")
-        return run, trusted(run.config())
-    # the other ranks of one run, and a job that Slurm put back into the queue, find the folder that was begun
-    rank = max(int(os.environ.get(name, 0)) for name in ("LOCAL_RANK", "RANK", "SLURM_PROCID"))
-    patience = time.monotonic() + 60
-    while rank > 0 and not (folder / "config.yaml").exists() and time.monotonic() < patience:
-        time.sleep(0.1)
-    if (rank > 0 or int(os.environ.get("SLURM_RESTART_COUNT", 0)) > 0) and (folder / "config.yaml").exists():
-        run = Run.open(folder)
-        return run, trusted(run.config())
+            raise ValueError(
+                f"run=<folder> continues with the run's own configuration and takes no other argument but weights=<file>, got {overrides}"
+            )
+        return continued(Run.open(config.run, config.get("weights")))
+    if config.get("weights") is not None:
+        raise ValueError(f"weights goes with run=<folder>; a new run takes gan.weights=<file>, got weights={config.weights}")
+    found = claimed(folder)
+    if found is not None:
+        return continued(Run.open(found))
     if "label" in config and config.label is None:
         config.label = HydraConfig.get().runtime.choices["method"]
-    text = OmegaConf.to_yaml(config, resolve=True)
-    run = Run.create(folder, text)
+    text = OmegaConf.to_yaml(absolute_places(OmegaConf.to_container(config, resolve=True)))
+    run = Run.create(folder, text, fixed=asked_folder())
     run.write("command.txt", shlex.join([Path(sys.executable).name, "-m", module, *overrides]) + "\n")
-    return run, OmegaConf.create(text)
+    return continued(run)
+
+
+def continued(run: Run) -> tuple[Run, DictConfig]:
+    """The run with its own configuration; from here on an interruption says how it goes on."""
+    cli.continues = str(run.folder)
+    return run, OmegaConf.create(run.config())
 
 
 def resume_from(run: Run) -> Path | None:
     """The training state to continue from, if there is one; names what is damaged."""
     checkpoint, complaints = run.newest_checkpoint()
     for line in complaints:
-        print(f"latent_lab: {line}", file=sys.stderr)
-    print(f"latent_lab: run {run.folder}" + (f", continued from {checkpoint.name}" if checkpoint else ""), flush=True)
+        say(line, error=True)
+    say(f"run {run.folder}" + (f", continued from {checkpoint.name}" if checkpoint else ""))
     return checkpoint
 
 

@@ -11,15 +11,14 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
-from torch import Tensor
 
 from latent_lab.attributes.base import Attributes, Selection
-from latent_lab.checkpoints import native
 from latent_lab.checkpoints.locate import locate
+from latent_lab.checkpoints.rebuild import planned, rebuild
 from latent_lab.checkpoints.weights import read_weights
-from latent_lab.cli import CONF
 from latent_lab.gans.base import Generator
 from latent_lab.gans.space import LatentSpace
+from latent_lab.installation import CONF
 from latent_lab.paths.base import Paths
 from latent_lab.runs import Run, own_class, weight_hash
 
@@ -47,6 +46,7 @@ def build_generator(gan: Mapping, family: type[Generator], seed: int = 0) -> Gen
     if size == "tiny":
         options |= gan["tiny"]
     if gan["weights"] == "random":
+        planned(lambda: family(**options), "gan.generator")
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             return family(**options).eval().requires_grad_(False)
@@ -54,19 +54,7 @@ def build_generator(gan: Mapping, family: type[Generator], seed: int = 0) -> Gen
     found = read_weights(file)
     if found.family not in (None, f"{family.__module__}.{family.__qualname__}"):
         raise ValueError(f"gan.weights must hold a {family.__name__} for gan={gan['name']}, got a {found.family.split('.')[-1]} in {file}")
-    return filled(family, options | found.config, found.tensors, file)
-
-
-def filled(family: type[Generator], config: Mapping, tensors: Mapping[str, Tensor], file: str | Path) -> Generator:
-    """The generator with the tensors, frozen. A file whose sizes do not agree with its tensors is refused before anything is allocated."""
-    try:
-        with torch.device("meta"):
-            native.require_fit(family(**config), tensors, file)
-    except (TypeError, ZeroDivisionError, OverflowError, IndexError, RuntimeError) as error:
-        raise ValueError(f"{file} describes no {family.__name__} ({type(error).__name__}: {str(error)[:200]})") from None
-    generator = family(**config)
-    native.load_into(generator, tensors, file)
-    return generator.eval().requires_grad_(False)
+    return rebuild(lambda: family(**(options | dict(found.config))), found.tensors, file)
 
 
 def read_generator(file: str | Path) -> Generator:
@@ -74,7 +62,8 @@ def read_generator(file: str | Path) -> Generator:
     found = read_weights(file)
     if found.family is None:
         raise ValueError(f"{file} does not say which generator it is; give it as gan.weights of a configuration")
-    return filled(own_class(found.family, "gans", Generator), found.config, found.tensors, file)
+    family = own_class(found.family, "gans", Generator)
+    return rebuild(lambda: family(**found.config), found.tensors, file)
 
 
 def composed(command: str, overrides: list[str]) -> DictConfig:
@@ -135,6 +124,6 @@ def space_and_paths(run: Run) -> tuple[LatentSpace, Paths, dict]:
     found = weight_hash(space.generator)
     if found != metadata["generator"]:
         raise ValueError(
-            f"{run.folder} was made on a generator with hash {metadata['generator'][:12]}, but gan.weights has {found[:12]}; give back the weights that it names"
+            f"{run.folder} was made on a generator with hash {metadata['generator'][:12]}, but gan.weights has {found[:12]}; give weights=<file>"
         )
     return space, paths, metadata

@@ -11,13 +11,17 @@ from pathlib import Path
 from omegaconf import DictConfig
 from scipy.stats import t as student
 
+from latent_lab.console import say
 from latent_lab.pictures.curves import band_figure
 from latent_lab.pictures.report import page_html, png_bytes
 from latent_lab.pictures.tables import Cell, Table, comma_separated, html, latex, markdown
+from latent_lab.plain import fits
 from latent_lab.runs import Run, write_atomically
 from latent_lab.workflows.evaluate import find_runs
 
 NAN = float("nan")
+SCORE = {"mean": (float, None), "low": (float, None), "high": (float, None), "unit": str, "better": str}
+FORM = {"scores": {str: SCORE}, "identity_curves": {str: [[float]]}}  # of an evaluation in metrics.json
 
 
 @dataclass(frozen=True)
@@ -83,10 +87,13 @@ def compare(config: DictConfig) -> None:
     """Writes ``<target>/<gan>.{md,csv,tex}`` for each generator and one ``compare.html``."""
     scored, skipped = [], []
     for run in find_runs(config.runs):
-        made, result = run.config(), run.read_json("metrics.json").get(config.protocol)
+        made, file = run.config(), run.folder / "metrics.json"
+        result = run.read_json("metrics.json").get(config.protocol)
         if result is None:
             skipped.append(str(run.folder))
             continue
+        if not fits(result, FORM):
+            raise ValueError(f"{file} must hold scores as an evaluation writes them under {config.protocol!r}; evaluate {run.folder} again")
         scored.append(Scored(run, made["gan"]["name"], run.label(), made["seed"], result))
     if not scored:
         raise ValueError(
@@ -94,7 +101,7 @@ def compare(config: DictConfig) -> None:
             f"python -m latent_lab.evaluate run={config.runs} evaluation={config.protocol}"
         )
     for folder in skipped:
-        print(f"latent_lab: {folder} has no evaluation {config.protocol} and is left out")
+        say(f"{folder} has no evaluation {config.protocol} and is left out")
     target = Path(config.target)
     if target.exists() and any(target.iterdir()):
         raise FileExistsError(f"target must be a new or empty folder, got {target}")
@@ -133,7 +140,7 @@ def compare(config: DictConfig) -> None:
                     parts.append((f"{gan}, {label} (seed {runs[0].seed}): {caption}", file.read_bytes()))
     page = target / "compare.html"
     write_atomically(page, page_html(f"{len(scored)} runs, evaluation {config.protocol}", parts))
-    print(f"latent_lab: report {page}")
+    say(f"report {page}")
 
 
 def identity_bands(rows: dict[str, list[Scored]]) -> dict[str, list[tuple[float, float, float]]]:

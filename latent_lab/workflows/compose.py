@@ -19,6 +19,7 @@ from rich.progress import track
 from torch import Tensor
 
 from latent_lab.checkpoints import native
+from latent_lab.console import say
 from latent_lab.data.pictures import read_picture
 from latent_lab.data.psnr import psnr
 from latent_lab.gans.space import Codes, LatentSpace
@@ -28,6 +29,7 @@ from latent_lab.inversion.optimise import drawn, joined
 from latent_lab.pictures.report import png_bytes
 from latent_lab.pictures.strips import Strip, mosaic_png, row_figure
 from latent_lab.runs import Run, weight_hash
+from latent_lab.workflows.begin import asked_folder
 from latent_lab.workflows.build import chosen_device
 from latent_lab.workflows.discover import build_space
 from latent_lab.workflows.inversions import Inversions
@@ -103,7 +105,7 @@ def compose_images(config: DictConfig) -> None:
     images, codes = images_of(space, inversions, images, seeds)
     region = instantiate(config.mask) if isinstance(config.mask, DictConfig) else config.mask
     mask = None if region is None else mask_of(region, images)
-    run = Run.create(Path(HydraConfig.get().runtime.output_dir), OmegaConf.to_yaml(config, resolve=True))
+    run = Run.create(Path(HydraConfig.get().runtime.output_dir), OmegaConf.to_yaml(config, resolve=True), fixed=asked_folder())
     run.write("command.txt", shlex.join([Path(sys.executable).name, "-m", "latent_lab.compose", *HydraConfig.get().overrides.task]) + "\n")
     start = time.perf_counter()
     composition = application.compose(
@@ -132,5 +134,5 @@ def compose_images(config: DictConfig) -> None:
     run.write("scores.json", json.dumps(scores, indent=1))
     for key, value in scores.items():
         if key.startswith("psnr"):
-            print(f"latent_lab: {key}: {', '.join(f'{one:.1f}' for one in value)} dB")
-    print(f"latent_lab: {application.__class__.__name__} in {run.folder}")
+            say(f"{key}: {', '.join(f'{one:.1f}' for one in value)} dB")
+    say(f"{application.__class__.__name__} in {run.folder}")

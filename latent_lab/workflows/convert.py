@@ -9,6 +9,7 @@ import torch
 from omegaconf import DictConfig
 
 from latent_lab.checkpoints import native
+from latent_lab.console import say
 from latent_lab.gans.base import Generator
 from latent_lab.gans.mobilestylegan import MobileStyleGAN
 from latent_lab.gans.stylegan2 import StyleGAN2
@@ -49,7 +50,7 @@ def convert(config: DictConfig) -> None:
     if config.run is not None:
         if config.layout is not None or config.pixels is not None:
             raise ValueError(f"layout and pixels must be null for a run's directions, got {config.layout} and {config.pixels}")
-        return write_directions(config.run, config.path, target)
+        return write_directions(config.run, config.path, target, config.weights)
     suffix = ".safetensors" if config.layout is None else ".pt"
     if target.suffix != suffix or target.exists():
         raise FileExistsError(f"target must be a new file that ends in {suffix}, got {str(target)!r}")
@@ -61,4 +62,4 @@ def convert(config: DictConfig) -> None:
             )
         generator = fit_exit(generator, config.pixels)
     write_atomically(target, generator_bytes(generator) if config.layout is None else layout_bytes(generator, config.layout))
-    print(f"latent_lab: {type(generator).__name__} of {generator.resolution} pixels in {target}")
+    say(f"{type(generator).__name__} of {generator.resolution} pixels in {target}")

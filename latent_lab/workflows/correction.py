@@ -9,7 +9,6 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from latent_lab.cli import CONF
-from latent_lab.workflows.begin import trusted
 from latent_lab.workflows.build import composed
 from latent_lab.workflows.sources import InvertedPictures, Source
 
@@ -38,7 +37,7 @@ def build_correction(
         raise ValueError(f"correction must be null or an inverter that corrects edits, of {choices}, got {name!r}")
     config = OmegaConf.create(OmegaConf.to_container(composed("invert", [f"inverter={name}"])))
     node = OmegaConf.merge(config, {"gan": made.gan, "dataset": made.dataset}).inverter
-    own = trusted(source.inversions.run.config())["inverter"]
+    own = OmegaConf.create(source.inversions.run.config())["inverter"]
     if own.get("_target_") == node.get("_target_"):
         node = own
     for key, part in list(node.items()):

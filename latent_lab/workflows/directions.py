@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from latent_lab.checkpoints.directions import FORMATS, directions_bytes
+from latent_lab.console import say
 from latent_lab.gans.space import LatentSpace
 from latent_lab.gans.styled import StyleGenerator
 from latent_lab.paths.base import Paths
@@ -33,14 +34,14 @@ def mean_latent(space: LatentSpace) -> Tensor:
     return torch.zeros(space.shape[-1])
 
 
-def write_directions(folder: str, path: str | int | None, target: Path) -> None:
+def write_directions(folder: str, path: str | int | None, target: Path, weights: str | None = None) -> None:
     """Writes the directions of a run, or one of them, to ``target``, which must not exist."""
     if target.suffix not in FORMATS or target.exists():
         raise FileExistsError(f"target must be a new file that ends in one of {FORMATS} for a run's directions, got {str(target)!r}")
-    run = Run.open(folder)
+    run = Run.open(folder, weights)
     space, paths, _ = space_and_paths(run)
     directions = directions_of(space, paths)
     if path is not None:
         directions = directions[path_number(run, paths, str(path))][None]
     write_atomically(target, directions_bytes(directions, mean_latent(space), target.suffix))
-    print(f"latent_lab: {len(directions)} directions of space {space.name}, {tuple(directions.shape)}, in {target}")
+    say(f"{len(directions)} directions of space {space.name}, {tuple(directions.shape)}, in {target}")

@@ -13,6 +13,7 @@ from hydra.utils import get_class, instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from latent_lab.attributes.base import Attributes
+from latent_lab.console import say
 from latent_lab.data.moves import INITIAL, stream
 from latent_lab.gans.space import LatentSpace
 from latent_lab.methods.base import Context
@@ -59,6 +60,8 @@ def discover(config: DictConfig) -> None:
     attributes = build_attributes(config.dataset, config.evaluation.attributes)
     space = build_space(config.gan, config.seed, config.compile)
     trainer = build_trainer(config, run)
+    if trainer.is_global_zero:
+        run.require_generator(weight_hash(space.generator))
     if not run.has_paths():
         checkpoint = resume_from(run)
         method = instantiate(config.method)
@@ -93,4 +96,4 @@ def score(config: DictConfig, run: Run, space: LatentSpace, attributes: Attribut
     identity = instantiate(config.dataset.identity) if config.dataset.get("identity") else None
     evaluation = evaluate(run, space, paths, attributes, identity, config.dataset, config.evaluation)
     write_evaluation(run, evaluation)
-    print(f"latent_lab: report {write_report(run, evaluation, loggers)}")
+    say(f"report {write_report(run, evaluation, loggers)}")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import glob
 import hashlib
 import json
+import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -20,10 +23,11 @@ from torch import Tensor, nn
 
 from latent_lab.attributes.base import Attributes
 from latent_lab.checkpoints import native
+from latent_lab.console import say
 from latent_lab.gans.space import LatentSpace
+from latent_lab.names import require_file_name
 from latent_lab.paths.base import Paths
 from latent_lab.runs import Run, weight_hash
-from latent_lab.workflows.begin import trusted
 from latent_lab.workflows.build import build_attributes, chosen_device, space_and_paths
 from latent_lab.workflows.extras import add_extras
 from latent_lab.workflows.observe import observe
@@ -56,35 +60,67 @@ def evaluate(
     own = run.read_json("findings.json").get("names", [])
     plan = make_plan(space, paths, attributes, protocol, own)
     key = hashlib.sha256(json.dumps([asdict(protocol), names, weight_hash(paths)], sort_keys=True).encode()).hexdigest()[:12]
-    folder = run.folder / "evaluation" / f"{protocol.name}-{key}"
+    place = f"evaluation/{require_file_name(protocol.name, 'evaluation.name')}-{key}"
     chunk = max(1, protocol.batch_size // protocol.pairs)
-    parts = []
-    for first in track(range(0, protocol.num_latents, chunk), f"evaluation {protocol.name}", transient=True):
-        file = folder / f"{first:06d}.safetensors"
-        if file.exists():
-            parts.append(native.read(file)[0])
-            continue
-        num = min(chunk, protocol.num_latents - first)
-        parts.append(observe(space, paths, attributes, identity, perceptual, plan, protocol, first, num))
-        run.write(str(file.relative_to(run.folder)), native.to_bytes(parts[-1], {}))
-    found: dict[str, Tensor] = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
-    result = summarise(space, paths, attributes, plan, protocol, found)
-    if perceptual is None:
-        result.notes.append(f"perceptual distances were not measured: {absent or 'evaluation.perceptual names no network'}")
-    add_extras(result, space, paths, attributes, identity, dataset, evaluation.extras if extras else None)
-    shutil.rmtree(folder)
-    if not any(folder.parent.iterdir()):
-        folder.parent.rmdir()
+    parts: list[dict[str, Tensor]] = []
+    with unfinished(run.folder / place):
+        for first in track(range(0, protocol.num_latents, chunk), f"evaluation {protocol.name}", transient=True):
+            num, file = min(chunk, protocol.num_latents - first), run.folder / place / f"{first:06d}.safetensors"
+            if file.exists():
+                parts.append(native.read(file)[0])
+                require_alike(parts, num, file)
+                continue
+            parts.append(observe(space, paths, attributes, identity, perceptual, plan, protocol, first, num))
+            run.write(f"{place}/{file.name}", native.to_bytes(parts[-1], {}))
+            require_alike(parts, num, file)
+        found = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+        result = summarise(space, paths, attributes, plan, protocol, found)
+        if perceptual is None:
+            result.notes.append(f"perceptual distances were not measured: {absent or 'evaluation.perceptual names no network'}")
+        add_extras(result, space, paths, attributes, identity, dataset, evaluation.extras if extras else None)
     return result
 
 
-def find_runs(runs: str | Sequence[str] | None) -> list[Run]:
-    """The runs of a folder, a list of folders, or a pattern."""
+def require_alike(parts: Sequence[Mapping[str, Tensor]], num: int, file: Path) -> None:
+    """An error where the last part is not of ``num`` latents, or does not hold what the first one does: another program wrote it."""
+    form, last = ({name: (value.dtype, value.shape[1:]) for name, value in part.items()} for part in (parts[0], parts[-1]))
+    if form != last or any(len(value) != num for value in parts[-1].values()):
+        raise ValueError(f"{file.parent} holds parts of another evaluation, as {file.name}; delete that folder, and evaluate again")
+
+
+@contextlib.contextmanager
+def unfinished(folder: Path) -> Iterator[None]:
+    """Keeps the folder of an evaluation's parts until the last of the evaluations that use it has ended well."""
+    while True:
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            stream = open(folder / ".lock", "a")
+            fcntl.flock(stream, fcntl.LOCK_SH)
+            if os.path.samestat(os.fstat(stream.fileno()), os.stat(folder / ".lock")):
+                break
+            stream.close()
+        except FileNotFoundError:  # another evaluation ended in between and took the folder with it
+            continue
+    with stream:
+        yield
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return  # the other one needs the parts, and will remove them
+        shutil.rmtree(folder)
+        with contextlib.suppress(OSError):  # there are parts of another evaluation
+            folder.parent.rmdir()
+
+
+def find_runs(runs: str | Sequence[str] | None, weights: str | None = None) -> list[Run]:
+    """The runs of a folder, a list of folders, or a pattern; ``weights`` is the file of their generator where their own is elsewhere."""
     patterns = [runs] if isinstance(runs, str) else list(runs or [])
-    folders = [folder for pattern in patterns for folder in (sorted(glob.glob(pattern)) or [pattern])]
+    folders = [
+        folder for pattern in patterns for folder in ([pattern] if os.path.isdir(pattern) else sorted(glob.glob(pattern)) or [pattern])
+    ]
     if not folders:
         raise ValueError("run must be a run's folder, a list of folders or a pattern, got nothing")
-    found = [Run.open(folder) for folder in folders if (Path(folder) / "config.yaml").is_file() or len(folders) == 1]
+    found = [Run.open(folder, weights) for folder in folders if (Path(folder) / "config.yaml").is_file() or len(folders) == 1]
     if not found:
         raise FileNotFoundError(f"run must match folders of runs (with config.yaml), got {patterns}, which match {folders[:3]}")
     return found
@@ -93,8 +129,8 @@ def find_runs(runs: str | Sequence[str] | None) -> list[Run]:
 def evaluate_runs(config: DictConfig) -> None:
     """Evaluates each run, adds the scores to its ``metrics.json`` and makes its report again."""
     device = chosen_device(config.device)
-    for run in find_runs(config.run):
-        made = trusted(run.config())
+    for run in find_runs(config.run, config.weights):
+        made = OmegaConf.create(run.config())
         space, paths, _ = space_and_paths(run)
         options = OmegaConf.merge({"gan": made.gan, "dataset": made.dataset}, {"evaluation": config.evaluation})
         attributes = build_attributes(made.dataset, options.evaluation.attributes)
@@ -102,7 +138,7 @@ def evaluate_runs(config: DictConfig) -> None:
         for part in (space, paths, attributes, identity):
             if part is not None:
                 part.to(device)
-        print(f"latent_lab: run {run.folder}", flush=True)
+        say(f"run {run.folder}")
         evaluation = evaluate(run, space, paths, attributes, identity, made.dataset, options.evaluation)
         write_evaluation(run, evaluation)
         loggers = [
@@ -110,4 +146,4 @@ def evaluate_runs(config: DictConfig) -> None:
             for name, part in (config.get("logger") or {}).items()
             if name == "wandb"
         ]
-        print(f"latent_lab: report {write_report(run, evaluation, loggers)}", flush=True)
+        say(f"report {write_report(run, evaluation, loggers)}")

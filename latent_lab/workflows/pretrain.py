@@ -12,6 +12,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 from torchvision.utils import save_image
 
+from latent_lab.console import say
 from latent_lab.pretraining.judge import judge, train_classifier
 from latent_lab.runs import Run
 from latent_lab.workflows.begin import build_trainer, open_run, resume_from
@@ -46,6 +47,7 @@ def pretrain(config: DictConfig) -> None:
     if not trainer.is_global_zero:
         return
     finished = module.cpu().finish(config.statistics_batches)
+    weights = run.write("generator.safetensors", generator_bytes(finished))  # before they are judged, which can fail or be stopped
     space = finished.space()
     scores: dict[str, object] = {}
     classifier = None
@@ -58,14 +60,13 @@ def pretrain(config: DictConfig) -> None:
         run.write("metrics.json", json.dumps(scores, indent=1))
         print(json.dumps(scores))
     run.collect_curves()
-    weights = run.write("generator.safetensors", generator_bytes(finished))
     pictures["samples"] = space.decode(space.sample(100, torch.Generator().manual_seed(config.seed)))
     for name, images in pictures.items():
         picture = io.BytesIO()
         save_image(images / 2 + 0.5, picture, nrow=20, format="png")
         run.write(f"{name}.png", picture.getvalue())
     run.write("card.md", model_card(config, run, steps, data.num_train, scores))
-    print(f"latent_lab: weights {weights}")
+    say(f"weights {weights}")
 
 
 def model_card(config: DictConfig, run: Run, steps: int, num_images: int, scores: dict[str, object]) -> str:
@@ -75,7 +76,7 @@ def model_card(config: DictConfig, run: Run, steps: int, num_images: int, scores
         "",
         f"- data: {config.dataset.name}, {num_images} images to train on; at least {config.dataset.data.held_out} others were held out",
         f"- training: {steps} steps of batch {config.dataset.data.batch_size}, {config.gan.pretraining._target_.split('.')[-1]}, seed {config.seed}",
-        f"- command: `{(run.folder / 'command.txt').read_text().strip()}`",
+        f"- command: `{run.command()}`",
         *[f"- {name.replace('_', ' ')}: {value}" for name, value in scores.items()],
     ]
     return "\n".join(lines) + "\n"

@@ -62,7 +62,8 @@ def write_evaluation(run: Run, evaluation: Evaluation) -> None:
         "identity_curves": evaluation.curves,
         "notes": evaluation.notes,
     }
-    run.write("metrics.json", json.dumps(run.read_json("metrics.json") | {protocol.name: result}, indent=1))
+    with run.locked():  # another evaluation of the run may end at the same time
+        run.write("metrics.json", json.dumps(run.read_json("metrics.json") | {protocol.name: result}, indent=1))
     names = {}
     for position, pick in enumerate(plan.chosen):
         if not evaluation.attributes:
@@ -132,10 +133,10 @@ def write_report(run: Run, evaluation: Evaluation, loggers: Sequence[pl.loggers.
         pictures["response"] = png_bytes(response_figure(response), 110)
         run.write("pictures/response.png", pictures["response"])
     environment = run.read_json("environment.json")
-    facts = {key: str(value) for key, value in environment.items() if key != "versions"} | environment["versions"]
-    command = (run.folder / "command.txt").read_text().strip()
-    title = f"{run.folder.parent.name}, evaluation {evaluation.protocol.name}"
-    page = run.write("report.html", report_html(title, command, evaluation.scores, pictures, CAPTIONS, facts, evaluation.notes))
+    facts = {key: value for key, value in environment.items() if key != "versions"} | environment.get("versions", {})
+    facts = {key: str(value)[:200] for key, value in facts.items()}
+    title = f"{run.folder.absolute().parent.name}, evaluation {evaluation.protocol.name}"
+    page = run.write("report.html", report_html(title, run.command(), evaluation.scores, pictures, CAPTIONS, facts, evaluation.notes))
     for logger in loggers:
         if isinstance(logger, pl.loggers.WandbLogger):
             log_to_wandb(logger, run, evaluation)

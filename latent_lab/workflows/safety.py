@@ -14,6 +14,7 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 
+from latent_lab import cli
 from latent_lab.runs import Run
 
 
@@ -34,7 +35,7 @@ class RunCheckpoint(pl.Callback):
         self.run, self.every, self.signal = run, every, 0
         self.replaced: dict[int, object] = {}
         # whoever put a handler of its own there (submitit, which requeues) keeps it; Lightning's comes later and gives way
-        usual = (signal.SIG_DFL, signal.default_int_handler)
+        usual = (signal.SIG_DFL, signal.default_int_handler, cli.stop)
         self.mine = [number for number in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(number) in usual]
 
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
@@ -70,7 +71,7 @@ class RunCheckpoint(pl.Callback):
                 raise
             fresh.unlink(missing_ok=True)
             raise OSError(
-                f"no space left for {self.run.folder / 'checkpoints'} at step {trainer.global_step}; free some and continue with run={self.run.folder}"
+                error.errno, f"no space left for {self.run.folder / 'checkpoints'} at step {trainer.global_step}; free some"
             ) from None
 
     def teardown(self, trainer: pl.Trainer, module: pl.LightningModule, stage: str) -> None:
@@ -83,6 +84,7 @@ class RunCheckpoint(pl.Callback):
         version, numbers, gauss = random.getstate()
         kind, keys, position, has_gauss, cached = np.random.get_state()
         return {
+            "run": self.run.fingerprint(),
             "torch": torch.get_rng_state(),
             "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
             "python": [version, list(numbers), gauss],

@@ -95,7 +95,7 @@ def open_source(source: str | int | Sequence[int], images: Sequence[str] | None,
         return Samples(space, [source] if isinstance(source, int) else list(source)), paths, metadata
     if not Path(source).is_dir():
         raise FileNotFoundError(f"source must be an inversion's folder, or seeds such as [0, 1, 2], got {source!r}, which is no folder")
-    inversions = Inversions.open(source)
+    inversions = Inversions.open(source, run.weights)
     paths, metadata = run.load_paths()
     space = inversions.space()
     found = weight_hash(space.generator)

@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from torchvision.utils import save_image
 
 from latent_lab.checkpoints.fusion_files import fusion_bytes
+from latent_lab.console import say
 from latent_lab.inversion.fusion_net import FusionNet
 from latent_lab.inversion.fusion_training import FusionTraining
 from latent_lab.workflows.begin import build_trainer, open_run, resume_from
@@ -51,7 +52,7 @@ def train_fusion(config: DictConfig) -> None:
     run.write("samples.png", picture.getvalue())
     run.write("metrics.json", json.dumps(scores, indent=1))
     print(json.dumps(scores))
-    print(f"latent_lab: network {weights}; use it with hierarchy.weights={listed}")
+    say(f"network {weights}; use it with hierarchy.weights={listed}")
 
 
 def network_sizes(sizes: DictConfig, generator) -> dict[str, int]:

@@ -1,0 +1,179 @@
+"""What a run's folder may ask for: it may be a stranger's, so its configuration is a list of values and decides nothing of where and what."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from latent_lab.installation import configuration, kind_of, named_targets
+from latent_lab.names import require_file_name
+
+ENTRIES = 500_000  # of a folder
+
+# where a class of an older version is now: a run's configuration keeps the name that it was written with
+RENAMED = {"latent_lab.workflows.loggers.wandb_logger": "latent_lab.workflows.loggers.RunWandbLogger"}
+
+OPTIMISERS = ("Adadelta", "Adagrad", "Adam", "Adamax", "AdamW", "ASGD", "NAdam", "RAdam", "RMSprop", "Rprop", "SGD")
+SCHEDULES = (
+    "ConstantLR",
+    "CosineAnnealingLR",
+    "CyclicLR",
+    "ExponentialLR",
+    "LinearLR",
+    "MultiStepLR",
+    "OneCycleLR",
+    "PolynomialLR",
+    "StepLR",
+)
+
+# arguments that a folder may give to classes of others; what is missing would name files, addresses or other objects
+OF_LOGGERS = {"_target_", "_partial_", "name", "version", "project", "group", "tags", "notes", "prefix", "offline", "log_model"}
+OF_LOGGERS |= {"flush_logs_every_n_steps", "log_graph", "default_hp_metric"}
+NOT_OF_TRAINER = {"default_root_dir", "logger", "callbacks", "plugins", "profiler", "model_registry", "barebones"}
+LOGGERS = (
+    "pytorch_lightning.loggers.CSVLogger",
+    "pytorch_lightning.loggers.TensorBoardLogger",
+    RENAMED["latent_lab.workflows.loggers.wandb_logger"],
+)
+TRAINER = "pytorch_lightning.Trainer"
+SHORT = {f"torch.optim.{name}" for name in OPTIMISERS} | {f"torch.optim.lr_scheduler.{name}" for name in SCHEDULES}
+
+
+def nodes(value: object, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], dict]]:
+    """Every mapping of a configuration, with the keys on the way to it."""
+    if isinstance(value, dict):
+        yield path, value
+        for key, part in value.items():
+            yield from nodes(part, (*path, key))
+    elif isinstance(value, list):
+        for part in value:
+            yield from nodes(part, path)
+
+
+def allowed(path: Sequence[str]) -> frozenset[str]:
+    """The classes that a part of a folder's configuration may name."""
+    kind = kind_of(path)
+    own = named_targets().get(kind, frozenset())
+    if path[:1] == ("logger",):
+        return own | frozenset(LOGGERS)
+    return own | frozenset(SHORT if path[:1] in (("method",), ("encoder",), ("fusion",)) or kind == "gan.pretraining" else ())
+
+
+def require_class(target: object, path: Sequence[str]) -> None:
+    """An error unless the part may name this class. Nothing is imported: a test holds that what the yamls name are classes."""
+    where = ".".join(path) or "the configuration"
+    if not isinstance(target, str) or target not in allowed(path):
+        raise ValueError(
+            f"{where} of a run may name only classes that latent_lab's own configurations name there, got {str(target)[:100]!r}"
+        )
+
+
+def require_arguments(node: Mapping, path: Sequence[str]) -> None:
+    """An error where a node gives Hydra, or a class of others, what a folder may not; addresses of data were replaced before."""
+    where = ".".join(path) or "the configuration"
+    target = node.get("_target_")
+    if "_args_" in node or not isinstance(node.get("_partial_", False), bool) or not isinstance(node.get("_recursive_", True), bool):
+        raise ValueError(f"{where} of a run may give a class named arguments alone, with _partial_ and _recursive_ true or false")
+    if target in LOGGERS:
+        wrong = sorted(key for key in node if key not in OF_LOGGERS)
+        for key in ("name", "version"):
+            if node.get(key) not in (None, ""):
+                require_file_name(node[key], f"{where}.{key}")
+    else:
+        wrong = sorted(node.keys() & NOT_OF_TRAINER) if target == TRAINER else []
+    if path[:2] != ("dataset", "data"):
+        wrong += [key for key in ("url", "package") if node.get(key) is not None]
+    if wrong:
+        raise ValueError(f"{where}.{wrong[0]} is not taken from a run's folder: it names files, addresses or packages; delete it there")
+
+
+def own_sources(config: dict) -> None:
+    """Replaces where weights and data come from by what this installation says of the generator and the data set: a folder never names
+    addresses, packages, or files to write."""
+    gan, dataset = config["gan"], config.get("dataset")
+    here = configuration("gan", gan["name"])
+    hint = f"gan={gan['name']} of this run is not known here: give weights=<file>"
+    gan["source"] = dict(here["source"]) if here else {"file": f"{gan['name']}.safetensors", "url": None, "hint": hint}
+    if gan.get("preview") is not None:
+        known = here.get("preview") if here else None
+        if not isinstance(gan["preview"], dict) or not known:
+            raise ValueError(f"gan.preview must be null where this installation's gan={gan['name']} has none")
+        gan["preview"] = {**gan["preview"], "source": dict(known["source"])}
+        require_file_name(gan["preview"].get("name", known["name"]), "gan.preview.name")
+    data = dataset.get("data") if isinstance(dataset, dict) else None
+    if isinstance(data, dict) and "url" in data:
+        known = (configuration("dataset", dataset["name"]) or {}).get("data") or {}
+        files = data.get("files")
+        if not isinstance(files, dict) or not all(isinstance(file, dict) for file in files.values()):
+            raise ValueError("dataset.data.files must be mappings with a name each")
+        for part, file in files.items():
+            require_file_name(file.get("name"), f"dataset.data.files.{part}.name")
+        place = known.get("folder", "").replace("${oc.env:LATENT_LAB_DATA,data}", os.environ.get("LATENT_LAB_DATA", "data"))
+        fetched = known.get("url") == data["url"] and known.get("files") == files and isinstance(data.get("folder"), str)
+        if not (fetched and place and Path(data["folder"]).absolute() == Path(place).absolute()):
+            data |= {"url": None, "hint": "a run's folder names no address to fetch it from: put it there"}
+
+
+def trusted(config: dict) -> dict:
+    """The configuration of a run's folder, made safe to build from.
+
+    Classes are those that this installation's own yamls name for that part; weights and data sets come from where this
+    installation says; names that become files are plain.
+
+    Raises:
+        ValueError: naming the key that asks for anything else.
+    """
+    if not isinstance(config.get("gan"), dict) or not isinstance(config["gan"].get("generator"), dict):
+        raise ValueError("it must have gan with a name and a generator")
+    require_file_name(config["gan"].get("name"), "gan.name")
+    if type(config.get("seed")) is not int or not 0 <= config["seed"] < 2**32:
+        raise ValueError(f"seed must be an integer from 0 to 2^32 - 1, got {str(config.get('seed'))[:40]!r}")
+    for part in ("dataset", "evaluation"):
+        if isinstance(config.get(part), dict):
+            require_file_name(config[part].get("name"), f"{part}.name")
+        elif config.get(part) is not None:
+            raise ValueError(f"{part} must be a mapping, got {str(config[part])[:40]!r}")
+    if (
+        not isinstance(config.get("label"), str | None)
+        or len(config.get("label") or "") > 200
+        or not (config.get("label") or "").isprintable()
+    ):
+        raise ValueError("label must be a line of at most 200 letters")
+    own_sources(config)
+    for path, node in nodes(config):
+        if path[:2] in (("gan", "source"), ("gan", "preview")) and "_target_" not in node:
+            continue  # this installation's
+        if "_target_" in node:
+            node["_target_"] = RENAMED.get(node["_target_"], node["_target_"]) if isinstance(node["_target_"], str) else node["_target_"]
+            require_class(node["_target_"], path)
+        require_arguments(node, path)
+    return config
+
+
+def require_inside(folder: Path) -> None:
+    """An error where an entry of the folder leads out of it, or is neither a file nor a folder: it would be read, or written through.
+
+    Raises:
+        ValueError: with the entry.
+    """
+    root = os.path.realpath(folder)
+    waiting, seen = [root], 0
+    while waiting:
+        with os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                seen += 1
+                if seen > ENTRIES:
+                    raise ValueError(f"{folder} has more than {ENTRIES} files, which no run has")
+                if entry.is_symlink():
+                    target = os.path.realpath(entry.path)
+                    if target != root and not target.startswith(root + os.sep):
+                        raise ValueError(
+                            f"{entry.path} is a link out of the run's folder, which is not followed; replace it by what it leads to"
+                        )
+                elif entry.is_dir(follow_symlinks=False):
+                    if entry.path != os.path.join(root, "wandb"):  # W&B links to its own logs elsewhere, and opens new folders only
+                        waiting.append(entry.path)
+                elif not stat.S_ISREG(entry.stat(follow_symlinks=False).st_mode):
+                    raise ValueError(f"{entry.path} is neither a file nor a folder; delete it")
