@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +18,22 @@ Track = Callable[[Iterable, str], Iterable]  # shows the progress of a loop: giv
 def untracked(steps: Iterable, name: str) -> Iterable:
     """Shows nothing."""
     return steps
+
+
+def require_number(key: str, value: object, low: float = 0, high: float = math.inf, *, above: bool = False, whole: bool = False) -> None:
+    """An error unless a value is a finite number within its limits.
+
+    Arguments:
+        key: What the value is called in a configuration, for the error.
+        value: The value.
+        low, high: Its limits, which it may equal.
+        above: Whether it must be greater than ``low``.
+        whole: Whether it must be an integer.
+    """
+    right = isinstance(value, int if whole else int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if not (right and low <= value <= high and not (above and value == low)):
+        kind, least = "an integer" if whole else "a finite number", f"above {low:g}" if above else f"of at least {low:g}"
+        raise ValueError(f"{key} must be {kind} {least}{f' and at most {high:g}' if high < math.inf else ''}, got {value!r}")
 
 
 @dataclass

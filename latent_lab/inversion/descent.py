@@ -9,7 +9,7 @@ from types import MappingProxyType
 import torch
 from torch import Tensor
 
-from latent_lab.inversion.base import Track, untracked
+from latent_lab.inversion.base import Track, require_number, untracked
 from latent_lab.inversion.keeper import Steps
 from latent_lab.inversion.parts import Curve
 
@@ -50,10 +50,10 @@ class Descent:
     patience: int | None = None
 
     def __post_init__(self) -> None:
-        if self.steps < 0 or self.learning_rate <= 0 or (self.patience is not None and self.patience < 1):
-            raise ValueError(
-                f"steps must not be negative, learning_rate and patience must be positive, got {self.steps}, {self.learning_rate} and {self.patience}"
-            )
+        require_number("steps", self.steps, whole=True)
+        require_number("learning_rate", self.learning_rate, above=True)
+        if self.patience is not None:
+            require_number("patience", self.patience, 1, whole=True)
 
     def minimise(
         self,

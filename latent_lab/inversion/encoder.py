@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from latent_lab.gans.space import Codes, LatentSpace
-from latent_lab.inversion.base import Inverted, Inverter, Track, untracked
+from latent_lab.inversion.base import Inverted, Inverter, Track, require_number, untracked
 from latent_lab.inversion.encoder_files import EncoderFile, read_encoder
 from latent_lab.inversion.style_encoder import StyleEncoder, resized
 
@@ -102,8 +102,8 @@ class EncoderInverter(Inverter):
         network = self.file.networks["encoder"]
         if editable is not None and editable != (network.deltas is not None):
             raise ValueError(f"weights is an encoder of {'psp' if editable else 'e4e'}, choose that inverter: {weights}")
-        if iterations is not None and iterations < 1:
-            raise ValueError(f"inverter.iterations must be null or at least 1, got {iterations}")
+        if iterations is not None:
+            require_number("inverter.iterations", iterations, 1, whole=True)
         self.encoder, self.iterations = LatentEncoder(network, self.file.mean), iterations
 
     def passes(self, channels: int) -> int:

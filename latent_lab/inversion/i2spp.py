@@ -10,7 +10,7 @@ from torch import Tensor
 
 from latent_lab.data.psnr import psnr
 from latent_lab.gans.space import LatentSpace
-from latent_lab.inversion.base import Inverted, Inverter, Track, untracked
+from latent_lab.inversion.base import Inverted, Inverter, Track, require_number, untracked
 from latent_lab.inversion.masked import BuildingBlocks, mean_codes
 
 
@@ -32,8 +32,8 @@ class Image2StyleGANPlusPlus(Inverter):
     prefers = ("w+",)
 
     def __init__(self, blocks: BuildingBlocks, spread: float = 0.0, closeness: float = 0.0) -> None:
-        if spread < 0 or closeness < 0:
-            raise ValueError(f"spread and closeness must not be negative, got {spread} and {closeness}")
+        require_number("inverter.spread", spread)
+        require_number("inverter.closeness", closeness)
         self.blocks, self.spread, self.closeness = blocks, spread, closeness
 
     def invert(self, space: LatentSpace, images: Tensor, rngs: Sequence[torch.Generator], track: Track = untracked) -> Inverted:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from latent_lab.attributes.base import FeatureNetwork
 from latent_lab.gans.space import Codes, LatentSpace
-from latent_lab.inversion.base import Track, untracked
+from latent_lab.inversion.base import Track, require_number, untracked
 from latent_lab.inversion.descent import Descent
 from latent_lab.inversion.parts import Curve
 from latent_lab.inversion.perceptual import FeatureDistance
@@ -54,11 +54,10 @@ class BuildingBlocks:
         layers: Sequence[str] | None = None,
         style_layer: str | None = None,
     ) -> None:
-        if min(pixels, outside, perceptual, style) < 0 or pixels == 0 and (features is None or perceptual == 0):
-            raise ValueError(
-                "pixels, outside, perceptual and style must not be negative, and pixels positive where there is no network or perceptual is 0, "
-                f"got {pixels}, {outside}, {perceptual} and {style}"
-            )
+        for name, value in (("pixels", pixels), ("outside", outside), ("perceptual", perceptual), ("style", style)):
+            require_number(name, value)
+        if pixels == 0 and (features is None or perceptual == 0):
+            raise ValueError(f"pixels must be positive where features (dataset.features) is null or perceptual 0, got {pixels}")
         self.features = None if features is None else features.eval().requires_grad_(False)
         self.distance = None if features is None else FeatureDistance(features, layers)
         self.descents = {"latents": latents, "noise": noise}

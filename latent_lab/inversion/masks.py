@@ -37,7 +37,7 @@ def mask_of(source: Sequence[float] | str | Path | nn.Module, images: Tensor) ->
 
 def blurred(mask: Tensor, seam: float) -> Tensor:
     """The mask :math:`(N, 1, H, W)` under a Gaussian of ``seam`` pixels' standard deviation; beyond its border it goes on as it ends."""
-    if seam < 0:
+    if not 0 <= seam < math.inf:
         raise ValueError(f"seam must not be negative, got {seam}")
     radius = math.ceil(3 * seam)
     if radius == 0:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from latent_lab.data.psnr import psnr
 from latent_lab.gans.space import Codes, LatentSpace
-from latent_lab.inversion.base import Inverted, Inverter, Track, untracked
+from latent_lab.inversion.base import Inverted, Inverter, Track, require_number, untracked
 from latent_lab.inversion.descent import Descent
 from latent_lab.inversion.parts import Curve
 from latent_lab.inversion.perceptual import FeatureDistance
@@ -26,7 +26,9 @@ class Comparison(nn.Module):
 
     def __init__(self, features: nn.Module | None, pixels: float, perceptual: float, normalised: bool) -> None:
         super().__init__()
-        if min(pixels, perceptual) < 0 or (pixels == 0 and (features is None or perceptual == 0)):
+        for name, value in (("pixels", pixels), ("perceptual", perceptual)):
+            require_number(f"inverter.{name}", value)
+        if pixels == 0 and (features is None or perceptual == 0):
             raise ValueError(
                 f"inverter.pixels must be positive where inverter.features (dataset.features) is null or inverter.perceptual 0, got {pixels}"
             )
@@ -104,10 +106,11 @@ class Image2StyleGAN(Inverter):
         prior: float = 0.0,
         candidates: int | None = None,
     ) -> None:
-        if steps < 1 or (candidates or 0) < 0 or not (lr > 0 and prior >= 0):
-            raise ValueError(
-                f"inverter takes steps of at least 1, a positive lr, prior and candidates of at least 0, got {steps}, {lr}, {prior}, {candidates}"
-            )
+        require_number("inverter.steps", steps, 1, whole=True)
+        require_number("inverter.lr", lr, above=True)
+        require_number("inverter.prior", prior)
+        if candidates is not None:
+            require_number("inverter.candidates", candidates, whole=True)
         self.comparison = Comparison(features, pixels, perceptual, normalised=False)
         self.descent = Descent(steps + 1, lr)  # the start is looked at too
         self.prior, self.candidates = prior, candidates

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from latent_lab.data.psnr import psnr
 from latent_lab.gans.space import LatentSpace
-from latent_lab.inversion.base import Inverted, Inverter, Track, untracked
+from latent_lab.inversion.base import Inverted, Inverter, Track, require_number, untracked
 from latent_lab.inversion.keeper import Steps
 from latent_lab.inversion.noise import noise_regularisation, normalise, white_maps
 from latent_lab.inversion.optimise import Comparison, drawn, joined, moments
@@ -55,11 +55,12 @@ class Projector(Inverter):
         wander: float = 0.05,
         samples: int = 10000,
     ) -> None:
-        if steps < 1 or lr <= 0 or (noise or 0) < 0 or wander < 0 or samples < 2:
-            raise ValueError(
-                "inverter takes steps of at least 1, a positive lr, noise of at least 0 or null, wander of at least 0 and 2 samples, "
-                f"got {steps}, {lr}, {noise}, {wander}, {samples}"
-            )
+        require_number("inverter.steps", steps, 1, whole=True)
+        require_number("inverter.lr", lr, above=True)
+        if noise is not None:
+            require_number("inverter.noise", noise)
+        require_number("inverter.wander", wander)
+        require_number("inverter.samples", samples, 2, whole=True)
         self.comparison = Comparison(features, pixels, perceptual, normalised=True)
         self.steps, self.lr, self.noise, self.wander, self.samples = steps, lr, noise, wander, samples
 

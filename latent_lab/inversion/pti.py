@@ -12,7 +12,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from latent_lab.data.psnr import psnr
 from latent_lab.gans.space import Codes, LatentSpace
-from latent_lab.inversion.base import Inverted, Inverter, Track, untracked
+from latent_lab.inversion.base import Inverted, Inverter, Track, require_number, untracked
 from latent_lab.inversion.keeper import Steps
 from latent_lab.inversion.optimise import Comparison, drawn, moments
 from latent_lab.inversion.parts import Curve
@@ -85,11 +85,10 @@ class PivotalTuning(Inverter):
         locality: float = 0.0,
         alpha: float = 30.0,
     ) -> None:
-        if steps < 1 or lr <= 0 or min(threshold, locality, alpha) < 0:
-            raise ValueError(
-                "inverter takes steps of at least 1, a positive lr, and threshold, locality and alpha of at least 0, "
-                f"got {steps}, {lr}, {threshold}, {locality}, {alpha}"
-            )
+        require_number("inverter.steps", steps, 1, whole=True)
+        require_number("inverter.lr", lr, above=True)
+        for name, value in (("threshold", threshold), ("locality", locality), ("alpha", alpha)):
+            require_number(f"inverter.{name}", value)
         self.pivot, self.prefers = pivot, pivot.prefers
         self.comparison = Comparison(features, pixels, perceptual, normalised=True)
         self.nearby = Comparison(features, 1.0, 1.0, normalised=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from torch import Tensor
@@ -148,5 +150,21 @@ def test_sizes_and_scribbles_that_do_not_fit(rows, pair, mask, rng):
     with pytest.raises(ValueError, match="gan.space must be w\\+"):
         Crossover(blocks()).compose(rows.generator.space("w"), pair[0], mask, rng)
     for wrong in (dict(completions=0), dict(spread=-1)):
-        with pytest.raises(ValueError, match="completions must be positive and spread not negative"):
+        with pytest.raises(ValueError, match=f"{next(iter(wrong))} must be"):
             Inpainting(blocks(), **wrong)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -1.5])
+def test_numbers_of_applications_are_finite(value):
+    for make, name in (
+        (lambda x: Crossover(blocks(), seam=x), "seam"),
+        (lambda x: FeatureTransfer(blocks(), amount=x), "amount"),
+        (lambda x: FeatureTransfer(blocks(), channels=[x]), "channels"),
+        (lambda x: Inpainting(blocks(), completions=x), "completions"),
+        (lambda x: Inpainting(blocks(), spread=x), "spread"),
+        (lambda x: Scribble(blocks(), closeness=x), "closeness"),
+        (lambda x: Scribble(blocks(), colour=[0, 0, x]), "colour"),
+        (lambda x: blocks(outside=x), "outside"),
+    ):
+        with pytest.raises(ValueError, match=f"^{name} must be .*, got {value}$"):
+            make(value)

@@ -144,7 +144,7 @@ def test_closeness_keeps_codes_near_the_mean_where_edits_work(rows, images):
         for weight in (0.0, 10.0)
     )
     assert 0 < near < 0.7 * free
-    with pytest.raises(ValueError, match="spread and closeness must not be negative, got 0.0 and -1"):
+    with pytest.raises(ValueError, match=r"inverter\.closeness must be a finite number of at least 0, got -1"):
         Image2StyleGANPlusPlus(blocks(), closeness=-1)
 
 
@@ -172,8 +172,8 @@ def test_seams():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda rows: blocks(pixels=0.0), "pixels positive where there is no network"),
-        (lambda rows: Descent(5, 0.0), "learning_rate and patience must be positive, got 5, 0.0"),
+        (lambda rows: blocks(pixels=0.0), "pixels must be positive where features"),
+        (lambda rows: Descent(5, 0.0), "learning_rate must be a finite number above 0, got 0.0"),
         (lambda rows: blocks(Means(), layers=["conv9"]), "layers must be among"),
         (lambda rows: blocks(Means(), style_layer="conv9").style_of(torch.zeros(1, 3, 16, 16)), "style_layer must be one of"),
         (lambda rows: blocks().style_of(torch.zeros(1, 3, 16, 16)), "needs the dataset's network"),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from functools import partial
 
 import pytest
 import torch
@@ -14,7 +16,8 @@ from latent_lab.gans.mobilestylegan import MobileStyleGAN
 from latent_lab.gans.sngan import SNGAN
 from latent_lab.gans.space import LatentSpace
 from latent_lab.gans.stylegan2 import StyleGAN2
-from latent_lab.inversion.descent import Best
+from latent_lab.inversion.descent import Best, Descent
+from latent_lab.inversion.i2spp import Image2StyleGANPlusPlus
 from latent_lab.inversion.noise import noise_regularisation, normalise, white_maps
 from latent_lab.inversion.optimise import Comparison, Image2StyleGAN, moments
 from latent_lab.inversion.projector import Projector
@@ -177,7 +180,29 @@ def test_locality_is_the_change_at_a_distance_from_the_pivot(styled, rng):
     torch.testing.assert_close(change[0], expected, atol=1e-6, rtol=1e-4)
 
 
-@pytest.mark.parametrize("arguments", [{"steps": 0}, {"lr": 0.0}, {"candidates": -1}, {"prior": math.nan}])
-def test_arguments_out_of_range_are_refused(arguments):
-    with pytest.raises(ValueError, match=r"inverter takes steps of at least 1"):
-        Image2StyleGAN(None, **arguments)
+@pytest.mark.parametrize("value", [-1, 0.5, math.nan, math.inf, True, "4"])
+@pytest.mark.parametrize(
+    "make, names",
+    [
+        (partial(Image2StyleGAN, None), ("steps", "candidates", "lr", "pixels", "perceptual", "prior")),
+        (partial(Projector, None, pixels=1.0), ("steps", "samples", "lr", "perceptual", "noise", "wander")),
+        (partial(PivotalTuning, Projector(None, pixels=1.0)), ("steps", "lr", "pixels", "perceptual", "threshold", "locality", "alpha")),
+        (partial(Image2StyleGANPlusPlus, None), ("spread", "closeness")),
+    ],
+)
+def test_numbers_that_cannot_be_are_refused_by_their_keys(make, names, value):
+    for name in names:
+        if value == 0.5 and name not in ("steps", "candidates", "samples"):
+            continue  # a fine weight
+        kind = "an integer" if name in ("steps", "candidates", "samples") else "a finite number"
+        with pytest.raises(ValueError, match=rf"^inverter\.{name} must be {kind} (above|of at least) \d, got {re.escape(repr(value))}$"):
+            make(**{name: value})
+
+
+@pytest.mark.parametrize("value", [-1, 0, 0.5, math.nan, math.inf])
+def test_descents_that_cannot_be_are_refused(value):
+    for name in ("steps", "learning_rate", "patience"):
+        if (name, value) in (("steps", 0), ("learning_rate", 0.5)):
+            continue
+        with pytest.raises(ValueError, match=rf"^{name} must be .*, got {re.escape(repr(value))}$"):
+            Descent(**{"steps": 3, "learning_rate": 0.1, "patience": None} | {name: value})

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from latent_lab.gans.space import Codes, LatentSpace
-from latent_lab.inversion.base import Track, untracked
+from latent_lab.inversion.base import Track, require_number, untracked
 from latent_lab.inversion.masked import BuildingBlocks, mean_codes, require_rows
 from latent_lab.inversion.terms import Term
 
@@ -61,8 +61,7 @@ class Application(ABC):
     takes_mask: bool | None = True  # None: with or without
 
     def __init__(self, blocks: BuildingBlocks, seam: float = 0.0) -> None:
-        if seam < 0:
-            raise ValueError(f"seam must not be negative, got {seam}")
+        require_number("seam", seam)
         self.blocks, self.seam = blocks, seam
 
     def compose(

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from latent_lab.gans.space import Codes, LatentSpace
 from latent_lab.inversion.applications.base import Application, Composition, Target
-from latent_lab.inversion.base import Track
+from latent_lab.inversion.base import Track, require_number
 from latent_lab.inversion.masked import BuildingBlocks
 from latent_lab.inversion.masks import blurred
 
@@ -44,8 +44,9 @@ class FeatureTransfer(Application):
         channels: Sequence[int] | None = None,
     ) -> None:
         super().__init__(blocks, seam)
-        if not 0 <= amount <= 1:
-            raise ValueError(f"amount must be from 0 to 1, got {amount}")
+        require_number("amount", amount, 0, 1)
+        for channel in channels or ():
+            require_number("channels", channel, whole=True)
         self.layer, self.amount, self.channels = layer, amount, channels
 
     def make(

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from latent_lab.gans.space import Codes, LatentSpace
 from latent_lab.inversion.applications.base import Application, Composition, Target, rows_at
-from latent_lab.inversion.base import Track
+from latent_lab.inversion.base import Track, require_number
 from latent_lab.inversion.masked import BuildingBlocks, mean_codes
 from latent_lab.inversion.masks import blurred, widened
 from latent_lab.paths.layerwise import layer_rows
@@ -44,8 +44,8 @@ class Inpainting(Application):
         layers: int | str | Sequence[int | str] | None = None,
     ) -> None:
         super().__init__(blocks, seam)
-        if completions < 1 or spread < 0:
-            raise ValueError(f"completions must be positive and spread not negative, got {completions} and {spread}")
+        require_number("completions", completions, 1, whole=True)
+        require_number("spread", spread)
         self.completions, self.spread, self.layers = completions, spread, layers
 
     def make(

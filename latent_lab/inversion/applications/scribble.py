@@ -9,7 +9,7 @@ from torch import Tensor
 
 from latent_lab.gans.space import Codes, LatentSpace
 from latent_lab.inversion.applications.base import Application, Composition, Target, rows_at
-from latent_lab.inversion.base import Track
+from latent_lab.inversion.base import Track, require_number
 from latent_lab.inversion.masked import BuildingBlocks
 from latent_lab.inversion.masks import blurred, widened
 from latent_lab.paths.layerwise import layer_rows
@@ -43,8 +43,9 @@ class Scribble(Application):
         layers: int | str | Sequence[int | str] | None = None,
     ) -> None:
         super().__init__(blocks, seam)
-        if closeness < 0 or (colour is not None and not all(-1 <= value <= 1 for value in colour)):
-            raise ValueError(f"closeness must not be negative and colour in [-1, 1], got {closeness} and {colour}")
+        require_number("closeness", closeness)
+        for value in () if colour is None else colour:
+            require_number("colour", value, -1, 1)
         self.colour, self.closeness, self.layers = colour, closeness, layers
         self.num_images, self.takes_mask = (2, None) if colour is None else (1, True)
 
