@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 from pathlib import Path
+from typing import NamedTuple
 
 from omegaconf import OmegaConf
 
@@ -20,6 +21,18 @@ continues: str | None = None  # the folder of the run that has begun, which run=
 
 # hydra.run.dir: the folder that is continued, else a new one
 OmegaConf.register_new_resolver("first", lambda *values: next(value for value in values if value is not None), replace=True)
+
+
+class Failed(NamedTuple):
+    """What a sweep's run gives back that failed in another process, as a cluster's jobs are.
+
+    Arguments:
+        text: The run's folder within the sweep's, and the error.
+        skipped: Whether the method just does not apply.
+    """
+
+    text: str
+    skipped: bool
 
 
 class Stopped(BaseException):

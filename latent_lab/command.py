@@ -60,15 +60,28 @@ def run(task: Callable, name: str) -> None:
             if os.environ.get(FULL) == "1":
                 return started()
             require_flags(utils.get_args_parser(), name)
+            results: list = []
             # Hydra prints pages and exits there; the errors are wanted here (hydra-core >=1.3.8,<1.4)
-            with mock.patch.object(utils, "run_and_report", lambda part: part()):
+            with mock.patch.object(utils, "run_and_report", lambda part: results.append(part()) or results[-1]):
                 started()
+            report_jobs(results[-1] if results else None)
         except (KeyboardInterrupt, cli.Stopped):
             sys.exit(f"latent_lab: {cli.stopped(name)}")
         except Exception as error:
             if os.environ.get(FULL) == "1":
                 raise
             sys.exit(f"latent_lab: {visible(outside(error, name))}")
+
+
+def report_jobs(batches: object) -> None:
+    """Ends with the lines of a sweep's runs that failed in processes of their own."""
+    jobs = [job for batch in batches for job in batch] if isinstance(batches, list) else []
+    values = [job.return_value for job in jobs if isinstance(job.return_value, cli.Failed)]
+    skipped, failed = ([value.text for value in values if value.skipped is which] for which in (True, False))
+    if skipped:
+        say(f"{len(skipped)} runs of the sweep were skipped, which do not apply: " + "; ".join(skipped))
+    if failed:
+        sys.exit(f"latent_lab: {len(failed)} runs of the sweep failed: " + "; ".join(failed))
 
 
 @contextlib.contextmanager
@@ -111,11 +124,22 @@ def guarded(function: Callable, name: str, config) -> object:
         if os.environ.get(FULL) == "1":
             raise
         text, cause = inside(error)
-        if cli.failures is None:
+        inapplicable, subdir = isinstance(cause, NotApplicable), cli.running if cli.failures is not None else sweeping()
+        if subdir is None:
             sys.exit(f"latent_lab: {visible(text)}")
-        inapplicable = isinstance(cause, NotApplicable)
-        (cli.skipped if inapplicable else cli.failures).append(f"{cli.running}: {visible(text)}")
         say(f"{'skipped: ' if inapplicable else ''}{text}; the sweep goes on", error=True)
+        failed = cli.Failed(f"{subdir}: {visible(text)}", inapplicable)
+        if cli.failures is None:
+            return failed
+        (cli.skipped if inapplicable else cli.failures).append(failed.text)
+
+
+def sweeping() -> str | None:
+    """The folder, within its sweep's, of the run that this process makes for a sweep of another; None if there is no sweep."""
+    from hydra.core.hydra_config import HydraConfig
+
+    settings = HydraConfig.get() if HydraConfig.initialized() else None
+    return str(settings.sweep.subdir) if settings is not None and settings.mode is not None and settings.mode.name == "MULTIRUN" else None
 
 
 def inside(error: Exception) -> tuple[str, Exception]:

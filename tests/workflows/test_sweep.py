@@ -1,6 +1,7 @@
 """A sweep over methods: one failure does not stop it, and a page compares what was scored."""
 
 import sys
+from types import SimpleNamespace
 
 import pytest
 from hydra import compose, initialize_config_dir
@@ -55,6 +56,26 @@ def test_a_sweep_of_which_nothing_is_scored_has_no_page_and_still_names_what_fai
 def test_alone_a_method_that_does_not_apply_fails(train):
     with pytest.raises(SystemExit, match="^latent_lab: method=local_basis needs a generator with a mapping"):
         train("method=local_basis")
+
+
+def test_sweeps_of_one_second_have_folders_of_their_own(folder, monkeypatch):
+    from latent_lab import train
+    from latent_lab.workflows import discover
+
+    monkeypatch.setattr(discover, "score", lambda *arguments: None)
+    clock = SimpleNamespace(strftime=lambda pattern: "2000-01-01_00-00-00")
+    monkeypatch.setattr("hydra.core.utils.datetime", SimpleNamespace(now=lambda: clock))
+    for seed in (0, 1):
+        sys.argv = ["latent_lab.train", *TINY, "method=random", "gan.edits.num_paths=2", f"seed={seed}", "-m"]
+        GlobalHydra.instance().clear()
+        train.main()
+    sweeps = sorted((folder / "outputs" / "sweeps").iterdir())
+    assert [sweep.name for sweep in sweeps] == ["2000-01-01_00-00-00", "2000-01-01_00-00-00_2"]
+    for seed, sweep in enumerate(sweeps):
+        (run,) = sweep.glob("random-sngan_mnist/*/config.yaml")
+        assert run.parent.name == f"2000-01-01_00-00-00-s{seed}-0"
+        assert f"seed={seed}" in (sweep / "multirun.yaml").read_text()
+    assert not list((folder / "outputs").glob("*.yaml"))
 
 
 def test_every_method_is_in_the_sweep():
