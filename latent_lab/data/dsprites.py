@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from latent_lab.data.images import IdxImages
-from latent_lab.data.picture_files import reason
+from latent_lab.picture_files import reason
 
 FACTORS = ("colour", "shape", "scale", "orientation", "x", "y")
 

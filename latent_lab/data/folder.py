@@ -19,8 +19,8 @@ from torchvision.transforms.functional import pil_to_tensor
 
 from latent_lab.console import say, visible
 from latent_lab.data.images import Batches
-from latent_lab.data.picture_files import DAMAGED, FORMATS, files_below, opened, quiet, reason, upright
 from latent_lab.data.tables import read_table, rows_of
+from latent_lab.picture_files import DAMAGED, FORMATS, files_below, opened, quiet, reason, upright
 
 PREPARATIONS, CHECKS = ("crop", "whole"), ("pixels", "header")
 
@@ -139,7 +139,7 @@ class FolderImages(LightningDataModule):
         return any(True for _ in self.pictures()) and (self.table is None or self.table.is_file())
 
     def pictures(self) -> Iterator[Path]:
-        """Files that may be pictures, see :func:`latent_lab.data.picture_files.files_below`."""
+        """Files that may be pictures, see :func:`latent_lab.picture_files.files_below`."""
         return files_below(self.folder, FORMATS)
 
     def prepare_data(self) -> None:

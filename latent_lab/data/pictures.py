@@ -16,10 +16,9 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from latent_lab.data.picture_files import DAMAGED, FORMATS, files_below, identity_of, opened, orientation, quiet, reason, upright
 from latent_lab.names import digest, file_name, same_file
+from latent_lab.picture_files import DAMAGED, FILES, files_below, identity_of, opened, orientation, quiet, reason, upright
 
-FILES = FORMATS | {".gif": "GIF", ".tif": "TIFF", ".tiff": "TIFF"}
 COUNTED = 8  # frames, of the formats that say how many only to who reads them all
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image
 from torch import Tensor, nn
 
 from latent_lab.gans.jacobian import leading_directions, metric_product
 from latent_lab.gans.space import Codes, LatentSpace
+from latent_lab.picture_files import DAMAGED, FILES, opened, quiet, reason
 
 
 def box_mask(box: Sequence[float], height: int, width: int, argument: str = "method.region") -> Tensor:
@@ -38,7 +38,11 @@ def file_mask(file: str | Path, height: int, width: int, argument: str = "method
     """A picture's brightness as a mask in [0, 1], with shape :math:`(H, W)`; another size of the same shape is resized."""
     if not Path(file).is_file():
         raise FileNotFoundError(f"{argument} must be a box, a picture's file or a predictor, got {str(file)!r}, which does not exist")
-    mask = torch.from_numpy(np.array(Image.open(file).convert("L")))[None, None].float() / 255
+    try:
+        with quiet(), opened(file, FILES.values()) as picture:
+            mask = torch.from_numpy(np.array(picture.convert("L")))[None, None].float() / 255
+    except DAMAGED as error:
+        raise ValueError(f"{argument} must be a picture that can be read, got {str(file)!r} ({reason(error)})") from None
     if abs(mask.shape[2] * width - mask.shape[3] * height) > max(width, height):  # within a pixel
         raise ValueError(
             f"{argument} must have the shape of the images, {height} x {width}, got {mask.shape[2]} x {mask.shape[3]} in {file}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 import torch
@@ -63,3 +65,13 @@ def test_a_mask_of_another_shape_is_refused(space, rng, tmp_path):
         region_masks(str(tmp_path / "wide.png"), space, space.sample(1, rng))
     with pytest.raises(FileNotFoundError, match="method.region must be a box, a picture's file or a predictor"):
         region_masks("nowhere.png", space, space.sample(1, rng))
+    (tmp_path / "text.png").write_text("no picture")
+    (tmp_path / "drawing.png").write_text("%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n")  # Pillow would run Ghostscript
+    Image.new("1", (13_370, 13_370)).save(tmp_path / "large.png")
+    for name, why in {"text": "cannot identify", "drawing": "cannot identify", "large": "179 megapixels, more than the 89"}.items():
+        with (
+            warnings.catch_warnings(),
+            pytest.raises(ValueError, match=rf"region must be a picture that can be read, got .*{name}\.png' \(.*{why}"),
+        ):
+            warnings.simplefilter("error")
+            region_masks(str(tmp_path / f"{name}.png"), space, space.sample(1, rng))

@@ -13,6 +13,7 @@ from pathlib import Path
 from PIL import Image
 
 FORMATS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP", ".bmp": "BMP"}
+FILES = FORMATS | {".gif": "GIF", ".tif": "TIFF", ".tiff": "TIFF"}
 DAMAGED = Exception  # Pillow's readers raise a dozen unrelated classes where a file is not what it says
 LARGEST = 1 << 30  # bytes of a file: 89 megapixels of 16 bits and four channels take 0.7 of them
 TURNS = {

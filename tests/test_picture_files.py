@@ -15,9 +15,9 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from latent_lab.data.folder import FolderImages
-from latent_lab.data.picture_files import FORMATS, files_below, identity_of
 from latent_lab.data.pictures import find_pictures, read_photograph
 from latent_lab.names import LONGEST, file_name, require_file_name, same_file
+from latent_lab.picture_files import FORMATS, files_below, identity_of
 
 
 def picture(file: Path, value: int = 100) -> Path:
