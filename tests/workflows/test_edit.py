@@ -260,7 +260,7 @@ def test_options_have_a_range(option, low, high):
             require_options(OmegaConf.create(plain | {option: value}))
 
 
-LEGAL = ["$a_b^$", "overview", "a", "a_walks", "A", "x" * 245, "=1+1", "-rf", "a\x1b[31m", "scores"]
+LEGAL = ["$a_b^$", "overview", "a", "a_walks", "A", "x" * 245, "=1+1", "-rf", "a\x1b[31m", "scores", "\udcff"]
 
 
 def test_real_digits_are_inverted_and_edited(train, no_scores, tmp_path, monkeypatch, capsys):
