@@ -26,7 +26,6 @@ from latent_lab.pictures.report import png_bytes
 from latent_lab.pictures.strips import Strip, mosaic_png, sequence_figure, strip_figure
 from latent_lab.pictures.walks import WRITERS, find_ffmpeg
 from latent_lab.runs import Run
-from latent_lab.workflows.begin import trusted
 from latent_lab.workflows.build import chosen_device
 from latent_lab.workflows.correction import build_correction
 from latent_lab.workflows.editing import Editor
@@ -70,9 +69,9 @@ def new_folder(config: DictConfig, made: DictConfig) -> Run:
     """The folder of the results, which must be new."""
     own = file_name(str(made.gan.name)), file_name(f"{datetime.now():%Y-%m-%d_%H-%M-%S}-s{made.seed}")  # the run may be a stranger's
     folder = Path(config.target or Path("outputs", "edits", *own))
-    if folder.exists() and any(folder.iterdir()):
+    if config.target is not None and folder.exists() and any(folder.iterdir()):
         raise FileExistsError(f"target must be a new folder, got {str(folder)!r}, which holds something")
-    result = Run.create(folder, OmegaConf.to_yaml(config, resolve=True))
+    result = Run.create(folder, OmegaConf.to_yaml(config, resolve=True), fixed=config.target is not None)
     overrides = HydraConfig.get().overrides.task if HydraConfig.initialized() else []
     result.write("command.txt", shlex.join([Path(sys.executable).name, "-m", "latent_lab.edit", *overrides]) + "\n")
     return result
@@ -118,8 +117,8 @@ def edit(config: DictConfig) -> None:
     """Edits every picture of the source and writes latents, images, strips, walks and ``edits.json`` to a new folder."""
     require_options(config)
     options = OmegaConf.to_container(config, resolve=True)
-    run = Run.open(config.run)
-    made = trusted(run.config())
+    run = Run.open(config.run, config.weights)
+    made = OmegaConf.create(run.config())
     source, paths, metadata = open_source(options["source"], options["images"], run)
     edits = asked_edits(run, paths, options["edits"])
     for part in edits:
