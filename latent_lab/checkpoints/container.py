@@ -7,119 +7,145 @@ import struct
 import zipfile
 from pathlib import Path
 
-import torch
-
+from latent_lab.checkpoints.limits import plain_file, reason, shown
 from latent_lab.checkpoints.openvino import read_graph
-from latent_lab.checkpoints.unpickling import DTYPES, Storage, plain, span, unpickle
+from latent_lab.checkpoints.stand_ins import DTYPES, Storage
+from latent_lab.checkpoints.trees import plain
+from latent_lab.checkpoints.unpickling import Work, unpickle
 
 MAGIC, PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
+GRAPHS = 16  # XML files beside the one that is read
+FAULTS = (
+    zipfile.BadZipFile,
+    NotImplementedError,
+    RuntimeError,
+    struct.error,
+    EOFError,
+    MemoryError,
+    ValueError,
+    OSError,
+    LookupError,
+    TypeError,
+    AttributeError,
+)
 
 
 def open_tree(file: str | Path):
     """The content of a checkpoint as plain dicts, lists, tensors and arrays. Nothing in it is executed.
 
-    A file cannot make it allocate more than a few times its own size. Anything but numbers and their names is refused with
-    the name of what was refused.
+    A file of n bytes is read in a time and a memory of a few times n, or refused. Anything but numbers and their names is refused
+    with the name of what was refused.
     """
-    content = Path(file).read_bytes()
+    plain_file(file, "a checkpoint")
     try:
+        content = Path(file).read_bytes()
+        work = Work(len(content))
         if content[:4] == b"PK\x03\x04":
-            return plain(read_zip(content))
+            return plain(read_zip(content, work), len(content))
         if content[:5] == b"<?xml":
             beside = {part for part in Path(file).parent.glob("*.xml") if part.with_suffix(".bin").is_file()}  # graphs, not any XML
+            if len(beside) > GRAPHS:
+                raise ValueError(f"it lies beside {len(beside)} other graphs, more than {GRAPHS}")
             return {part.stem: read_graph(part) for part in sorted(beside | {Path(file)})}
         if content[:1] != b"\x80":  # of every pickle since protocol 2
             raise ValueError("it is neither safetensors, nor a file of torch, nor a pickle")
-        return plain(read_legacy(content) if is_legacy(content) else read_pickle(content))
-    except (ValueError, zipfile.BadZipFile, NotImplementedError, RuntimeError, struct.error, EOFError, MemoryError) as error:
-        raise ValueError(f"{file} is no checkpoint that can be read: {str(error)[:300]}") from None
+        return plain(read_legacy(content, work) if is_legacy(content) else read_pickle(content, work), len(content))
+    except FAULTS as error:
+        raise ValueError(f"{file} is no checkpoint that can be read: {reason(error, 300)}") from None
 
 
-def whole(content: bytes, start: int = 0) -> tuple[bytes, int]:
-    """The pickle at ``start``, and where it ends."""
-    end = span(content, start)
-    return content[start:end], end
+class Storages(dict):
+    """The bytes of a file's storages by their keys; they may come after the tensors that they are of."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.known: dict[str, Storage] = {}
+
+    def of(self, identity: object) -> Storage:
+        """The storage of torch's persistent id ``('storage', type, key, place, numel)``: one for each key, however often it is asked for."""
+        if not isinstance(identity, tuple) or len(identity) < 5 or identity[0] != "storage" or identity[1] not in DTYPES.values():
+            raise ValueError("it has a persistent id that is no storage")
+        if len(identity) > 5 and identity[5] is not None:
+            raise ValueError("it has views of storages, which torch no longer writes")
+        key, numel = name_of(identity[2]), identity[4]
+        if type(numel) is not int or not 0 <= numel < 2**62:
+            raise ValueError(f"a storage must have a size, got {shown(numel)}")
+        made = self.known.setdefault(key, Storage(identity[1], numel, lambda: self.content(key)))
+        if (made.dtype, made.numel) != (identity[1], numel):
+            raise ValueError(f"storage {shown(key)} is of two types or sizes")
+        return made
+
+    def content(self, key: str) -> bytes:
+        if key not in self:
+            raise ValueError(f"storage {shown(key)} is missing")
+        return self[key]
 
 
-def read_pickle(content: bytes):
-    return unpickle(whole(content)[0], nested=only_storage)
+def name_of(key: object) -> str:
+    """The key of a storage as a text."""
+    if not isinstance(key, str | int):
+        raise ValueError(f"the key of a storage must be a text or a number, got {shown(key)}")
+    return str(key)
 
 
-def only_storage(raw: bytes) -> Storage:
-    """The storage that NVIDIA's pickles keep as a torch file of its own."""
-    found = read_zip(raw) if raw[:4] == b"PK\x03\x04" else read_legacy(raw)
+def read_pickle(content: bytes, work: Work):
+    return unpickle(content, work=work, nested=lambda raw: only_storage(raw, work))[0]
+
+
+def only_storage(raw: object, work: Work) -> Storage:
+    """The storage that NVIDIA's pickles keep as a torch file of its own; it holds no further files."""
+    if not isinstance(raw, bytes | bytearray):
+        raise ValueError("a nested file must be bytes")
+    found = read_zip(bytes(raw), work, nested=False) if raw[:4] == b"PK\x03\x04" else read_legacy(bytes(raw), work)
     if not isinstance(found, Storage):
         raise ValueError("a nested file must hold one storage")
     return found
 
 
-def described(identity, records: dict[str, bytes]) -> Storage:
-    """A storage from torch's persistent id ``('storage', type, key, place, numel)``; its bytes may come into ``records`` later."""
-
-    def content() -> bytes:
-        if key not in records:
-            raise ValueError(f"storage {key[:40]} is missing")
-        return records[key]
-
-    if not isinstance(identity, tuple) or len(identity) < 5 or identity[0] != "storage" or identity[1] not in DTYPES.values():
-        raise ValueError("it has a persistent id that is no storage")
-    if len(identity) > 5 and identity[5] is not None:
-        raise ValueError("it has views of storages, which torch no longer writes")
-    key, numel = str(identity[2]), identity[4]
-    if type(numel) is not int or numel < 0:
-        raise ValueError(f"a storage must have a size, got {numel!r}")
-    return Storage(identity[1], numel, content)
-
-
-def read_zip(content: bytes):
+def read_zip(content: bytes, work: Work, nested: bool = True):
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         entries = archive.infolist()
-        if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries) or sum(e.file_size for e in entries) > len(content):
+        stored = all(entry.compress_type == zipfile.ZIP_STORED and entry.compress_size == entry.file_size for entry in entries)
+        if not stored or sum(entry.file_size for entry in entries) > len(content):
             raise ValueError("a torch file must not be compressed, nor its parts overlap")
         names = {entry.filename for entry in entries}
-        (main,) = [name for name in names if name.endswith("data.pkl") and name.count("/") <= 1] or [""]
-        if not main:
-            raise ValueError("the zip holds no data.pkl")
-        prefix = main[: -len("data.pkl")]
+        mains = [name for name in names if name.endswith("data.pkl") and name.count("/") <= 1]
+        if len(mains) != 1:
+            raise ValueError("the zip holds no data.pkl" if not mains else "the zip holds more than one data.pkl")
+        prefix = mains[0][: -len("data.pkl")]
         if f"{prefix}byteorder" in names and archive.read(f"{prefix}byteorder") != b"little":
             raise ValueError("it was written on a big-endian machine")
-        records = {name[len(f"{prefix}data/") :]: archive.read(name) for name in names if name.startswith(f"{prefix}data/")}
-        pickled, _ = whole(archive.read(main))
-        return unpickle(pickled, lambda identity: described(identity, records), nested=only_storage)
+        storages = Storages()
+        for name in names:
+            if name.startswith(f"{prefix}data/"):
+                storages[name[len(f"{prefix}data/") :]] = archive.read(name)
+        within = (lambda raw: only_storage(raw, work)) if nested else None
+        return unpickle(archive.read(mains[0]), work=work, storage=storages.of, nested=within)[0]
 
 
 def is_legacy(content: bytes) -> bool:
     return MAGIC.to_bytes(10, "little") in content[:20]
 
 
-def read_legacy(content: bytes):
+def read_legacy(content: bytes, work: Work):
     at, heads = 0, []
     for _ in range(3):
-        part, at = whole(content, at)
-        heads.append(unpickle(part))
+        part, at = unpickle(content, at, work=work)
+        heads.append(part)
     if heads[:2] != [MAGIC, PROTOCOL] or not isinstance(heads[2], dict) or not heads[2].get("little_endian", True):
         raise ValueError("its header is not that of a torch file")
-    records: dict[str, bytes] = {}
-    dtypes: dict[str, torch.dtype] = {}
-
-    def storage(identity) -> Storage:
-        made = described(identity, records)
-        dtypes[str(identity[2])] = made.dtype
-        return made
-
-    main, at = whole(content, at)
-    tree = unpickle(main, storage)
-    part, at = whole(content, at)
-    keys = unpickle(part)
+    storages = Storages()
+    tree, at = unpickle(content, at, work=work, storage=storages.of)
+    keys, at = unpickle(content, at, work=work)
     if not isinstance(keys, list):
         raise ValueError("its list of storages is damaged")
-    for key in map(str, keys):
-        if key not in dtypes:
-            raise ValueError(f"storage {key[:40]} belongs to no tensor")
+    for key in map(name_of, keys):
+        if key not in storages.known:
+            raise ValueError(f"storage {shown(key)} belongs to no tensor")
         (numel,) = struct.unpack_from("<q", content, at)
-        size = numel * dtypes[key].itemsize
+        size = numel * storages.known[key].dtype.itemsize
         if numel < 0 or at + 8 + size > len(content):
-            raise ValueError(f"it ends before its storage {key[:40]}")
-        records[key] = content[at + 8 : at + 8 + size]
+            raise ValueError(f"it ends before its storage {shown(key)}")
+        storages[key] = content[at + 8 : at + 8 + size]
         at += 8 + size
     return tree

@@ -11,6 +11,10 @@ from xml.etree import ElementTree
 import torch
 from torch import Tensor
 
+from latent_lab.checkpoints.limits import plain_file, shown
+
+LARGEST, ELEMENTS, DEPTH, DIMENSIONS = 2**24, 200_000, 16, 8  # of the XML: bytes and elements, their nesting, a constant's shape
+TIMES = 4  # how often constants may read the numbers
 KINDS = {"f32": torch.float32, "f16": torch.float16, "i64": torch.int64, "i32": torch.int32}
 
 
@@ -30,34 +34,75 @@ class Node(NamedTuple):
     value: Tensor | None
 
 
+class Bounded(ElementTree.TreeBuilder):
+    """Builds a tree of few elements, none of them deep, and none that stand for others."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = self.depth = 0
+
+    def start(self, tag, attributes):
+        self.count, self.depth = self.count + 1, self.depth + 1
+        if self.count > ELEMENTS or self.depth > DEPTH:
+            raise ValueError(f"its XML has more than {ELEMENTS} elements, or nests deeper than {DEPTH}")
+        return super().start(tag, attributes)
+
+    def end(self, tag):
+        self.depth -= 1
+        return super().end(tag)
+
+    def doctype(self, *declared) -> None:
+        raise ValueError("its XML declares entities, which no network needs")
+
+
 def read_graph(file: str | Path) -> dict[str, Node]:
     """The operations by their number, in the order of the file; constants come from the ``.bin`` beside it."""
-    file = Path(file)
+    file = plain_file(file, "a graph")
+    if file.stat().st_size > LARGEST:
+        raise ValueError(f"its XML has more than {LARGEST} bytes")
     text, numbers = file.read_bytes(), file.with_suffix(".bin")
     if b"<!DOCTYPE" in text or b"<!ENTITY" in text:
         raise ValueError("its XML declares entities, which no network needs")
     if not numbers.is_file():
         raise ValueError(f"{numbers.name} must lie beside it")
     try:
-        root = ElementTree.fromstring(text)
+        parser = ElementTree.XMLParser(target=Bounded(), encoding="utf-8")  # in another one a declaration is not seen above
+        parser.feed(text)
+        root = parser.close()
     except ElementTree.ParseError as error:
         raise ValueError(f"its XML is damaged ({error})") from None
     content = bytearray(numbers.read_bytes())
     inputs: dict[str, dict[int, str]] = {}
     for edge in root.iterfind("edges/edge"):
-        inputs.setdefault(edge.get("to-layer", ""), {})[int(edge.get("to-port", 0))] = edge.get("from-layer", "")
-    nodes = {}
+        inputs.setdefault(edge.get("to-layer", ""), {})[whole(edge.get("to-port", "0"))] = edge.get("from-layer", "")
+    nodes: dict[str, Node] = {}
+    left = TIMES * len(content) + 2**16
     for layer in root.iterfind("layers/layer"):
         number, kind, data = layer.get("id", ""), layer.get("type", ""), layer.find("data")
+        if number in nodes:
+            raise ValueError(f"it has two layers with the id {shown(number)}")
         value = constant(content, data.attrib) if kind == "Const" and data is not None else None
+        left -= value.numel() * value.dtype.itemsize if value is not None else 0
+        if left < 0:
+            raise ValueError(f"its constants read the same numbers more than {TIMES} times")
         nodes[number] = Node(kind, layer.get("name", ""), tuple(at for _, at in sorted(inputs.get(number, {}).items())), value)
     return nodes
 
 
+def whole(text: str) -> int:
+    """A whole number of at most 18 digits."""
+    if len(text) > 18:
+        raise ValueError(f"a number of its XML has {len(text)} digits")
+    return int(text)
+
+
 def constant(content: bytearray, data: Mapping[str, str]) -> Tensor:
     """The numbers that ``data`` (type, shape, place and size in bytes) describes."""
-    kind, shape = data.get("element_type"), [int(part) for part in data.get("shape", "").split(",") if part.strip()]
-    offset, size = int(data.get("offset", -1)), int(data.get("size", -1))
-    if kind not in KINDS or min([0, *shape]) < 0 or size != prod(shape) * KINDS[kind].itemsize or not 0 <= offset <= len(content) - size:
-        raise ValueError(f"a constant of {kind} {shape} at byte {offset} does not fit its numbers")
+    kind, shape = data.get("element_type"), [whole(part) for part in data.get("shape", "").split(",", DIMENSIONS + 1) if part.strip()]
+    offset, size = whole(data.get("offset", "-1")), whole(data.get("size", "-1"))
+    fits = kind in KINDS and len(shape) <= DIMENSIONS and min([0, *shape]) >= 0 and size == prod(shape) * KINDS[kind].itemsize
+    if not fits or not 0 <= offset <= len(content) - size or (not size and max(shape) > 2**16):
+        raise ValueError(f"a constant of {shown(kind)} {shape[:DIMENSIONS]} at byte {offset} does not fit its numbers")
+    if not size:
+        return torch.empty(shape, dtype=KINDS[kind])
     return torch.frombuffer(content, dtype=KINDS[kind], count=prod(shape), offset=offset).reshape(shape).clone()

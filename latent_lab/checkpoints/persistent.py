@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from latent_lab.checkpoints.unpickling import Record
+from latent_lab.checkpoints.stand_ins import Record
 
 
 def state_of(tree) -> tuple[dict[str, Tensor], dict] | None:

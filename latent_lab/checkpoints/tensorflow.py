@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from latent_lab.checkpoints.unpickling import Record
+from latent_lab.checkpoints.stand_ins import Record
 
 
 def averaged_network(tree) -> Record | None:

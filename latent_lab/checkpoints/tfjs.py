@@ -13,9 +13,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from latent_lab.checkpoints.bounded import Counted
+from latent_lab.checkpoints.limits import plain_file, reason, shown
 from latent_lab.checkpoints.tfjs_operators import OPERATORS, unsupported
 
 LARGEST_GRAPH = 32 * 2**20  # bytes of JSON; published graphs have less than one MiB
+NODES, DIMENSIONS = 20_000, 8  # of a graph and of a weight; published graphs have some hundred nodes
 TYPES = {"float32": np.float32, "int32": np.int32}
 STORED = {"float16": np.float16}  # quantised weights
 
@@ -43,6 +46,8 @@ def decoded(value: Mapping) -> object:
 
 def read_nodes(graph: Mapping) -> dict[str, Node]:
     nodes = {}
+    if len(graph["modelTopology"]["node"]) > NODES:
+        raise ValueError(f"the graph has more than {NODES} nodes")
     for node in graph["modelTopology"]["node"]:
         inputs = [name.removesuffix(":0") for name in node.get("input", []) if not name.startswith("^")]
         attr = {key: decoded(value) for key, value in node.get("attr", {}).items() if key != "value"}
@@ -52,19 +57,24 @@ def read_nodes(graph: Mapping) -> dict[str, Node]:
 
 def read_weights(graph: Mapping, folder: Path) -> dict[str, Tensor]:
     """The weights of all groups. Their sizes must be the files' exactly."""
-    weights = {}
+    weights: dict[str, Tensor] = {}
+    files = [name for group in graph["weightsManifest"] for name in group["paths"]]
+    if any(Path(name).name != name for name in files):
+        raise ValueError(f"weights must lie beside the graph, got {str(files)[:100]}")
+    if len(set(files)) < len(files):
+        raise ValueError("its weights must name each file once")
     for group in graph["weightsManifest"]:
-        if any(Path(name).name != name for name in group["paths"]):
-            raise ValueError(f"weights must lie beside the graph, got {group['paths']}")
-        content = b"".join((folder / name).read_bytes() for name in group["paths"])
+        content = b"".join(plain_file(folder / name, "weights").read_bytes() for name in group["paths"])
         start = 0
         for weight in group["weights"]:
-            kind, shape = weight["dtype"], [int(size) for size in weight["shape"]]
+            kind, shape = weight["dtype"], [int(size) for size in weight["shape"][: DIMENSIONS + 1]]
             quantised = weight.get("quantization")
             if kind not in TYPES or (quantised and quantised["dtype"] not in STORED):
                 raise ValueError(f"weights of the type {quantised['dtype'] if quantised and kind in TYPES else kind} are not supported")
             stored = np.dtype(STORED[quantised["dtype"]] if quantised else TYPES[kind])
             count = math.prod(shape)
+            if len(shape) > DIMENSIONS or max(shape, default=0) > 2**31:
+                raise ValueError(f"the weight {shown(weight['name'])} must have at most {DIMENSIONS} sizes from 0 to 2^31")
             if min(shape, default=0) < 0 or start + count * stored.itemsize > len(content):
                 raise ValueError(f"{' + '.join(group['paths'])} ends before the weight {weight['name']}")
             values = np.frombuffer(content, stored.newbyteorder("<"), count, start).astype(TYPES[kind])
@@ -81,10 +91,13 @@ def in_order(nodes: Mapping[str, Node], outputs: Sequence[str]) -> list[Node]:
     waiting, open_nodes = list(reversed(outputs)), set()
     while waiting:
         name = waiting[-1]
+        if name in order:
+            waiting.pop()
+            continue
         if name not in nodes:
             raise ValueError(f"the graph has no node {name!r}")
         missing = [other for other in nodes[name].inputs if other not in order]
-        if not missing or name in order:
+        if not missing:
             order.setdefault(name, nodes[name])
             open_nodes.discard(waiting.pop())
         elif name in open_nodes:
@@ -110,18 +123,16 @@ class GraphModel(nn.Module):
         super().__init__()
         file, self.outputs = Path(file), list(outputs)
         try:
-            if file.stat().st_size > LARGEST_GRAPH:
+            if plain_file(file, "a graph").stat().st_size > LARGEST_GRAPH:
                 raise ValueError(f"it has more than {LARGEST_GRAPH} bytes")
             graph = json.loads(file.read_bytes())
             order = in_order(read_nodes(graph), self.outputs)
             weights = read_weights(graph, file.parent)
             self.build(order, weights)
-            with torch.no_grad():
+            with torch.no_grad(), Counted():
                 self(torch.zeros(1, *self.input_shape(graph)))
-        except (ValueError, KeyError, TypeError, AttributeError, IndexError, RuntimeError, RecursionError) as error:
-            reason = str(error).splitlines()[0][:200] if str(error) else ""
-            reason = reason if isinstance(error, ValueError) else f"{type(error).__name__}: {reason}"
-            raise ValueError(f"{file} is not a tfjs graph model that can be run ({reason})") from None
+        except (ValueError, LookupError, TypeError, AttributeError, RuntimeError, ArithmeticError, MemoryError) as error:
+            raise ValueError(f"{file} is not a tfjs graph model that can be run ({reason(error)})") from None
 
     def build(self, order: Sequence[Node], weights: Mapping[str, Tensor]) -> None:
         self.integers: dict[str, Tensor] = {}  # shapes, axes and paddings stay on the CPU, where they are read
@@ -140,9 +151,9 @@ class GraphModel(nn.Module):
                     self.integers[node.name] = value
         self.nodes = [node for node in order if node.op not in ("Const", "Placeholder")]
         for node in self.nodes:
-            reason = unsupported(node.op, node.attr)
-            if reason:
-                raise ValueError(f"{reason} of the node {node.name!r} is not supported")
+            wrong = unsupported(node.op, node.attr)
+            if wrong:
+                raise ValueError(f"{wrong} of the node {node.name!r} is not supported")
         last = {name: index for index, node in enumerate(self.nodes) for name in node.inputs}
         self.spent = [
             [name for name in set(node.inputs) if last[name] == i and name not in self.outputs] for i, node in enumerate(self.nodes)
@@ -151,8 +162,8 @@ class GraphModel(nn.Module):
     def input_shape(self, graph: Mapping) -> list[int]:
         node = next(node for node in graph["modelTopology"]["node"] if node["name"] == self.input)
         shape = [int(dim["size"]) for dim in node["attr"]["shape"]["shape"]["dim"][1:]]
-        if len(shape) != 3 or min(shape) < 1 or max(shape) > 4096:
-            raise ValueError(f"its input must be an image (N, H, W, C), got (N, {', '.join(map(str, shape))})")
+        if len(shape) != 3 or min(shape) < 1 or max(shape) > 4096 or math.prod(shape) > 2**24:
+            raise ValueError(f"its input must be an image (N, H, W, C), got (N, {', '.join(map(str, shape[:5]))[:80]})")
         return shape
 
     def forward(self, images: Tensor) -> list[Tensor]:

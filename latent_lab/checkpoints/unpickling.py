@@ -1,252 +1,189 @@
-"""Pickles read as data: every global that a file may name is a stand-in of ours, everything else is refused by name."""
+"""Pickles read as data: every global that a file may name is a stand-in of ours, everything else is refused by name.
+
+A machine of its own, not Python's: that one hashes whatever a file makes a key, and a tuple of tuples can be hashed for years.
+"""
 
 from __future__ import annotations
 
 import io
-import pickle
 import pickletools
-import re
 from collections.abc import Callable
 
-import numpy as np
-import torch
-from torch import Tensor
+from latent_lab.checkpoints.limits import reason, shown
+from latent_lab.checkpoints.stand_ins import ALLOWED, Array, DType, Record, Storage, Table, encode, require_key, sizes
 
-DTYPES = {
-    **{"DoubleStorage": torch.float64, "FloatStorage": torch.float32, "HalfStorage": torch.float16, "BFloat16Storage": torch.bfloat16},
-    **{"LongStorage": torch.int64, "IntStorage": torch.int32, "ShortStorage": torch.int16, "CharStorage": torch.int8},
-    **{"ByteStorage": torch.uint8, "BoolStorage": torch.bool},
-}
-OPCODES_REFUSED = {"EXT1", "EXT2", "EXT4", "PERSID", "INST", "OBJ", "NEXT_BUFFER", "READONLY_BUFFER"}
-DEPTH = 100  # of nested containers; real files stay below 30
-
-
-class Table(dict):
-    """Stands for every dictionary class."""
-
-    def __init__(self, items=()) -> None:
-        super().__init__(items if type(items) is list else ())
-        if type(items) is not list and items != ():
-            raise ValueError("a dictionary may be made from a list of pairs only")
+PUSHED = {"INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT", "STRING", "BINSTRING", "SHORT_BINSTRING"}
+PUSHED |= {"UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8", "BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8"}
+CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": ()}
+EMPTY = {"EMPTY_LIST": list, "EMPTY_DICT": dict, "EMPTY_SET": set}
+TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
+STATED = (Record, Array, DType)  # what a state is given to; of others it is left out
+OPCODES, TIMES = 2**21, 4  # operations that a file may have, and how often its bytes may be read; real files have 2**17
+FAULTS = (ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError)
 
 
-class Record:
-    """Stands for an object of a class that is not needed: its arguments and its state, nothing more."""
+class Work:
+    """What a file may still ask for.
 
-    kind = ""
-    arguments: tuple = ()  # a pickle may make objects without calling their constructor
-    state = None
+    Arguments:
+        size: Its bytes.
+    """
 
-    def __init__(self, *arguments) -> None:
-        self.arguments = arguments
+    def __init__(self, size: int) -> None:
+        self.opcodes, self.bytes = OPCODES, TIMES * size + 2**16
 
-    def __setstate__(self, state) -> None:
-        self.state = state
+    def opcode(self) -> None:
+        self.opcodes -= 1
+        if self.opcodes < 0:
+            raise ValueError(f"its pickle has more than {OPCODES} operations")
 
-
-class Storage:
-    """Numbers of one type; ``content`` comes from elsewhere in the file."""
-
-    def __init__(self, dtype: torch.dtype, numel: int, content: Callable[[], bytes]) -> None:
-        self.dtype, self.numel, self.content = dtype, numel, content
-
-    def tensor(self) -> Tensor:
-        raw = self.content()
-        if len(raw) != self.numel * self.dtype.itemsize:
-            raise ValueError(f"a storage must have {self.numel * self.dtype.itemsize} bytes, got {len(raw)}")
-        return torch.frombuffer(bytearray(raw), dtype=self.dtype) if raw else torch.empty(0, dtype=self.dtype)
+    def read(self, size: int) -> None:
+        """Counts a part of the file that is read once more."""
+        self.bytes -= size
+        if self.bytes < 0:
+            raise ValueError("it asks for the same bytes again and again")
 
 
-class View:
-    """Stands for a tensor: a part of a storage."""
-
-    def __init__(self, storage: Storage, offset: int, size: tuple, stride: tuple, *rest) -> None:
-        self.storage, self.offset, self.size, self.stride = storage, offset, tuple(size), tuple(stride)
-        whole = [offset, *self.size, *self.stride]
-        if not isinstance(storage, Storage) or len(self.size) != len(self.stride) or any(type(n) is not int or n < 0 for n in whole):
-            raise ValueError("a tensor must be a storage with an offset, sizes and strides")
-
-    def tensor(self, whole: Tensor) -> Tensor:
-        last = self.offset + sum((n - 1) * step for n, step in zip(self.size, self.stride)) if 0 not in self.size else -1
-        count = 1
-        for n in self.size:
-            count *= n
-        if last >= self.storage.numel or count > self.storage.numel:
-            raise ValueError(f"a tensor of shape {self.size} does not lie in its storage of {self.storage.numel}")
-        return torch.as_strided(whole, self.size, self.stride, self.offset)
-
-
-class DType:
-    """Stands for numpy.dtype: plain numbers only."""
-
-    def __init__(self, code: str, *rest) -> None:
-        if not isinstance(code, str) or not re.fullmatch(r"[fiu][1248]|b1", code):
-            raise ValueError(f"arrays must hold plain numbers, got dtype {code!r}")
-        self.dtype = np.dtype(code)
-
-    def __setstate__(self, state) -> None:
-        if isinstance(state, tuple) and len(state) > 1 and state[1] in ("<", ">"):
-            self.dtype = self.dtype.newbyteorder(state[1])
-
-
-class Array:
-    """Stands for numpy.ndarray."""
-
-    value = np.zeros(0)
-
-    def __init__(self, *rest) -> None:
-        pass
-
-    def __setstate__(self, state) -> None:
-        _, shape, kind, fortran, raw = state
-        if not isinstance(kind, DType) or not isinstance(raw, bytes) or any(type(n) is not int or n < 0 for n in shape):
-            raise ValueError("an array must have a shape, a dtype and bytes")
-        self.value = np.frombuffer(raw, kind.dtype).reshape(shape, order="F" if fortran else "C")  # refuses bytes of another length
-
-
-def scalar(kind: DType, raw: bytes) -> float | int | bool:
-    """Stands for numpy's scalar."""
-    return np.frombuffer(raw, kind.dtype, 1)[0].item()
-
-
-def reconstruct(cls, *rest) -> Array:
-    """Stands for numpy's array constructor."""
-    return Array()
-
-
-def from_buffer(raw: bytes, kind: DType, shape: tuple, order: str) -> Array:
-    """Stands for numpy's array constructor of protocol 5."""
-    made = Array()
-    made.__setstate__((1, shape, kind, order == "F", bytes(raw)))
-    return made
-
-
-def parameter(data, *rest):
-    """Stands for torch's parameter constructor."""
-    return data
-
-
-def encode(text: str, encoding: str) -> bytes:
-    """Stands for ``_codecs.encode``, by which old protocols write bytes."""
-    return text.encode("latin1")
-
-
-def joined(*parts: str) -> str:
-    """Stands for a path."""
-    return "/".join(parts)
-
-
-def record(name: str) -> type[Record]:
-    return type("Record", (Record,), {"kind": name})
-
-
-NUMPY = {
-    (f"{module}.multiarray", name): value
-    for module in ("numpy.core", "numpy._core")
-    for name, value in (("scalar", scalar), ("_reconstruct", reconstruct))
-} | {(f"{module}.numeric", "_frombuffer"): from_buffer for module in ("numpy.core", "numpy._core")}
-ALLOWED: dict[tuple[str, str], object] = {
-    ("collections", "OrderedDict"): Table,
-    ("dnnlib.util", "EasyDict"): Table,
-    ("torch._utils", "_rebuild_tensor_v2"): View,
-    ("torch._utils", "_rebuild_parameter"): parameter,
-    ("torch", "Size"): tuple,
-    **{("torch", name): dtype for name, dtype in DTYPES.items()},
-    ("numpy", "dtype"): DType,
-    ("numpy", "ndarray"): Array,
-    **NUMPY,
-    ("_codecs", "encode"): encode,
-    **{("pathlib", name): joined for name in ("Path", "PosixPath", "WindowsPath", "PurePosixPath", "PureWindowsPath")},
-    ("argparse", "Namespace"): record("Namespace"),
-    ("models.utils.config", "BaseConfig"): record("BaseConfig"),
-    **{(f"{module}", "Network"): record("Network") for module in ("dnnlib.tflib.network", "tfutil", "network")},
-    ("torch_utils.persistence", "_reconstruct_persistent_obj"): record("persistent"),
-}
-
-
-class Reader(pickle.Unpickler):
-    """An unpickler that knows the stand-ins and nothing else."""
-
-    def __init__(self, stream: io.BytesIO, storage: Callable[[tuple], Storage], nested: Callable[[bytes], object] | None) -> None:
-        super().__init__(stream)
-        self.storage, self.nested = storage, nested
-
-    def find_class(self, module: str, name: str):
-        if (module, name) == ("torch.storage", "_load_from_bytes") and self.nested is not None:
-            return self.nested
-        if (module, name) not in ALLOWED:
-            raise ValueError(f"it names {module}.{name}, which weights do not need; nothing was executed")
-        return ALLOWED[module, name]
-
-    def persistent_load(self, identity) -> Storage:
-        return self.storage(identity)
-
-
-def span(content: bytes, start: int) -> int:
-    """Where the pickle that begins at ``start`` ends; refuses opcodes and memo numbers that no weights need."""
-    end = start
-    try:
-        for opcode, argument, position in pickletools.genops(io.BytesIO(content[start:])):
-            if opcode.name in OPCODES_REFUSED:
-                raise ValueError(f"it uses the pickle opcode {opcode.name}, which weights do not need; nothing was executed")
-            if opcode.name in ("PUT", "LONG_BINPUT") and int(argument) > len(content):
-                raise ValueError(f"it asks for memo number {argument}; nothing was executed")
-            end = start + position + 1
-    except (IndexError, OverflowError, UnicodeDecodeError) as error:
-        raise ValueError(f"its pickle is damaged ({error})") from None
-    return end
-
-
-def refuse_storages(identity) -> Storage:
+def refuse_storages(identity: object) -> Storage:
     raise ValueError("it has persistent ids outside a torch file")
 
 
-def unpickle(content: bytes, storage: Callable[[tuple], Storage] = refuse_storages, nested: Callable[[bytes], object] | None = None):
-    """The object of a pickle that was measured by :func:`span`, of stand-ins; :func:`plain` makes it data."""
+def unpickle(
+    content: bytes,
+    start: int = 0,
+    *,
+    work: Work,
+    storage: Callable[[object], Storage] = refuse_storages,
+    nested: Callable[[bytes], Storage] | None = None,
+) -> tuple[object, int]:
+    """The object of a pickle, of stand-ins (:func:`latent_lab.checkpoints.trees.plain` makes it data), and where the pickle ends.
+
+    Arguments:
+        content: Holds the pickle.
+        start: Where it begins.
+        work: What the file may still ask for.
+        storage: Gives the storage of a persistent id.
+        nested: Gives the storage of a torch file within; None where there may be none.
+    """
+    machine = Machine(len(content), work, storage, nested)
+    stream = io.BytesIO(content)
+    stream.seek(start)
     try:
-        return Reader(io.BytesIO(content), storage, nested).load()
-    except (pickle.UnpicklingError, EOFError, TypeError, AttributeError, KeyError, IndexError, OverflowError, RecursionError) as error:
-        raise ValueError(f"its pickle is damaged ({type(error).__name__}: {str(error)[:200]})") from None
+        for opcode, argument, position in pickletools.genops(stream):
+            work.opcode()
+            if opcode.name == "STOP":
+                return machine.stack.pop(), position + 1
+            machine.step(opcode.name, argument)
+    except FAULTS as error:
+        raise ValueError(f"its pickle is damaged ({reason(error)})") from None
+    except ValueError as error:
+        raise ValueError(reason(error, 300)) from None
+    raise ValueError("its pickle has no end")
 
 
-def plain(tree):
-    """Stand-ins become dicts, lists, tensors and arrays; objects become ``(kind, arguments, state)`` records of plain parts."""
-    done: dict[int, object] = {}
-    whole: dict[int, Tensor] = {}
+class Machine:
+    """The stack machine that a pickle is a program of."""
 
-    def walk(node, depth: int):
-        if depth > DEPTH:
-            raise ValueError(f"it nests deeper than {DEPTH}")
-        if id(node) in done:
-            return done[id(node)]
-        if isinstance(node, dict):
-            made: object = {}
-            done[id(node)] = made
-            for key, value in node.items():
-                if not isinstance(key, (str, int, float, bool, tuple, type(None))):
-                    raise ValueError(f"its dictionaries must have plain keys, got {type(key).__name__}")
-                made[key] = walk(value, depth + 1)
-        elif isinstance(node, (list, set)):
-            made = []
-            done[id(node)] = made
-            made.extend(walk(value, depth + 1) for value in node)
-        elif isinstance(node, tuple):
-            made = tuple(walk(value, depth + 1) for value in node)
-        elif isinstance(node, View):
-            if id(node.storage) not in whole:
-                whole[id(node.storage)] = node.storage.tensor()
-            made = node.tensor(whole[id(node.storage)])
-        elif isinstance(node, Array):
-            made = node.value
-        elif isinstance(node, Record):
-            made = type(node)()
-            done[id(node)] = made
-            made.arguments, made.state = walk(node.arguments, depth + 1), walk(node.state, depth + 1)
-        elif node is None or isinstance(node, (str, bytes, int, float, complex)):
-            return node
-        else:
-            made = None  # storages and types on their own carry nothing
-        done[id(node)] = made
-        return made
+    def __init__(self, size: int, work: Work, storage: Callable[[object], Storage], nested: Callable[[bytes], Storage] | None) -> None:
+        self.size, self.work, self.storage, self.nested = size, work, storage, nested
+        self.stack: list = []
+        self.marks: list[int] = []
+        self.memo: dict[int, object] = {}
 
-    return walk(tree, 0)
+    def step(self, name: str, argument: object) -> None:
+        """One operation."""
+        stack = self.stack
+        if name in PUSHED:
+            if isinstance(argument, int) and argument.bit_length() > 128:
+                raise ValueError("it has an integer of more than 128 bits")
+            stack.append(argument)
+        elif name in CONSTANTS:
+            stack.append(CONSTANTS[name])
+        elif name in EMPTY:
+            stack.append(EMPTY[name]())
+        elif name in ("PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"):
+            place = len(self.memo) if name == "MEMOIZE" else int(argument)
+            if place > self.size:
+                raise ValueError(f"it asks for memo number {shown(place)}; nothing was executed")
+            self.memo[place] = stack[-1]
+        elif name in ("GET", "BINGET", "LONG_BINGET"):
+            stack.append(self.memo[int(argument)])
+        elif name in TUPLES:
+            items = [stack.pop() for _ in range(TUPLES[name])]
+            stack.append(tuple(reversed(items)))
+        elif name == "MARK":
+            self.marks.append(len(stack))
+        elif name in ("TUPLE", "LIST", "FROZENSET"):
+            items = self.marked()
+            stack.append(tuple(items) if name == "TUPLE" else items if name == "LIST" else frozenset(map(require_key, items)))
+        elif name in ("APPEND", "APPENDS"):
+            items = self.marked() if name == "APPENDS" else [stack.pop()]
+            self.top(list).extend(items)
+        elif name in ("SETITEM", "SETITEMS", "DICT"):
+            items = self.marked() if name != "SETITEM" else [stack.pop(-2), stack.pop()]
+            if name == "DICT":
+                stack.append({})
+            table = self.top(dict)
+            for key, value in zip(items[::2], items[1::2], strict=True):
+                table[require_key(key)] = value
+        elif name == "ADDITEMS":
+            items = self.marked()
+            self.top(set).update(map(require_key, items))
+        elif name in ("GLOBAL", "STACK_GLOBAL"):
+            module, name = argument.split(" ", 1) if name == "GLOBAL" else (stack.pop(-2), stack.pop())
+            stack.append(self.found(module, name))
+        elif name == "REDUCE":
+            arguments = stack.pop()
+            stack.append(self.called(stack.pop(), arguments))
+        elif name in ("NEWOBJ", "NEWOBJ_EX"):
+            if name == "NEWOBJ_EX":
+                stack.pop()
+            arguments, family = stack.pop(), stack.pop()
+            bare = isinstance(family, type) and issubclass(family, (Table, *STATED))
+            stack.append(family.__new__(family) if bare else self.called(family, arguments))
+        elif name == "BUILD":
+            state = stack.pop()
+            if isinstance(stack[-1], STATED):
+                stack[-1].__setstate__(state)
+        elif name == "BINPERSID":
+            stack.append(self.storage(stack.pop()))
+        elif name == "DUP":
+            stack.append(stack[-1])
+        elif name == "POP" and self.marks and self.marks[-1] == len(stack):
+            self.marks.pop()
+        elif name == "POP":
+            stack.pop()
+        elif name == "POP_MARK":
+            self.marked()
+        elif name not in ("PROTO", "FRAME"):
+            raise ValueError(f"it uses the pickle opcode {name}, which weights do not need; nothing was executed")
+
+    def marked(self) -> list:
+        """What was put onto the stack since the last mark."""
+        at = self.marks.pop()
+        items = self.stack[at:]
+        del self.stack[at:]
+        return items
+
+    def top(self, family: type) -> object:
+        if not isinstance(self.stack[-1], family):
+            raise TypeError(f"a {type(self.stack[-1]).__name__} is no {family.__name__}")
+        return self.stack[-1]
+
+    def found(self, module: object, name: object) -> object:
+        """What stands for a global."""
+        if not isinstance(module, str) or not isinstance(name, str):
+            raise TypeError("a name must be a text")
+        if (module, name) == ("torch.storage", "_load_from_bytes") and self.nested is not None:
+            return self.nested
+        if (module, name) not in ALLOWED:
+            raise ValueError(f"it names {module[:60]}.{name[:60]}, which weights do not need; nothing was executed")
+        return ALLOWED[module, name]
+
+    def called(self, function: object, arguments: object) -> object:
+        """What a stand-in makes of its arguments; those that copy them are counted."""
+        if not isinstance(arguments, tuple):
+            raise TypeError("arguments must be a tuple")
+        if any(function is one for one in (self.nested, encode, Table, sizes)):
+            self.work.read(sum(len(part) for part in arguments if isinstance(part, str | bytes | list | tuple)))
+        return function(*arguments)

@@ -11,7 +11,11 @@ from typing import NamedTuple
 from torch import Tensor
 
 from latent_lab.checkpoints import formats, native
+from latent_lab.checkpoints.bounded import Bounded
 from latent_lab.checkpoints.container import open_tree
+from latent_lab.checkpoints.limits import reason, shown
+
+FAULTS = (ArithmeticError, AssertionError, AttributeError, LookupError, MemoryError, RuntimeError, TypeError, ValueError)
 
 
 class Weights(NamedTuple):
@@ -32,14 +36,18 @@ def read_weights(file: str | Path) -> Weights:
     """The weights of a checkpoint in any format that ``checkpoints/formats`` knows, recognised from its content."""
     if native.matches(file):
         tensors, metadata = native.read(file)
-        return Weights(metadata.get("class"), metadata.get("config", {}), tensors)
+        family, config = metadata.get("class"), metadata.get("config", {})
+        if not isinstance(family, str | None) or not isinstance(config, dict) or len(family or "") > 200:
+            raise ValueError(f"{file} must say its class and its config, got {shown(family)} and a {type(config).__name__}")
+        return Weights(family, config, tensors)
     tree = open_tree(file)
     names = sorted(module.name for module in pkgutil.iter_modules(formats.__path__))
     for name in names:
         module = importlib.import_module(f"{formats.__name__}.{name}")
-        if module.matches(tree):
-            try:
-                return Weights(*module.convert(tree))
-            except (KeyError, IndexError, TypeError, AttributeError, RuntimeError) as error:
-                raise ValueError(f"{file} looks like {name} but is damaged ({type(error).__name__}: {str(error)[:200]})") from None
+        try:
+            if module.matches(tree):
+                with Bounded():
+                    return Weights(*module.convert(tree))
+        except FAULTS as error:
+            raise ValueError(f"{file} looks like {name} but is damaged ({reason(error)})") from None
     raise ValueError(f"{file} is of no known format; known are latent_lab's safetensors and {', '.join(names)}")

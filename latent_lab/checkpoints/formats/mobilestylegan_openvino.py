@@ -41,6 +41,8 @@ def mapping(graph: dict[str, Node]) -> dict[str, Tensor]:
     tensors = {}
     for i, (weight, bias) in enumerate(zip(weights, biases, strict=True)):
         tensors |= {f"mapping.layers.{i}.weight": weight, f"mapping.layers.{i}.bias": bias}
+    if weights[0].shape[1] > 4 * len(weights[0]):
+        raise ValueError(f"its mapping must have layers of one width, got {tuple(weights[0].shape)}")
     z = torch.randn(10_000, weights[0].shape[1], generator=torch.Generator().manual_seed(0))
     z = z * z.square().mean(1, keepdim=True).rsqrt()
     for weight, bias in zip(weights, biases):

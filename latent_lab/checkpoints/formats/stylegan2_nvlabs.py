@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from latent_lab.checkpoints.limits import shown
 from latent_lab.checkpoints.persistent import mapping_of, state_of
 from latent_lab.checkpoints.stylegan2_layers import Conv, stylegan2
 
@@ -14,7 +15,7 @@ def matches(tree) -> bool:
 def convert(tree):
     own, options = state_of(tree)
     if options.get("architecture", "skip") != "skip":
-        raise ValueError(f"architecture must be 'skip', got {options['architecture']!r}")
+        raise ValueError(f"architecture must be 'skip', got {shown(options['architecture'])}")
 
     def conv(name: str) -> Conv:
         noise = [own[f"{name}.noise_strength"], own[f"{name}.noise_const"]] if f"{name}.noise_const" in own else []

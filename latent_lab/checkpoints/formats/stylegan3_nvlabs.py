@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor
 
+from latent_lab.checkpoints.limits import shown
 from latent_lab.checkpoints.persistent import mapping_of, state_of
 from latent_lab.checkpoints.stylegan2_layers import affine, mapped
 
@@ -42,7 +43,7 @@ def convert(tree):
     own, options = state_of(tree)
     names = sorted({key.split(".")[1] for key in own if key.startswith("synthesis.L")}, key=lambda name: int(name[1:].split("_")[0]))
     if options.get("lrelu_upsampling", 2) != 2:
-        raise ValueError(f"lrelu_upsampling must be 2, got {options['lrelu_upsampling']!r}")
+        raise ValueError(f"lrelu_upsampling must be 2, got {shown(options['lrelu_upsampling'])}")
     config = {ours: options[theirs] for theirs, ours in NAMES.items() if theirs in options} if options else described(own, names)
     config["mapping_layers"] = len(mapping_of(own)[0])
     if config.get("layers", 14) != len(names) - 1 or not 0 < config.get("filter_size", 6) <= 64:
