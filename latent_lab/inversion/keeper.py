@@ -18,7 +18,7 @@ from torch import Tensor
 
 from latent_lab.checkpoints import native
 from latent_lab.console import say
-from latent_lab.inversion.base import Track, untracked
+from latent_lab.inversion.base import Track, require_number, untracked
 from latent_lab.inversion.parts import Part, fit, load, tensors_of
 from latent_lab.runs import Run
 
@@ -75,13 +75,13 @@ class Keeper:
     """
 
     def __init__(self, run: Run, every: float, owner: Mapping[str, object]) -> None:
-        if not every > 0:
-            raise ValueError(f"keep_every must be a positive number of seconds, got {every}")
+        require_number("keep_every", every, above=True)
         self.run, self.folder, self.every, self.owner = run, run.folder / "state", every, dict(owner)
         self.track, self.mark, self.due = untracked, "", float("inf")
         self.stage, self.continues = 0, True  # loops that have begun; whether those before the next had ended in the attempt before
         self.waiting: list[tuple[int, dict[str, Tensor], dict]] = []  # loops that have ended and are not written yet
         self.inside, self.stopped = False, 0  # whether a step runs, and the signal that came meanwhile
+        self.spent, self.began = 0.0, 0.0  # seconds of the attempts before, and when this one began
         self.usual: dict[int, object] = {}
 
     def __call__(self, steps: Iterable, name: str) -> Iterable:
@@ -108,6 +108,7 @@ class Keeper:
         text = json.dumps(described, indent=1)
         self.mark, self.track = hashlib.sha256(text.encode()).hexdigest(), track
         self.stage, self.continues, self.waiting, self.due = 0, True, [], time.monotonic() + self.every
+        self.spent, self.began = 0.0, time.monotonic()
         file = self.folder / "batch.json"
         if not file.is_file() or file.read_bytes() != text.encode():
             if self.folder.exists():
@@ -189,6 +190,7 @@ class Keeper:
             f"{name}:{key}": value for name, part in steps.parts.items() for key, value in tensors_of(part, ended=steps.ended).items()
         }
         about = {"batch": self.mark, "loop": steps.name, "steps": steps.num, "done": steps.done, "ended": steps.ended}
+        about["seconds"] = self.spent + time.monotonic() - self.began
         return self.stage, tensors, about
 
     def keep(self, contents: Sequence[tuple[int, dict[str, Tensor], dict]]) -> None:
@@ -226,8 +228,12 @@ class Keeper:
         wrong = [name for name, part in steps.parts.items() if not fit(part, parts[name], done, ended)]
         if wrong:
             raise ValueError(f"{file} does not fit {wrong[0]!r} of {steps.name}")
+        seconds = about.get("seconds")
+        if type(seconds) is not float or not 0 <= seconds < 1e12:
+            raise ValueError(f"{file} must say how many seconds it took, got {str(seconds)[:40]}")
         for name, part in steps.parts.items():
             load(part, parts[name])
+        self.spent = seconds
         return done, ended
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,11 +13,15 @@ import torch
 from torch import Tensor
 
 from latent_lab.checkpoints import native
+from latent_lab.gans.base import Generator
 from latent_lab.gans.space import Codes, LatentSpace
 from latent_lab.inversion.base import Inverted
 from latent_lab.inversion.pti import tuned_space
+from latent_lab.names import require_file_name
+from latent_lab.pictures.tables import cell_text
 from latent_lab.runs import Run, weight_hash
-from latent_lab.workflows.build import space_from_plain
+from latent_lab.workflows.build import space_from_plain, space_of
+from latent_lab.workflows.inverted_files import require_generator, require_picture
 
 FORMAT = 1
 
@@ -31,9 +37,9 @@ class Inversions:
     run: Run
 
     @classmethod
-    def open(cls, folder: str | Path) -> Inversions:
-        """An inversion that exists."""
-        found = cls(Run.open(folder))
+    def open(cls, folder: str | Path, weights: str | None = None) -> Inversions:
+        """An inversion that exists, see :meth:`Run.open`."""
+        found = cls(Run.open(folder, weights))
         if "inverter" not in found.run.config():
             raise ValueError(f"source must be the folder of an inversion, got {str(folder)!r}, which holds something else")
         return found
@@ -42,16 +48,22 @@ class Inversions:
         return self.run.folder / "images" / f"{name}.safetensors"
 
     def names(self) -> list[str]:
-        """Of the pictures that have been inverted."""
-        return sorted(file.stem for file in (self.run.folder / "images").glob("*.safetensors"))
+        """Of the pictures that have been inverted; hidden files are left alone."""
+        found = sorted(file.stem for file in (self.run.folder / "images").glob("[!.]*.safetensors"))
+        return [require_file_name(name, f"each name in {self.run.folder / 'images'}") for name in found]
 
     def read(self, name: str) -> tuple[dict[str, Tensor], dict]:
-        """All tensors of a picture, and what is known of it: ``space``, ``generator``, ``picture``, ``scores`` and so on."""
+        """All tensors of a picture, and what is known of it: ``space``, ``generator``, ``picture``, ``scores`` and so on.
+
+        Raises:
+            ValueError: There is no such picture, or its file is damaged or was written by something else.
+        """
         if not self.file(name).is_file():
             raise ValueError(f"{self.run.folder} holds inversions of {self.names()}, got {name!r}")
         tensors, about = native.read(self.file(name))
         if about.get("format") != FORMAT or "latents" not in tensors:
-            raise ValueError(f"{self.file(name)} must be an inversion of format {FORMAT}, got {about.get('format')!r}")
+            raise ValueError(f"{self.file(name)} must be an inversion of format {FORMAT}, got {str(about.get('format'))[:40]!r}")
+        require_picture(tensors, about, self.file(name))
         return tensors, about
 
     def space(self) -> LatentSpace:
@@ -60,13 +72,19 @@ class Inversions:
         if not names:
             raise FileNotFoundError(f"{self.run.folder} has no inversions yet; continue it with run={self.run.folder}")
         config, about = self.run.config(), self.read(names[0])[1]
-        space = space_from_plain(config["gan"] | {"space": about["space"], "truncation": 1.0}, config["seed"])
-        found = weight_hash(space.generator)
+        gan = config["gan"] | {"truncation": 1.0}
+        generator = space_from_plain(gan | {"space": None}, config["seed"]).generator
+        found = weight_hash(generator)
         if found != about["generator"]:
             raise ValueError(
-                f"{self.run.folder} was made on a generator with hash {about['generator'][:12]}, but gan.weights has {found[:12]}"
+                f"{self.run.folder} was made on a generator with hash {about['generator'][:12]}, but gan.weights has {found[:12]}; give weights=<file>"
             )
-        return space
+        self.require(generator, names[0])
+        return space_of(generator, gan | {"space": about["space"]})
+
+    def require(self, generator: Generator, name: str) -> None:
+        """An error with the file's name unless what was found for a picture is of this generator: its space, and all shapes."""
+        require_generator(*self.read(name), generator, self.file(name))
 
     def codes(self, names: str | Sequence[str]) -> Codes:
         """The codes of one or several pictures, N first."""
@@ -74,6 +92,9 @@ class Inversions:
         given = sorted(key.removeprefix("given.") for key in found[0] if key.startswith("given."))
         if any({key for key in one if key.startswith("given.")} != {f"given.{key}" for key in given} for one in found):
             raise ValueError(f"codes must be of pictures that were inverted alike, got {list(names)}, whose conditions differ")
+        for key in ("latents", *(f"given.{key}" for key in given)):
+            if len({one[key].shape for one in found}) > 1:
+                raise ValueError(f"codes must be of pictures that were inverted alike, got {list(names)}, whose shapes of {key} differ")
         return Codes(
             torch.stack([one["latents"] for one in found]), {key: torch.stack([one[f"given.{key}"] for one in found]) for key in given}
         )
@@ -83,7 +104,8 @@ class Inversions:
         return {key.removeprefix("tuned."): value for key, value in self.read(name)[0].items() if key.startswith("tuned.")}
 
     def tuned_space(self, space: LatentSpace, name: str) -> LatentSpace:
-        """The space with what was tuned for a picture: a copy, or the space itself where nothing was."""
+        """The space with what was tuned for a picture: a copy, or the space itself where nothing was. Refuses a picture of another generator."""
+        self.require(space.generator, name)
         return tuned_space(space, self.tuned(name))
 
     @staticmethod
@@ -111,20 +133,21 @@ class Inversions:
         tensors |= {"latents": inverted.codes.latents[i], "target": target}
         self.run.write(f"images/{name}.safetensors", native.to_bytes(tensors, {"format": FORMAT, **about}))
 
+    def scores(self) -> dict[str, dict[str, float]]:
+        """The scores of all pictures, from their own files."""
+        return {name: self.read(name)[1]["scores"] for name in self.names()}
+
     def write_scores(self, failed: dict[str, str]) -> dict[str, dict[str, float]]:
         """``scores.json`` and ``scores.csv`` of all pictures, from their own files; gives the scores by picture."""
-        scores = {name: self.read(name)[1]["scores"] for name in self.names()}
+        scores = self.scores()
         columns = list(dict.fromkeys(key for row in scores.values() for key in row))
         mean = {
             key: sum(row[key] for row in rows) / len(rows) for key in columns if (rows := [row for row in scores.values() if key in row])
         }
         self.run.write("scores.json", json.dumps({"mean": mean, "pictures": scores, "failed": failed}, indent=1))
-        lines = [",".join(["picture", *columns])]
-        lines += [",".join([quoted(name), *(f"{row[key]:.6g}" if key in row else "" for key in columns)]) for name, row in scores.items()]
-        self.run.write("scores.csv", "\n".join(lines) + "\n")
+        table = io.StringIO()
+        writer = csv.writer(table, lineterminator="\n")
+        writer.writerow(["picture", *map(cell_text, columns)])
+        writer.writerows([cell_text(name), *(f"{row[key]:.6g}" if key in row else "" for key in columns)] for name, row in scores.items())
+        self.run.write("scores.csv", table.getvalue())
         return scores
-
-
-def quoted(name: str) -> str:
-    """A cell of a table, in quotes where it needs them."""
-    return '"' + name.replace('"', '""') + '"' if set(name) & set(',"\n') else name

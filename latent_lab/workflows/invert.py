@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 import zlib
-from collections.abc import Callable
 
 import latent_lab.cpu_torchvision  # noqa: F401  (before torchmetrics)
 
 import torch
 from hydra.utils import get_class, instantiate
 from omegaconf import DictConfig, OmegaConf
-from PIL import Image
 from rich.progress import track
 from torch import nn
 
 from latent_lab.attributes.base import Predictor
+from latent_lab.console import say
 from latent_lab.data.moves import INITIAL, stream
-from latent_lab.data.pictures import find_pictures, to_tensor
+from latent_lab.data.pictures import find_pictures, read_photograph, to_tensor
 from latent_lab.gans.base import Generator
 from latent_lab.gans.space import LatentSpace
-from latent_lab.inversion.base import Inverter
+from latent_lab.inversion.base import Inverter, require_number
+from latent_lab.inversion.keeper import Keeper
 from latent_lab.pictures.strips import mosaic_png
 from latent_lab.runs import weight_hash
 from latent_lab.workflows.begin import open_run
@@ -43,9 +44,11 @@ def overview(inversions: Inversions) -> bytes:
     """The first pictures above their reconstructions, from their own files."""
     columns = []
     for name in inversions.names()[:SHOWN]:
-        with Image.open(inversions.run.folder / "pictures" / f"{name}.png") as picture:
-            picture.thumbnail((2 * SHOWN_SIDE, SHOWN_SIDE))
-            columns.append(to_tensor(picture, 3))
+        picture, _ = read_photograph(inversions.run.folder / "pictures" / f"{name}.png")
+        picture.thumbnail((2 * SHOWN_SIDE, SHOWN_SIDE))
+        columns.append(to_tensor(picture, 3))
+        if columns[-1].shape != columns[0].shape:
+            raise ValueError(f"{inversions.run.folder / 'pictures'} must hold pictures of one size, got another in {name}.png")
     halves = torch.stack(columns)
     side = halves.shape[2]
     return mosaic_png([halves[..., :side], halves[..., -side:]])
@@ -60,7 +63,7 @@ def invert_batch(
     seed: int,
     networks: tuple[nn.Module | None, nn.Module | None],
     halved: bool,
-    progress: Callable,
+    keeper: Keeper,
 ) -> None:
     """Inverts some pictures and keeps what was found, with its scores and what is known of all in ``common``."""
     names, pixels, known = batch
@@ -68,8 +71,8 @@ def invert_batch(
     start = time.perf_counter()
     rngs = [stream(seed, 0, zlib.crc32(name.encode()), INITIAL) for name in names]
     with torch.autocast(images.device.type, torch.bfloat16, enabled=halved, cache_enabled=False):  # what is cast changes every step
-        inverted = inverter.invert(space, images, rngs, progress)
-    seconds = (time.perf_counter() - start) / len(names)
+        inverted = inverter.invert(space, images, rngs, keeper)
+    seconds = (keeper.spent + time.perf_counter() - start) / len(names)
     steps = sum(len(values) for name, values in inverted.curves.items() if name.endswith("loss"))
     for i, name in enumerate(names):
         own = inversions.tuned_of(space, inverted, i)
@@ -88,13 +91,14 @@ def invert(config: DictConfig) -> None:
             raise ValueError("images must be a file, a folder, a list or pattern of them, or held_out, got nothing")
         if config.batch_size < 1 or config.count < 1:
             raise ValueError(f"batch_size and count must be at least 1, got {config.batch_size} and {config.count}")
+        require_number("keep_every", config.keep_every, above=True)
         if config.precision not in ("32-true", "bf16-mixed"):
             raise ValueError(f"precision must be '32-true' or 'bf16-mixed', got {config.precision!r}")
         config.images = absolute(config.images)
         if config.images != "held_out":
             find_pictures(config.images)  # before there is a folder
     run, config = open_run(config, "latent_lab.invert")
-    print(f"latent_lab: inversion {run.folder}", flush=True)
+    say(f"inversion {run.folder}")
     device = chosen_device(config.device)
     generator = build_generator(OmegaConf.to_container(config.gan), get_class(config.gan.generator._target_), config.seed).to(device)
     if config.compile:
@@ -112,22 +116,28 @@ def invert(config: DictConfig) -> None:
         if network is not None:
             network.to(device)
         elif why:
-            print(f"latent_lab: {name} is not among the scores: {why}")
-    common, done = {"space": space.name, "generator": weight_hash(generator)}, set(inversions.names())
-    left, total = [name for name in source.names() if name not in done], len(source.names())
+            say(f"{name} is not among the scores: {why}")
+    common, names, done = {"space": space.name, "generator": weight_hash(generator)}, source.names(), set(inversions.scores())
+    configuration = hashlib.sha256((run.folder / "config.yaml").read_bytes()).hexdigest()
+    keeper = Keeper(run, config.get("keep_every", 60), common | {"configuration": configuration})
+    # a batch that was stopped while its results were written is inverted again as it was: alone, pictures could have other last bits
+    begun = [name for name in keeper.pictures() if name in names]
+    if begun and set(begun) <= done:
+        keeper.clear()
+        begun = []
+    left, total = begun + [name for name in names if name not in done and name not in begun], len(names)
 
     for batch in batches(source, left, config.batch_size, failed):
         label = batch.names[0] + (f" and {len(batch.names) - 1} more" if len(batch.names) > 1 else "") + f", of {total}"
-        invert_batch(
-            *(inversions, space, inverter, batch, common, config.seed, (perceptual, identity), config.precision == "bf16-mixed"),
-            lambda steps, name, label=label: track(steps, f"{label}: {name}", transient=True),
-        )
+        with keeper.batch(batch.names, batch.pixels, lambda steps, name, label=label: track(steps, f"{label}: {name}", transient=True)):
+            halved = config.precision == "bf16-mixed"
+            invert_batch(inversions, space, inverter, batch, common, config.seed, (perceptual, identity), halved, keeper)
         inversions.write_scores(failed)
     scores = inversions.write_scores(failed)
     if scores:
-        run.write("pictures/overview.png", overview(inversions))
+        run.write("overview.png", overview(inversions))
         mean = torch.tensor([row.get("psnr", float("nan")) for row in scores.values()]).nanmean().item()
-        print(f"latent_lab: {len(scores)} of {total} pictures inverted in {space.name}, PSNR {mean:.2f} dB; see {run.folder / 'pictures'}")
+        say(f"{len(scores)} of {total} pictures inverted in {space.name}, PSNR {mean:.2f} dB; see {run.folder / 'overview.png'}")
     if failed:
         raise ValueError(
             f"{len(failed)} of {total} pictures were left out: " + "; ".join(f"{name} ({why})" for name, why in failed.items())

@@ -253,5 +253,5 @@ def test_a_step_that_keeps_nothing_costs_nothing(tmp_path):
 
 @pytest.mark.parametrize("every", [0, -1, float("nan")])
 def test_the_time_between_writes_must_be_positive(every, tmp_path):
-    with pytest.raises(ValueError, match="keep_every must be a positive number of seconds, got"):
+    with pytest.raises(ValueError, match="keep_every must be a finite number above 0, got"):
         Keeper(Run(tmp_path), every, {})

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import signal
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from hydra.core.global_hydra import GlobalHydra
+from omegaconf import OmegaConf
 from PIL import Image
 
 from latent_lab.data.psnr import psnr
 from latent_lab.workflows.inversions import Inversions
-from tests.workflows.conftest import newest_run
+from tests.workflows.conftest import newest_run, start
 
 TINY = ("gan=stylegan2", "gan.weights=random", "gan.size=tiny", "inverter.steps=2", "perceptual=null", "batch_size=2")
 
@@ -71,7 +75,7 @@ def test_what_is_kept_makes_the_picture_again(inverter, invert, photographs):
     assert (found.target("a") == torch.from_numpy(np.asarray(Image.open(photographs / "a.png")).copy()).permute(2, 0, 1) / 127.5 - 1).all()
     assert found.codes(["a", "b"]).latents.shape == (2, *found.space().shape)
     assert (folder / "scores.csv").read_text().splitlines()[3].startswith('"c, d",')
-    for file in ("pictures/overview.png", "environment.json", "command.txt"):
+    for file in ("overview.png", "environment.json", "command.txt"):
         assert (folder / file).is_file()
     with pytest.raises(ValueError, match=r"holds inversions of \['a', 'b', 'c, d'\], got 'e'"):
         found.codes("e")
@@ -102,7 +106,7 @@ def test_an_interrupted_inversion_continues_to_the_same_bits(invert, photographs
         return usual(self, *arguments, **options)
 
     monkeypatch.setattr(Image2StyleGAN, "invert", stopping)
-    with pytest.raises(SystemExit, match="continues with run=<folder>"):
+    with pytest.raises(SystemExit, match="continues? with run="):
         invert("images=photographs", *TINY, "batch_size=1", "hydra.run.dir=part")
     part = Inversions.open(tmp_path / "part")
     assert part.names() == ["a"]
@@ -113,6 +117,86 @@ def test_an_interrupted_inversion_continues_to_the_same_bits(invert, photographs
         assert torch.equal(part.codes(name).latents, Inversions.open(whole).codes(name).latents)
     with pytest.raises(SystemExit, match="takes no other argument"):
         invert(f"run={tmp_path / 'part'}", "inverter.steps=9")
+
+
+def kept(folder: Path) -> dict[str, dict[str, torch.Tensor]]:
+    """All that was found for each picture."""
+    found = Inversions.open(folder)
+    return {name: found.read(name)[0] for name in found.names()}
+
+
+def same_bits(one: Path, other: Path) -> bool:
+    first, second = kept(one), kept(other)
+    return first.keys() == second.keys() and all(
+        first[name].keys() == second[name].keys()
+        and all(torch.equal(value.nan_to_num(7), second[name][key].nan_to_num(7)) for key, value in first[name].items())
+        for name in first
+    )
+
+
+@pytest.mark.parametrize(
+    "number, arguments",
+    [
+        (signal.SIGKILL, ("inverter=projector", "inverter.pixels=1", "inverter.steps=300")),
+        (signal.SIGTERM, ("inverter=i2s", "inverter.steps=300", "keep_every=1e6")),
+    ],
+)
+def test_a_process_that_is_stopped_within_a_batch_continues_there(number, arguments, invert, photographs, tmp_path, capsys):
+    arguments = (f"images={photographs}", *TINY, "keep_every=0.05", *arguments)
+    whole = invert(*arguments, "hydra.run.dir=whole")
+    process = start(tmp_path, *arguments, "hydra.run.dir=part", module="latent_lab.invert")
+    state = tmp_path / "part" / "state"
+    end = time.monotonic() + 100
+    while not (state / ("1.safetensors" if number == signal.SIGKILL else "batch.json")).exists() and time.monotonic() < end:
+        time.sleep(0.005)
+    time.sleep(0.3)
+    process.send_signal(number)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode != 0 and "Traceback" not in output, output
+    assert (state / "1.safetensors").exists() and Inversions.open(tmp_path / "part").names() == []
+    capsys.readouterr()
+    invert(f"run={tmp_path / 'part'}")
+    assert " continues at step " in capsys.readouterr().out and same_bits(tmp_path / "part", whole)
+    assert not state.exists()
+
+
+def test_a_batch_stays_together_when_it_is_stopped_between_its_pictures(invert, photographs, monkeypatch, tmp_path):
+    whole, write = invert(f"images={photographs}", *TINY, "hydra.run.dir=whole"), Inversions.write
+
+    def stopping(self, name: str, *arguments) -> None:
+        write(self, name, *arguments)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(SystemExit):
+        patch.setattr(Inversions, "write", stopping)
+        invert(f"images={photographs}", *TINY, "hydra.run.dir=part")
+    assert Inversions.open(tmp_path / "part").names() == ["a"]
+    invert(f"run={tmp_path / 'part'}")
+    assert same_bits(tmp_path / "part", whole)
+
+
+def test_a_state_of_pictures_that_are_done_is_removed(invert, photographs):
+    folder = invert(f"images={photographs}", *TINY)
+    (folder / "state").mkdir()
+    (folder / "state" / "batch.json").write_text('{"pictures": {"a": "", "b": ""}}')
+    invert(f"run={folder}")
+    assert not (folder / "state").exists()
+
+
+def test_a_picture_called_overview_keeps_its_own(invert, photographs, capsys):
+    (photographs / "a.png").rename(photographs / "overview.png")
+    folder = invert(f"images={photographs}", *TINY)
+    with Image.open(folder / "pictures" / "overview.png") as one, Image.open(folder / "overview.png") as all_of_them:
+        assert one.size == (2 * 32 + 2, 32) and all_of_them.size != one.size
+    assert f"see {folder / 'overview.png'}" in capsys.readouterr().out
+
+
+def test_names_are_text_in_the_table(invert, photographs):
+    (photographs / "a.png").rename(photographs / "=1+1.png")
+    folder = invert(f"images={photographs}", *TINY)
+    with open(folder / "scores.csv", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [row["picture"] for row in rows] == ["'=1+1", "b", "c, d"] and all(float(row["psnr"]) > 0 for row in rows)
 
 
 def test_unusable_pictures_are_named_and_the_others_go_on(invert, photographs, capsys):
@@ -146,7 +230,7 @@ def test_the_generator_must_be_the_one(invert, photographs):
     (folder / "config.yaml").write_text(config.replace("seed: 0", "seed: 1"))  # other random weights
     with pytest.raises(ValueError, match=r"was made on a generator with hash \w{12}, but gan\.weights has \w{12}"):
         Inversions.open(folder).space()
-    (folder / "config.yaml").write_text("seed: 0\n")
+    (folder / "config.yaml").write_text(OmegaConf.to_yaml({k: v for k, v in OmegaConf.create(config).items() if k != "inverter"}))
     with pytest.raises(ValueError, match="source must be the folder of an inversion"):
         Inversions.open(folder)
 
@@ -156,10 +240,11 @@ def test_the_generator_must_be_the_one(invert, photographs):
     [
         ((), r"images must be a file, a folder, a list or pattern of them, or held_out, got nothing"),
         (("images=none.png",), r"images must be pictures .*none\.png'?, which has none"),
-        (("images=photographs", "batch_size=0"), r"batch_size and count must be at least 1, got 0 and 8"),
-        (("images=photographs", "precision=16"), r"precision must be '32-true' or 'bf16-mixed', got 16"),
-        (("images=photographs", "align=eyes"), r"align must be one of \('none', 'ffhq'\), got 'eyes'"),
-        (("images=photographs", "space=s+"), r"space must be one of \('z', 'w', .*, got 's\+'"),
+        (("images=photographs", "batch_size=0"), r"batch_size .*must be .*1.*, got 0"),
+        (("images=photographs", "keep_every=0"), r"keep_every must be a .*number above 0, got 0"),
+        (("images=photographs", "precision=16"), r"precision must be .*'32-true'.* 'bf16-mixed'.*, got 16"),
+        (("images=photographs", "align=eyes"), r"align must be one of .*'none', 'ffhq'.*, got 'eyes'"),
+        (("images=photographs", "space=s+"), r"space must be one of .*'z', 'w', .*, got 's\+'"),
         (("images=photographs", "inverter=projector"), r"inverter\.pixels must be positive where inverter\.features .* is null"),
         (("images=held_out",), r"images=held_out needs a dataset with images, got dataset=colour"),
     ],
