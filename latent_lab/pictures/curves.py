@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from latent_lab.pictures.labels import add_legend, label_text
 
 NAME, TICK = 40, 24  # letters of a name in a legend or above a panel, and beside a row
+PANELS = 200  # of a picture that a viewer opens
 Curves = Mapping[str, Sequence[tuple[float, float]]]
 
 
@@ -24,11 +25,12 @@ def curve_figure(table: Curves, columns: int = 4) -> Figure:
     for name, points in table.items():
         stage, _, metric = name.rpartition("/")
         panels.setdefault(metric, {})[stage] = points
-    rows = -(-len(panels) // columns)
+    shown = sorted(panels.items())[:PANELS]
+    rows = -(-len(shown) // columns)
     figure = Figure(figsize=(3.1 * columns, 2.0 * rows))
     axes = figure.subplots(rows, columns, squeeze=False)
     figure.subplots_adjust(0.5 / 12, 0.45 / (2 * rows), 0.99, 1 - 0.25 / (2 * rows), 0.25, 0.45)  # by hand: a layout engine takes seconds
-    for axis, (metric, stages) in zip(axes.flat, sorted(panels.items())):
+    for axis, (metric, stages) in zip(axes.flat, shown):
         for stage, points in sorted(stages.items()):
             steps, values = np.array(points, dtype=float).T
             axis.plot(
@@ -50,9 +52,9 @@ def curve_figure(table: Curves, columns: int = 4) -> Figure:
         axis.grid(alpha=0.3)
         if any(stages):
             add_legend(axis, axis.lines, sorted(stages), TICK, fontsize=7, frameon=False, loc="upper right")
-    for axis in axes.flat[len(panels) :]:
+    for axis in axes.flat[len(shown) :]:
         axis.set_visible(False)
-    figure.supxlabel("step", fontsize=9)
+    figure.supxlabel("step" + f", {len(panels) - len(shown)} more metrics are not shown" * (len(panels) > len(shown)), fontsize=9)
     return figure
 
 
@@ -107,13 +109,15 @@ def matrix_figure(
         unit: Unit of the values, beside the colour bar.
         row_title, column_title: What rows and columns are.
     """
-    figure = Figure(figsize=(min(0.75 * len(column_names), 9) + 2.2, min(0.42 * len(row_names), 7) + 1.6), layout="constrained")
-    axes = figure.add_subplot()
     values = np.asarray(matrix, dtype=float)
-    known = values[np.isfinite(values)]
-    image = axes.imshow(values, cmap="viridis", aspect="auto")
     some = slice(None, None, -(-max(values.shape) // 32))  # labels that would overlap are left out
     columns, rows = ([label_text(name, TICK) for name in names[some]] for names in (column_names, row_names))
+    wide, high = (0.11 * max(0, max(map(len, names)) - 12) for names in (rows, columns))  # inches beyond what the margins hold
+    size = min(0.75 * len(column_names), 9) + 2.2 + wide, min(0.42 * len(row_names), 7) + 1.6 + high
+    figure = Figure(figsize=size, layout="constrained")
+    axes = figure.add_subplot()
+    known = values[np.isfinite(values)]
+    image = axes.imshow(values, cmap="viridis", aspect="auto")
     axes.set_xticks(range(len(column_names))[some], columns, fontsize=8, rotation=90 if len(max(column_names, key=len)) > 6 else 0)
     axes.set_yticks(range(len(row_names))[some], rows, fontsize=8)
     axes.set_xlabel(label_text(column_title), fontsize=9)

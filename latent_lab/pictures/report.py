@@ -42,6 +42,7 @@ def png_bytes(figure: Figure, dpi: int) -> bytes:
     buffer = io.BytesIO()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from")  # a box is drawn for a letter that the font lacks
+        warnings.filterwarnings("ignore", "constrained_layout not applied")  # as where such boxes are wide
         figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None}, facecolor="white")
     return buffer.getvalue()
 

@@ -12,12 +12,29 @@ import torch
 from matplotlib.figure import Figure
 from PIL import Image
 
+from latent_lab.pictures import curves
 from latent_lab.pictures.curves import band_figure, curve_figure, line_figure, matrix_figure
 from latent_lab.pictures.labels import label_text, shortened
 from latent_lab.pictures.report import image_html, page_html, png_bytes
 from latent_lab.pictures.strips import Strip, row_figure
 
-STRANGE = ["$a_b^$", "$", "\\$x$", "_hidden", "", "two\nlines", "\x1b[31m", "\udcff", "日本", "y" * 10_000, "\n" * 10_000, "<b>&"]
+STRANGE = [
+    "$a_b^$",
+    "$",
+    "\\$x$",
+    "_hidden",
+    "",
+    "two\nlines",
+    "\x1b[31m",
+    "\udcff",
+    "日本",
+    "y" * 10_000,
+    "\n" * 10_000,
+    "<b>&",
+    "W" * 10_000,
+    "\ufdfd" * 100,
+    "กำ" * 100,
+]
 FIGURES = {
     "lines": lambda text: line_figure({text: [(0, 1), (1, 2)], "other": [(0, 2)]}, text, text),
     "bands": lambda text: band_figure({text: [(0, 1, 0.1), (1, 2, 0.1)]}, text, text),
@@ -61,6 +78,12 @@ def test_no_legend_leaves_a_line_out(names):
     assert [text.get_text() for text in legend.get_texts()] == [label_text(name) for name in names]
     panel = curve_figure({f"{name}/loss": [(0, 1)] for name in names}).axes[0]
     assert sorted(text.get_text() for text in panel.get_legend().get_texts()) == sorted(map(label_text, names))
+
+
+def test_a_thousand_metrics_are_a_picture_that_opens(monkeypatch):
+    monkeypatch.setattr(curves, "PANELS", 6)
+    figure = curve_figure({f"train/m{number:04}": [(0, 1)] for number in range(1000)})
+    assert figure.get_size_inches().max() < 13 and figure.get_supxlabel() == "step, 994 more metrics are not shown"
 
 
 def test_long_labels_lose_their_middle():
