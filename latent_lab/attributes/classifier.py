@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from latent_lab.attributes.base import Attributes, FeatureNetwork, Predictor
 from latent_lab.checkpoints import native
+from latent_lab.checkpoints.rebuild import rebuild
 
 WEIGHTS = Path(__file__).parent / "weights"
 
@@ -49,9 +50,7 @@ def load_classifier(weights: str) -> Classifier:
         shipped = sorted(file.stem for file in WEIGHTS.glob("*.safetensors"))
         raise FileNotFoundError(f"weights must be a file or one of {shipped}, got {weights!r}")
     tensors, metadata = native.read(file)
-    classifier = Classifier(**metadata["config"])
-    native.load_into(classifier, tensors, file)
-    return classifier.eval().requires_grad_(False)
+    return rebuild(lambda: Classifier(**metadata["config"]), tensors, file)
 
 
 class ClassProbabilities(Attributes):

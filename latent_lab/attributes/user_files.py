@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
 from torch import Tensor, nn
 
 from latent_lab.checkpoints import native
+from latent_lab.checkpoints.container import open_tree
 
 
 def load_user_file(module: nn.Module, weights: str, unused: Sequence[str] = ()) -> None:
@@ -26,9 +25,9 @@ def load_user_file(module: nn.Module, weights: str, unused: Sequence[str] = ()) 
             f"{type(module).__name__}: weights must be a file, got {str(file)!r}; put the published file there (docs/datasets.md)"
         )
     try:
-        content = torch.load(file, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, IndexError, ValueError, TypeError, AttributeError, OSError) as error:
-        raise ValueError(f"{file} is no state dict that can be read safely ({(str(error).splitlines() or ['empty'])[0][:120]})") from None
+        content = open_tree(file)
+    except ValueError as error:
+        raise ValueError(f"{file} is no state dict that can be read safely ({str(error).removeprefix(str(file))[:300]})") from None
     state = content.get("state_dict", content) if isinstance(content, dict) else None
     if not isinstance(state, dict) or not state or not all(isinstance(value, Tensor) for value in state.values()):
         raise ValueError(f"{file} must hold a state dict, got a {type(content).__name__}")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import math
 import zipfile
-from collections.abc import Mapping
+import zlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +14,10 @@ import torch
 from torch import Tensor
 
 from latent_lab.checkpoints.container import open_tree
+from latent_lab.checkpoints.limits import plain_file, reason, shown
 
-LARGEST = 2**30  # bytes of an archive's arrays once they are unpacked
+LARGEST, TIMES = 2**30, 20  # bytes of an archive's arrays once they are unpacked, and times its own; published ones have 1.1
+FAULTS = (ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error, RuntimeError, MemoryError, OSError, LookupError)
 COMPONENTS = (("comp", "std"), ("lat_comp", "lat_stdev"))  # GANSpace's components in .pt, and in .npz those carried to the latent
 FORMATS = (".npy", ".npz", ".pt")
 
@@ -48,42 +52,68 @@ def of_table(arrays: Mapping[str, Tensor], names: list, file: str | Path) -> Ten
                     f"{file} must have one {deviations} for each {components}, got {len(deviation)} for {tuple(component.shape)}"
                 )
             return component * deviation.view(-1, *[1] * (component.ndim - 1))
-    if "eigvec" in arrays:
+    if "eigvec" in arrays and arrays["eigvec"].ndim > 1:
         return arrays["eigvec"].mT
     wanted = " or ".join("with ".join((f"{one} ", two)) for one, two in COMPONENTS)
     raise ValueError(
-        f"{file} must hold an array alone, {wanted} (GANSpace), or eigvec (rosinality), got the keys {[str(name) for name in names][:8]}"
+        f"{file} must hold an array alone, {wanted} (GANSpace), or eigvec (rosinality), got the keys {[str(name)[:40] for name in names[:8]]}"
     )
 
 
 def read_arrays(file: Path) -> Tensor | Mapping | object:
     """A tensor, or a table of them by name. Python objects in the file are refused."""
-    with open(file, "rb") as stream:
+    with open(plain_file(file, "directions"), "rb") as stream:
         start = stream.read(6)
     try:
         if start == b"\x93NUMPY":
-            return tensor(np.array(np.load(file, mmap_mode="r", allow_pickle=False)))  # the map knows a size that is not there
+            return tensor(array_of(file.read_bytes()))
         if start[:4] == b"PK\x03\x04":
             with zipfile.ZipFile(file) as archive:
                 entries = archive.infolist()
-            if all(entry.filename.endswith(".npy") for entry in entries):
-                if sum(entry.file_size for entry in entries) > LARGEST:
-                    raise ValueError(f"its arrays are larger than {LARGEST >> 20} MiB")
-                with np.load(file, allow_pickle=False) as archive:
-                    return {name: tensor(archive[name]) for name in archive.files if archive[name].dtype.kind in "fiu"}
-    except (ValueError, TypeError, EOFError, zipfile.BadZipFile, NotImplementedError, MemoryError, OSError) as error:
-        raise ValueError(f"{file} is no file of arrays that can be read: {str(error).splitlines()[0][:200]}") from None
+                if all(entry.filename.endswith(".npy") for entry in entries):
+                    require_small(entries, file.stat().st_size)
+                    arrays = {entry.filename.removesuffix(".npy"): array_of(archive.read(entry)) for entry in entries}
+                    return {name: tensor(array) for name, array in arrays.items() if array.dtype.kind in "fiu"}
+    except FAULTS as error:
+        raise ValueError(f"{file} is no file of arrays that can be read: {reason(error)}") from None
     tree = open_tree(file)
     if isinstance(tree, dict):
         return {name: tensor(value) if isinstance(value, np.ndarray) else value for name, value in tree.items()}
     return tensor(tree) if isinstance(tree, np.ndarray) else tree
 
 
+def require_small(entries: Sequence[zipfile.ZipInfo], size: int) -> None:
+    """An error where the parts of a zip of ``size`` bytes unpack to many times of it: numbers do not."""
+    unpacked = sum(entry.file_size for entry in entries)
+    if unpacked > min(LARGEST, TIMES * size + 2**22):
+        raise ValueError(
+            f"its {size} bytes would be unpacked to {unpacked}; at most {TIMES} times as many are read, and {LARGEST >> 20} MiB"
+        )
+    if any(entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for entry in entries):
+        raise ValueError("its parts must be stored or deflated")
+
+
+def array_of(content: bytes) -> np.ndarray:
+    """The array of a .npy file: of numbers or texts, as large as the file has room for."""
+    stream = io.BytesIO(content)
+    version = np.lib.format.read_magic(stream)
+    if version not in ((1, 0), (2, 0)):
+        raise ValueError(f"its version of NumPy's format must be 1.0 or 2.0, got {version}")
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, fortran, dtype = read(stream)
+    if dtype.kind not in "fiubcSU" or dtype.itemsize == 0:
+        raise ValueError(f"its arrays must be of numbers, got {shown(str(dtype))}")
+    count, start = math.prod(shape), stream.tell()
+    if min(shape, default=0) < 0 or max(shape, default=0) > 2**62 or count * dtype.itemsize != len(content) - start:
+        raise ValueError(f"an array of the shape {str(shape)[:60]} does not have the {len(content) - start} bytes of its numbers")
+    return np.frombuffer(content, dtype, count, start).reshape(shape, order="F" if fortran else "C")
+
+
 def tensor(array: np.ndarray) -> Tensor:
     """An array of numbers in the machine's byte order."""
     if array.dtype.kind not in "fiu":
         raise ValueError(f"its arrays must be of numbers, got {array.dtype}")
-    return torch.from_numpy(np.ascontiguousarray(array, array.dtype.newbyteorder("=")))
+    return torch.from_numpy(np.array(array, array.dtype.newbyteorder("="), order="C"))  # a copy: a file's bytes cannot be written
 
 
 def directions_bytes(directions: Tensor, mean: Tensor, suffix: str) -> bytes:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from latent_lab.checkpoints import native
 from latent_lab.checkpoints.container import open_tree
+from latent_lab.checkpoints.limits import plain_file, shown
 
 CLASS = "FusionNet"
 PARTS = {"segments": "blender_segments", "common": "blender_common"}
@@ -23,18 +24,21 @@ def read_fusion(file: str | Path) -> tuple[dict[str, int], dict[str, Tensor]]:
     part of the weights here.
     """
     file = Path(file).expanduser()
-    if not file.is_file():
+    if not file.exists():
         raise FileNotFoundError(f"hierarchy.weights must name files of fusion networks, got {str(file)!r}, which does not exist")
-    if native.matches(file):
+    if native.matches(plain_file(file, "hierarchy.weights")):
         tensors, metadata = native.read(file)
         if metadata.get("class") != CLASS:
-            raise ValueError(f"{file} must hold a {CLASS}, got {metadata.get('class')!r}")
-        return metadata["config"], tensors
+            raise ValueError(f"{file} must hold a {CLASS}, got {shown(metadata.get('class'))}")
+        return metadata.get("config"), tensors
     tree = open_tree(file)
     state = tree.get("state_dict", tree) if isinstance(tree, dict) else None
     names = {f"{part}.disentangle_net.{i}.{kind}" for part in PARTS.values() for i in range(DEPTH) for kind in ("weight", "bias")}
     if not isinstance(state, dict) or state.keys() != names or not all(isinstance(value, Tensor) for value in state.values()):
         raise ValueError(f"{file} must hold StyleFusion's two blenders of {DEPTH} layers each, as published or by latent_lab")
+    wrong = [name for name, value in state.items() if value.ndim != (2 if name.endswith("weight") else 1) or not value.numel()]
+    if wrong:
+        raise ValueError(f"{file} must hold matrices and vectors, got {wrong[0]} of the shape {str(tuple(state[wrong[0]].shape))[:60]}")
     tensors: dict[str, Tensor] = {}
     for ours, theirs in PARTS.items():
         for i in range(DEPTH):

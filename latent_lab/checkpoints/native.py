@@ -93,7 +93,7 @@ def load_into(module: nn.Module, tensors: Mapping[str, Tensor], source: str | Pa
 def require_fit(module: nn.Module, tensors: Mapping[str, Tensor], source: str | Path) -> None:
     """Refuses tensors whose names and shapes are not exactly the module's, which may be on the meta device."""
     own = module.state_dict()
-    missing, extra = sorted(own.keys() - tensors.keys()), sorted(tensors.keys() - own.keys())
+    missing, extra = sorted(own.keys() - tensors.keys()), sorted(map(str, tensors.keys() - own.keys()))
     wrong = [
         f"{name[:60]} {shape(tensors[name])} instead of {shape(own[name])}"
         for name in own.keys() & tensors.keys()

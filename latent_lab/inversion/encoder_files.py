@@ -7,15 +7,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-import torch
 from torch import Tensor, nn
 
 from latent_lab.checkpoints import native
 from latent_lab.checkpoints.container import open_tree
+from latent_lab.checkpoints.limits import reason, shown
+from latent_lab.checkpoints.rebuild import rebuild
 from latent_lab.inversion.distortion import ConsultationEncoder, DistortionAlignment, published_alignment, published_consultation
 from latent_lab.inversion.style_encoder import StyleEncoder, published_sizes
 
 FORMAT = 1
+FAULTS = (LookupError, TypeError, AttributeError, RuntimeError, ArithmeticError, StopIteration, MemoryError)
 PARTS = {
     "encoder": (StyleEncoder, published_sizes),
     "grid_align": (DistortionAlignment, published_alignment),
@@ -63,19 +65,13 @@ def read_encoder(weights: str | Path | None, train: str, editable: bool | None =
         )
     try:
         return read_own(file) if native.matches(file) else read_published(file, editable, otherwise)
-    except (KeyError, IndexError, TypeError, AttributeError, RuntimeError, ZeroDivisionError, StopIteration) as error:
-        raise ValueError(f"{file} holds no encoder, or a damaged one ({type(error).__name__}: {str(error)[:200]})") from None
+    except FAULTS as error:
+        raise ValueError(f"{file} holds no encoder, or a damaged one ({reason(error)})") from None
 
 
 def built(part: str, config: Mapping, tensors: Mapping[str, Tensor], file: Path) -> nn.Module:
     """A network of a file, whose sizes are checked before anything is allocated."""
-    family = PARTS[part][0]
-    with torch.device("meta"):
-        native.require_fit(family(**config), tensors, file)
-    with torch.random.fork_rng(devices=[]):
-        network = family(**config)
-    native.load_into(network, tensors, file)
-    return network.eval().requires_grad_(False)
+    return rebuild(lambda: PARTS[part][0](**config), tensors, file)
 
 
 def split(tensors: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
@@ -91,7 +87,9 @@ def split(tensors: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
 def read_own(file: Path) -> EncoderFile:
     tensors, metadata = native.read(file)
     if metadata.get("format") != FORMAT or "networks" not in metadata:
-        raise ValueError(f"{file} must hold an encoder of format {FORMAT}, got {metadata.get('format')!r}")
+        raise ValueError(f"{file} must hold an encoder of format {FORMAT}, got {shown(metadata.get('format'))}")
+    if type(metadata.get("iterations")) is not int or not 0 <= metadata["iterations"] <= 1000:
+        raise ValueError(f"{file} must say iterations from 0 to 1000, got {shown(metadata.get('iterations'))}")
     parts = split(tensors)
     networks = {part: built(part, config, parts.get(part, {}), file) for part, config in metadata["networks"].items()}
     return EncoderFile(networks, tensors["latent_avg"], metadata["iterations"], True)
@@ -102,7 +100,7 @@ def read_published(file: Path, editable: bool | None, otherwise: bool) -> Encode
     tree = open_tree(file)
     options, parts = tree.get("opts") or {}, split(tree["state_dict"])
     if not parts:
-        raise ValueError(f"{file} must hold an encoder under state_dict, got {sorted(tree['state_dict'])[:3]}")
+        raise ValueError(f"{file} must hold an encoder under state_dict, got {[name[:40] for name in sorted(tree['state_dict'])[:3]]}")
     said = EDITABLE.get(options.get("encoder_type")) if isinstance(options, Mapping) else None
     if None not in (said, editable) and said != editable:
         raise ValueError(f"{file} is an encoder of {options['encoder_type']}; choose inverter={'e4e' if said else 'psp'} or restyle")
@@ -115,6 +113,8 @@ def read_published(file: Path, editable: bool | None, otherwise: bool) -> Encode
             tensors = {name: value * gain(name, value) for name, value in tensors.items()}
         networks[part] = built(part, config, tensors, file)
     mean = tree["latent_avg"].float()
+    if mean.ndim not in (1, 2) or ("encoder" in networks and mean.shape[-1] != networks["encoder"].style_dim):
+        raise ValueError(f"{file} must hold a mean style or one of each row, got latent_avg of the shape {str(tuple(mean.shape))[:60]}")
     if mean.ndim == 1 and "encoder" in networks:
         mean = mean.expand(networks["encoder"].rows, -1).contiguous()
     return EncoderFile(networks, mean, None, False)

@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from latent_lab.checkpoints import native
 from latent_lab.checkpoints.fusion_files import read_fusion
+from latent_lab.checkpoints.rebuild import rebuild
 from latent_lab.gans.styled import GAIN, StyleGenerator
 
 REPEATS = 10  # of each layer's tag, as published
@@ -117,11 +117,7 @@ class FusionNet(nn.Module):
     def load(cls, file: str | Path) -> FusionNet:
         """The network of a file, frozen. The file's sizes win."""
         config, tensors = read_fusion(file)
-        with torch.device("meta"):
-            found = cls(**config)
-        native.require_fit(found, tensors, file)
-        found.load_state_dict({name: value.float() for name, value in tensors.items()}, assign=True)
-        return found.eval().requires_grad_(False)
+        return rebuild(lambda: cls(**config), tensors, file)
 
     def tags(self, places: StyleLayout, num: int, colours: bool) -> Tensor:
         """One of the layers' numbers each, :math:`(N, K, T)`; ``colours`` marks those layers too."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
 
@@ -129,8 +130,9 @@ def published_sizes(tensors: Mapping[str, Tensor]) -> dict[str, object]:
     ]
     widths = list(dict.fromkeys(outer))
     rows = 1 + max(number(name) for name in tensors if name.startswith("styles."))
-    halvings = [sum(name.startswith(f"styles.{i}.convs.") and name.endswith("weight") for name in tensors) for i in range(rows)]
-    head = tensors["styles.0.linear.weight"]
+    heads = [tensors[f"styles.{i}.linear.weight"] for i in range(rows)]  # all of them are there, or the last one's number says nothing
+    convs = Counter(number(name) for name in tensors if name.startswith("styles.") and ".convs." in name and name.endswith("weight"))
+    halvings, head = [convs[i] for i in range(rows)], heads[0]
     return {
         **{"rows": rows, "style_dim": head.shape[0], "head_width": head.shape[1], "resolution": 16 * 2 ** halvings[0]},
         **{

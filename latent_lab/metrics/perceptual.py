@@ -9,6 +9,8 @@ import latent_lab.cpu_torchvision  # noqa: F401  (before lpips)
 import torch
 from torch import Tensor, nn
 
+from latent_lab.attributes.user_files import load_user_file
+
 
 class LPIPSDistance(nn.Module):
     """LPIPS of pairs of images in [-1, 1], with shape :math:`(N,)`. Images below 64 pixels are enlarged, grey ones repeated.
@@ -37,10 +39,9 @@ class LPIPSDistance(nn.Module):
         import lpips
         import torchvision
 
-        tensors = torch.load(file, map_location="cpu", weights_only=True)
         names = {"alex": "alexnet", "vgg": "vgg16", "squeeze": "squeezenet1_1"}
         whole = getattr(torchvision.models, names[net])(weights=None)
-        whole.load_state_dict(tensors)
+        load_user_file(whole, str(file))
         self.distance = lpips.LPIPS(net=net, pnet_rand=True, verbose=False).eval().requires_grad_(False)
         # lpips cuts the network into slices that keep the layers' numbers
         layers = dict(whole.features.named_children())
