@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import socket
@@ -52,6 +53,16 @@ def claim(folder: Path, fixed: bool) -> Path:
                 return candidate
         if fixed:
             raise FileExistsError(f"{folder} already holds a run; continue it with run={folder}, or give another hydra.run.dir")
+
+
+def fresh(folder: Path) -> Path:
+    """Makes a folder that is not there yet: this one, or the next of ``<name>-2``, ``<name>-3`` and so on."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    for number in itertools.count(1):
+        candidate = folder if number == 1 else folder.with_name(f"{folder.name}-{number}")
+        with contextlib.suppress(FileExistsError):
+            candidate.mkdir()
+            return candidate
 
 
 def claimed(folder: Path) -> Path | None:

@@ -90,30 +90,33 @@ def require_arguments(node: Mapping, path: Sequence[str]) -> None:
 
 
 def own_sources(config: dict) -> None:
-    """Replaces where weights and data come from by what this installation says of the generator and the data set: a folder never names
-    addresses, packages, or files to write."""
+    """Replaces where weights come from by what this installation says of the generator, without its address: a folder never names
+    addresses, packages or files to write, and opening one fetches nothing."""
     gan, dataset = config["gan"], config.get("dataset")
-    here = configuration("gan", gan["name"])
-    hint = f"gan={gan['name']} of this run is not known here: give weights=<file>"
-    gan["source"] = dict(here["source"]) if here else {"file": f"{gan['name']}.safetensors", "url": None, "hint": hint}
+    here, name = configuration("gan", gan["name"]), gan["name"]
+    if here:
+        hint = f"python -m latent_lab.convert source={name} target=<file>.safetensors fetches them; or give weights=<file>"
+        gan["source"] = {**here["source"], "url": None, "hint": hint if here["source"].get("url") else here["source"].get("hint")}
+    else:
+        gan["source"] = {
+            "file": f"{name}.safetensors",
+            "url": None,
+            "hint": f"gan={name} of this run is not known here: give weights=<file>",
+        }
     if gan.get("preview") is not None:
         known = here.get("preview") if here else None
         if not isinstance(gan["preview"], dict) or not known:
-            raise ValueError(f"gan.preview must be null where this installation's gan={gan['name']} has none")
-        gan["preview"] = {**gan["preview"], "source": dict(known["source"])}
+            raise ValueError(f"gan.preview must be null where this installation's gan={name} has none")
+        gan["preview"] = {**gan["preview"], "source": {**known["source"], "url": None}}
         require_file_name(gan["preview"].get("name", known["name"]), "gan.preview.name")
     data = dataset.get("data") if isinstance(dataset, dict) else None
     if isinstance(data, dict) and "url" in data:
-        known = (configuration("dataset", dataset["name"]) or {}).get("data") or {}
         files = data.get("files")
         if not isinstance(files, dict) or not all(isinstance(file, dict) for file in files.values()):
             raise ValueError("dataset.data.files must be mappings with a name each")
         for part, file in files.items():
             require_file_name(file.get("name"), f"dataset.data.files.{part}.name")
-        place = known.get("folder", "").replace("${oc.env:LATENT_LAB_DATA,data}", os.environ.get("LATENT_LAB_DATA", "data"))
-        fetched = known.get("url") == data["url"] and known.get("files") == files and isinstance(data.get("folder"), str)
-        if not (fetched and place and Path(data["folder"]).absolute() == Path(place).absolute()):
-            data |= {"url": None, "hint": "a run's folder names no address to fetch it from: put it there"}
+        data |= {"url": None, "hint": "nothing is fetched for a run's folder: put the file there"}
 
 
 def trusted(config: dict) -> dict:

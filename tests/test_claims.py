@@ -46,6 +46,10 @@ def test_runs_of_one_second_get_folders_of_their_own(tmp_path):
     assert [(run.folder / "config.yaml").read_text() for run in runs] == ["seed: 0", "seed: 1", "seed: 2"]
 
 
+def test_results_of_one_second_get_folders_of_their_own(tmp_path):
+    assert [claims.fresh(tmp_path / "a" / "b").name for _ in range(3)] == ["b", "b-2", "b-3"]
+
+
 def test_processes_that_race_get_folders_of_their_own(tmp_path):
     import time
 

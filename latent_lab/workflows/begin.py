@@ -22,6 +22,13 @@ from latent_lab.runs import Run
 from latent_lab.workflows.estimate import Estimate
 from latent_lab.workflows.safety import RunCheckpoint
 
+OWN = {  # what only the configuration of a command has
+    "train": "method",
+    "pretrain": "statistics_batches",
+    "train_encoder": "encoder",
+    "train_fusion": "fusion",
+    "invert": "inverter",
+}
 PLACES = ("weights", "backbone", "files", "folder", "region", "mask")  # keys of files that a configuration names
 
 
@@ -54,24 +61,27 @@ def open_run(config: DictConfig, module: str) -> tuple[Run, DictConfig]:
             raise ValueError(
                 f"run=<folder> continues with the run's own configuration and takes no other argument but weights=<file>, got {overrides}"
             )
-        return continued(Run.open(config.run, config.get("weights")))
+        return continued(Run.open(config.run, config.get("weights")), module)
     if config.get("weights") is not None:
         raise ValueError(f"weights goes with run=<folder>; a new run takes gan.weights=<file>, got weights={config.weights}")
     found = claimed(folder)
     if found is not None:
-        return continued(Run.open(found))
+        return continued(Run.open(found), module)
     if "label" in config and config.label is None:
         config.label = HydraConfig.get().runtime.choices["method"]
     text = OmegaConf.to_yaml(absolute_places(OmegaConf.to_container(config, resolve=True)))
     run = Run.create(folder, text, fixed=asked_folder())
     run.write("command.txt", shlex.join([Path(sys.executable).name, "-m", module, *overrides]) + "\n")
-    return continued(run)
+    return continued(run, module)
 
 
-def continued(run: Run) -> tuple[Run, DictConfig]:
+def continued(run: Run, module: str) -> tuple[Run, DictConfig]:
     """The run with its own configuration; from here on an interruption says how it goes on."""
+    config, own = run.config(), OWN[module.rpartition(".")[2]]
+    if own not in config:
+        raise ValueError(f"run must be a folder that {module} made, got {run.folder}, whose configuration has no {own}")
     cli.continues = str(run.folder)
-    return run, OmegaConf.create(run.config())
+    return run, OmegaConf.create(config)
 
 
 def resume_from(run: Run) -> Path | None:

@@ -6,11 +6,13 @@ import fnmatch
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from omegaconf import DictConfig
 from scipy.stats import t as student
 
+from latent_lab.claims import fresh
 from latent_lab.console import say
 from latent_lab.pictures.curves import band_figure
 from latent_lab.pictures.report import page_html, png_bytes
@@ -102,9 +104,12 @@ def compare(config: DictConfig) -> None:
         )
     for folder in skipped:
         say(f"{folder} has no evaluation {config.protocol} and is left out")
-    target = Path(config.target)
-    if target.exists() and any(target.iterdir()):
-        raise FileExistsError(f"target must be a new or empty folder, got {target}")
+    if config.target is None:
+        target = fresh(Path(f"outputs/compare/{datetime.now():%Y-%m-%d_%H-%M-%S}"))
+    else:
+        target = Path(config.target)
+        if target.exists() and any(target.iterdir()):
+            raise FileExistsError(f"target must be a new or empty folder, got {target}")
     parts = []
     for gan in sorted({one.gan for one in scored}):
         rows: dict[str, list[Scored]] = {}

@@ -31,6 +31,7 @@ GAN = {
     "tiny?": Mapping[str, Any] | None,
     "pretraining?": (NODE, None),
 }
+PREVIEW = GAN | {"generator": Mapping[str, Any]}  # what of a gan its preview may replace
 ATTRIBUTES = Built("latent_lab.attributes.base.Attributes")
 DATASET = {
     "name": str,
@@ -94,7 +95,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "held_out": int,
     },
     "evaluate": {"evaluation": EVALUATION, "logger?": LOGGERS, "run": TEXTS, "weights?": TEXT, **DEVICE},
-    "compare": {"runs": TEXTS, "protocol": str, "target": str, "columns": Sequence[str]},
+    "compare": {"runs": TEXTS, "protocol": str, "target": TEXT, "columns": Sequence[str]},
     "convert": {
         "source": TEXT,
         "run": TEXT,

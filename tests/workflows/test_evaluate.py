@@ -8,6 +8,7 @@ import pytest
 import torch
 from hydra.core.global_hydra import GlobalHydra
 
+from latent_lab.checkpoints import native
 from latent_lab.workflows import evaluate as workflow
 from tests.workflows.conftest import DEBUG_SCORES
 
@@ -169,3 +170,54 @@ def test_the_comparison_says_what_the_runs_say(command, runs):
         command("compare", f"runs='{runs}/*'", "protocol=fast", "target=table")
     with pytest.raises(SystemExit, match="runs must have been evaluated with evaluation=full"):
         command("compare", f"runs='{runs}/*'", "target=other")
+
+
+def test_a_run_without_its_command_and_environment_is_scored(command, runs):
+    run = runs / "linear-0"
+    for name in ("command.txt", "environment.json", "names.json"):
+        (run / name).unlink()
+    command("evaluate", f"run={run}", "debug=fast", "evaluation=fast", "evaluation.name=again", "logger=[]")
+    assert scores(run, "again") and (run / "report.html").exists()
+
+
+def test_two_evaluations_at_once_keep_their_parts(tmp_path):
+    """The first one to end leaves the parts to the other, which removes them."""
+    folder = tmp_path / "evaluation" / "fast-1"
+    with workflow.unfinished(folder):
+        (folder / "a").write_text("a part")
+        with workflow.unfinished(folder):
+            assert (folder / "a").exists()
+        assert (folder / "a").exists()
+    assert not folder.parent.exists()
+    with pytest.raises(KeyboardInterrupt), workflow.unfinished(folder):
+        raise KeyboardInterrupt
+    assert folder.exists()
+
+
+def test_parts_of_a_stranger_are_one_line(command, runs, monkeypatch):
+    run = runs / "linear-0"
+    arguments = ("evaluate", f"run={run}", "debug=fast", "evaluation=fast", "evaluation.name=again", "logger=[]")
+    with monkeypatch.context() as patch:
+        patch.setattr(workflow, "summarise", lambda *arguments: (_ for _ in ()).throw(ValueError("stopped here")))
+        with pytest.raises(SystemExit, match="stopped here"):
+            command(*arguments)
+    (part, *_) = sorted((run / "evaluation").rglob("*.safetensors"))
+    part.write_bytes(native.to_bytes({"a": torch.zeros(1)}, {}))
+    with pytest.raises(SystemExit, match="holds parts of another evaluation, as 000000.safetensors; delete that folder"):
+        command(*arguments)
+
+
+def test_scores_that_are_written_at_once_are_all_kept(tmp_path):
+    from concurrent.futures import ThreadPoolExecutor
+
+    from latent_lab.runs import Run
+
+    run = Run.create(tmp_path / "run", "seed: 0")
+
+    def add(i: int) -> None:
+        with run.locked():
+            run.write("metrics.json", json.dumps(run.read_json("metrics.json") | {str(i): i}))
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(add, range(40)))
+    assert len(run.read_json("metrics.json")) == 40

@@ -1,5 +1,7 @@
 """Nothing is lost: killed, interrupted and damaged runs continue, and end with the same bits."""
 
+import os
+import shutil
 import signal
 import time
 
@@ -60,8 +62,52 @@ def test_a_damaged_state_is_named_and_the_one_before_is_used(train, capfd):
     state.write_bytes(content)
     train(f"run={run}", tiny=False)
     printed = capfd.readouterr()
-    assert "last.ckpt is damaged" in printed.err and "continued from previous.ckpt" in printed.out
+    assert "last.ckpt is damaged or not of this run" in printed.err and "continued from previous.ckpt" in printed.out
     resumed = paths_of(run)
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+
+
+class Call:
+    """Pickles as a call of a function."""
+
+    def __reduce__(self):
+        return os.system, ("touch executed",)
+
+
+@pytest.fixture(scope="module")
+def states(tmp_path_factory):
+    """A run with two training states, and the last state of another run."""
+    folder = tmp_path_factory.mktemp("states")
+    arguments = (*TINY, "trainer.max_steps=12", "checkpoint_every=4", "trainer.val_check_interval=6")
+    for name, method in (("run", "linear"), ("other", "warped")):
+        finish(start(folder, *arguments, f"method={method}", f"hydra.run.dir={name}"))
+    (folder / "run" / "paths.safetensors").rename(folder / "whole.safetensors")  # as if the fit had not ended
+    return folder
+
+
+@pytest.mark.parametrize("kind", ["hostile", "foreign", "numbers", "text", "pipe"])
+def test_a_state_that_is_not_of_the_run_is_passed_over(kind, states, train, tmp_path, capfd):
+    shutil.copytree(states, tmp_path / "copy")
+    state = tmp_path / "copy" / "run" / "checkpoints" / "last.ckpt"
+    if kind == "hostile":
+        torch.save({"state_dict": Call()}, state)
+    elif kind == "foreign":
+        shutil.copy(tmp_path / "copy" / "other" / "checkpoints" / "last.ckpt", state)
+    elif kind == "numbers":
+        torch.save({"state_dict": {"paths.weight": torch.zeros(3)}}, state)
+    elif kind == "text":
+        state.write_text("weights")
+    else:
+        state.unlink()
+        os.mkfifo(state)
+        with pytest.raises(SystemExit, match="is neither a file nor a folder"):
+            train(f"run={tmp_path / 'copy' / 'run'}", tiny=False)
+        return
+    train(f"run={tmp_path / 'copy' / 'run'}", tiny=False)
+    printed = capfd.readouterr()
+    assert "last.ckpt is damaged or not of this run" in printed.err and "continued from previous.ckpt" in printed.out
+    assert "weights_only" not in printed.err + printed.out and not (tmp_path / "executed").exists()
+    whole, resumed = load_file(tmp_path / "copy" / "whole.safetensors"), paths_of(tmp_path / "copy" / "run")
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
 
 

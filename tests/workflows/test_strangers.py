@@ -206,13 +206,20 @@ def test_weights_of_a_stranger_come_from_here(folder):
     assert load_run(folder, PACKAGED / "sngan_mnist.safetensors")[0].shape == (64,)
 
 
-def test_data_are_fetched_from_no_address_of_a_stranger(folder):
-    known = Run.open(folder).config()["dataset"]["data"]
-    assert known["url"].startswith("https://")  # this installation's, into this installation's folder
-    for key, value in (("url", "http://127.0.0.1:9/"), ("folder", str(folder.parent.parent / "user")), ("files.images.hash", "md5:0")):
-        fresh = Path(shutil.copytree(STORED / "0.1.0", folder.with_name(f"changed-{key}")))
-        changed(fresh, f"dataset.data.{key}", value)
-        assert Run.open(fresh).config()["dataset"]["data"]["url"] is None
+def test_nothing_is_fetched_for_a_folder(folder, monkeypatch):
+    """Neither from a stranger's address nor from this installation's: the line says how to fetch it."""
+    monkeypatch.setattr("requests.get", lambda *arguments, **options: pytest.fail(f"fetched {arguments}"))
+    changed(folder, "gan.name", "stylegan2")
+    with pytest.raises(
+        FileNotFoundError, match="latent_lab.convert source=stylegan2 target=<file>.safetensors fetches them; or give weights="
+    ):
+        load_run(folder)
+    changed(folder, "gan.name", "sngan_mnist")
+    changed(folder, "gan.pretraining", None)
+    assert Run.open(folder).config()["dataset"]["data"]["url"] is None
+    changed(folder, "dataset.data.folder", "nowhere")
+    changed(folder, "gan.pretraining", {"_target_": "latent_lab.pretraining.hinge.HingePretraining"})
+    assert "nothing is fetched for a run's folder: put the file there" in run_main("pretrain", f"run={folder}")
 
 
 def test_weights_wins_and_must_be_the_runs(folder, tmp_path, generator):
