@@ -20,7 +20,7 @@ from latent_lab.inversion.pti import tuned_space
 from latent_lab.names import require_file_name
 from latent_lab.pictures.tables import cell_text
 from latent_lab.runs import Run, weight_hash
-from latent_lab.workflows.build import space_from_plain, space_of
+from latent_lab.workflows.build import config_of, space_from_plain, space_of
 from latent_lab.workflows.inverted_files import require_generator, require_picture
 
 FORMAT = 1
@@ -71,7 +71,7 @@ class Inversions:
         names = self.names()
         if not names:
             raise FileNotFoundError(f"{self.run.folder} has no inversions yet; continue it with run={self.run.folder}")
-        config, about = self.run.config(), self.read(names[0])[1]
+        config, about = config_of(self.run), self.read(names[0])[1]
         gan = config["gan"] | {"truncation": 1.0}
         generator = space_from_plain(gan | {"space": None}, config["seed"]).generator
         found = weight_hash(generator)
@@ -79,12 +79,18 @@ class Inversions:
             raise ValueError(
                 f"{self.run.folder} was made on a generator with hash {about['generator'][:12]}, but gan.weights has {found[:12]}; give weights=<file>"
             )
-        self.require(generator, names[0])
+        self.read_for(generator, names[0])
         return space_of(generator, gan | {"space": about["space"]})
 
-    def require(self, generator: Generator, name: str) -> None:
-        """An error with the file's name unless what was found for a picture is of this generator: its space, and all shapes."""
-        require_generator(*self.read(name), generator, self.file(name))
+    def read_for(self, generator: Generator, name: str) -> tuple[dict[str, Tensor], dict]:
+        """As :meth:`read`, and refuses a picture that is not of this generator and of the folder's space, or whose shapes are not."""
+        tensors, about = self.read(name)
+        require_generator(tensors, about, generator, self.file(name))
+        first = self.names()[0]
+        common = about if name == first else self.read(first)[1]
+        if any(about[key] != common[key] for key in ("space", "generator")):
+            raise ValueError(f"{self.file(name)} must be of the space and generator of {first}, {common['space']}, got {about['space']}")
+        return tensors, about
 
     def codes(self, names: str | Sequence[str]) -> Codes:
         """The codes of one or several pictures, N first."""
@@ -101,12 +107,11 @@ class Inversions:
 
     def tuned(self, name: str) -> dict[str, Tensor]:
         """What was added to the generator's parameters for a picture, by their names; empty where it stayed as it was."""
-        return {key.removeprefix("tuned."): value for key, value in self.read(name)[0].items() if key.startswith("tuned.")}
+        return tuned_in(self.read(name)[0])
 
     def tuned_space(self, space: LatentSpace, name: str) -> LatentSpace:
         """The space with what was tuned for a picture: a copy, or the space itself where nothing was. Refuses a picture of another generator."""
-        self.require(space.generator, name)
-        return tuned_space(space, self.tuned(name))
+        return tuned_space(space, tuned_in(self.read_for(space.generator, name)[0]))
 
     @staticmethod
     def tuned_of(space: LatentSpace, inverted: Inverted, i: int) -> LatentSpace:
@@ -151,3 +156,8 @@ class Inversions:
         writer.writerows([cell_text(name), *(f"{row[key]:.6g}" if key in row else "" for key in columns)] for name, row in scores.items())
         self.run.write("scores.csv", table.getvalue())
         return scores
+
+
+def tuned_in(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """What was tuned, of the tensors of a file, by the names of the generator's parameters."""
+    return {key.removeprefix("tuned."): value for key, value in tensors.items() if key.startswith("tuned.")}

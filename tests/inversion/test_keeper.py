@@ -117,6 +117,16 @@ def test_it_ends_with_the_same_bits_wherever_it_was_stopped(name, stops, space, 
         assert not (tmp_path / "state").exists()
 
 
+@pytest.mark.parametrize("name, place", [("i2s", (0, 2)), ("projector", (0, 3)), ("i2spp", (1, 2)), ("pti", (2, 1))])
+def test_half_precision_ends_with_the_same_bits_too(name, place, space, images, tmp_path):
+    inverter = inverters()[name]
+    with torch.autocast("cpu", torch.bfloat16, cache_enabled=False):
+        whole = invert(inverter, space, images, tmp_path, every=NEVER)
+        with pytest.raises(KeyboardInterrupt):
+            invert(inverter, space, images, tmp_path, stopping_at(*place))
+        assert same_bits(invert(inverter, space, images, tmp_path), whole)
+
+
 def test_it_can_be_stopped_again_and_again(space, images, tmp_path):
     inverter = inverters()["pti"]
     whole = inverter.invert(space, images, [torch.Generator().manual_seed(i) for i in range(2)])

@@ -159,6 +159,16 @@ def test_pictures_of_different_shapes_are_not_joined(inversions):
         inversions.codes(["a", "b"])
 
 
+@pytest.mark.parametrize("about", [{"space": "w+"}, {"generator": "0" * 64}])
+def test_pictures_of_a_folder_are_of_one_space_and_generator(about, inversions):
+    width = {"space": lambda found: found.update(latents=torch.zeros(6, 8)), "generator": lambda found: None}[next(iter(about))]
+    changed(inversions.file("b"), width, **about)
+    assert everything(inversions).shape == (1, 1, 16, 16)  # a can be used
+    with pytest.raises(ValueError, match=r"b\.safetensors must be of the space and generator of a, w, got w") as error:
+        inversions.tuned_space(inversions.space(), "b")
+    assert "\n" not in str(error.value)
+
+
 @pytest.mark.parametrize("name", ["a\n", "-rf", "x" * 120, "a "])
 def test_names_are_plain(name, inversions):
     inversions.file("a").rename(inversions.file(name))
