@@ -72,14 +72,25 @@ class RunWandbLogger(WandbLogger):
 
     Arguments:
         save_dir: Folder of the local files, which the run gives.
-        options: Arguments of Lightning's logger, or of ``wandb.init``.
+        project, group, name, entity, notes: What W&B calls the run, and where it shows it.
+        options: Other arguments of Lightning's logger, or of ``wandb.init``.
     """
 
-    def __init__(self, save_dir: str, **options) -> None:
+    def __init__(
+        self,
+        save_dir: str,
+        project: str,
+        group: str | None = None,
+        name: str | None = None,
+        entity: str | None = None,
+        notes: str | None = None,
+        **options,
+    ) -> None:
         own = {"save_dir", "dir", "offline", "settings", "experiment", "kwargs", "mode"}
         known = {*inspect.signature(WandbLogger).parameters, *inspect.signature(wandb.init).parameters} - own
         if unknown := sorted(options.keys() - known):
             raise ValueError(f"logger.wandb must have options among {sorted(known)}, got {unknown}")
         os.environ.setdefault("WANDB_SILENT", "true")
         settings = wandb.Settings(console="off", init_timeout=20)
-        super().__init__(save_dir=save_dir, offline=wandb_offline(), settings=settings, **options)
+        options |= {"group": group, "name": name, "entity": entity, "notes": notes}
+        super().__init__(save_dir=save_dir, project=project, offline=wandb_offline(), settings=settings, **options)

@@ -70,5 +70,7 @@ def require_trainer(trainer: Mapping) -> None:
         raise ValueError(f"trainer.strategy must be auto, ddp, fsdp or another of Lightning's, got {strategy!r}")
     for name in ("val_check_interval", "limit_train_batches", "limit_val_batches"):
         value = trainer.get(name)
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+            raise ValueError(f"trainer.{name} must be a number or null, got {value!r}")
         if isinstance(value, float) and value > 1:
             raise ValueError(f"trainer.{name} must be an integer (batches) or a share of at most 1.0, got {value!r}")

@@ -140,6 +140,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "inverter": Built("latent_lab.inversion.base.Inverter"),
         "images": TEXTS,
         "count": int,
+        "keep_every?": float,
         "align": Literal["none", "ffhq"],
         "faces": int | str,
         "space": Literal["z", "w", "w+", None],

@@ -96,6 +96,7 @@ RANGES: dict[str, Range] = {
     "held_out_steps": count(MORE),
     "iterations": count(MANY),
     "patience": count(MORE),
+    "keep_every": POSITIVE,
     "checkpoint_every": count(MORE),
     "encoder.every": count(MORE),
     "optimiser.every": count(MORE, 0),
@@ -192,16 +193,15 @@ RANGES: dict[str, Range] = {
 }
 
 
+NAMED = ("transformations", "values", "edits")  # dictionaries of names that are the user's
+
+
 def range_of(key: str, command: str) -> Range:
     """The range of a key with its dots; a command's own key is looked for as ``<command>.<key>`` first."""
-    parts = [command, *key.split(".")]
-    for first in range(len(parts)):
-        if (found := RANGES.get(".".join(parts[first:]))) is not None:
-            return found
-    # numbers of a list or a dictionary have the range of its key
     above = key.rpartition(".")[0]
-    return (
-        RANGES.get(above.rpartition(".")[2], WEIGHT)
-        if above.rpartition(".")[2] in ("transformations", "values", "edits", "widths")
-        else WEIGHT
-    )
+    for part in (key, above) if above.rpartition(".")[2] in NAMED else (key,):
+        ends = [command, *part.split(".")]
+        for first in range(len(ends)):
+            if (found := RANGES.get(".".join(ends[first:]))) is not None:
+                return found
+    return WEIGHT

@@ -5,13 +5,13 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import inspect
-import math
 import re
 import sys
 import typing
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
+from typing import Any
 
 import yaml
 from omegaconf import DictConfig, OmegaConf
@@ -19,7 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 from latent_lab.cli import CONF
 from latent_lab.console import visible
 from latent_lab.workflows.kinds import Built, alternatives, fits, is_built, is_list, named
-from latent_lab.workflows.options import OPTIONS
+from latent_lab.workflows.options import OPTIONS, PREVIEW
 from latent_lab.workflows.overrides import nearest, resolved
 from latent_lab.workflows.protocol import Protocol
 from latent_lab.workflows.ranges import LARGEST, range_of
@@ -54,12 +54,14 @@ def validate(config: Mapping | DictConfig, command: str) -> None:
     if not isinstance(plain, Mapping):
         raise ValueError(f"the configuration of {command} must be a dictionary, got {shown(plain)}")
     require_plain(plain, command)
-    options = OPTIONS[command]
-    known = {name.rstrip("?") for every in OPTIONS.values() for name in every} | own_keys(command)  # debug=fast sets those of several
+    options = own_options(command) | OPTIONS[command]
+    known = {name.rstrip("?") for every in (options, *OPTIONS.values()) for name in every}  # debug=fast sets those of several
     for name in plain:
         if name not in known:
             raise ValueError(f"{name} is no key of latent_lab.{command}; nearest: {', '.join(nearest(str(name), known))}")
     check_keys({name: value for name, value in plain.items() if f"{name}?" in options or name in options}, options, "", command)
+    if "gan" in options:
+        check_generators(plain["gan"])
     if isinstance(evaluation := plain.get("evaluation"), Mapping) and "evaluation" in options:
         Protocol(**{name: value for name, value in evaluation.items() if name not in ("attributes", "perceptual", "extras")})
 
@@ -90,7 +92,7 @@ def require_plain(plain: Mapping, command: str) -> None:
                 raise ValueError(f"{key} must be given{comment_on(key, command)}")
             require_text(value, key)
         elif isinstance(value, int | float) and not isinstance(value, bool):
-            if not math.isfinite(value) or abs(value) > LARGEST:
+            if value != value or abs(value) > LARGEST:  # nan, inf, or an integer that is none of a float
                 raise ValueError(f"{key} must be a finite number of at most {LARGEST:g}, got {shown(value)}")
             allowed = range_of(key, command)
             if not allowed.holds(value):
@@ -156,9 +158,13 @@ def check(value: object, kind: object, key: str) -> None:
 
 
 @cache
-def own_keys(command: str) -> frozenset[str]:
-    """The keys of a command's yaml."""
-    return frozenset(yaml.safe_load((CONF / f"{command}.yaml").read_text())) - {"defaults", "hydra"}
+def own_options(command: str) -> dict[str, object]:
+    """The numbers and switches of a command's yaml, which are of the type of their default."""
+    values = yaml.safe_load((CONF / f"{command}.yaml").read_text()).items()
+    found = {
+        name: type(value) if isinstance(value, bool | int | float) else Any for name, value in values if name not in ("defaults", "hydra")
+    }
+    return {f"{name}?": kind for name, kind in found.items() if not {name, f"{name}?"} & OPTIONS[command].keys()}
 
 
 @cache
@@ -243,6 +249,23 @@ def check_built(node: Mapping, kind: object, key: str) -> None:
         ]
         if plain and not inspect.isabstract(target):
             raise ValueError(f"{key}.{plain[0]} must be given, and is missing")
+
+
+def check_generators(gan: Mapping) -> None:
+    """An error where the smaller generators of a ``gan`` have arguments that its class refuses."""
+    target = located(gan["generator"]["_target_"]) if gan["generator"]["_target_"].startswith("latent_lab.") else None
+    preview = gan.get("preview") or {}
+    check_keys(preview, {f"{name.rstrip('?')}?": kind for name, kind in PREVIEW.items()}, "gan.preview", "gan.preview")
+    for key, part in (
+        ("gan.tiny", gan.get("tiny")),
+        ("gan.preview.generator", preview.get("generator")),
+        ("gan.preview.tiny", preview.get("tiny")),
+    ):
+        for option, value in (part or {}).items() if target is not None else ():
+            kinds, _, _ = arguments(target)
+            if option not in kinds:
+                raise ValueError(f"{key}.{option} is no argument of {target.__name__}; it takes {', '.join(nearest(str(option), kinds))}")
+            check(value, kinds[option], f"{key}.{option}")
 
 
 def require_kind(target: type, partial: bool, kind: object, key: str) -> None:
