@@ -21,6 +21,9 @@ def read_table(file: str | Path) -> tuple[list[str], dict[str, list[float]]]:
     A ``.csv`` or ``.tsv`` has a header, or its attributes' names in an ``attributes.txt`` beside it, and the picture's name in
     its first column. Of ``value,confidence`` (the Transient Attributes' annotations) the value is taken. Anything else must be
     CelebA's list: a number of rows, a row of names, and rows of a picture's name and its values.
+
+    Raises:
+        ValueError: It is no plain file of text, too large, or holds anything but finite numbers, a row a picture.
     """
     file = Path(file)
     lines = lines_of(file)
@@ -53,7 +56,7 @@ def read_table(file: str | Path) -> tuple[list[str], dict[str, list[float]]]:
 
 
 def lines_of(file: Path) -> list[str]:
-    """The lines of a text file of a bearable size, in UTF-8."""
+    """The lines of a text file in UTF-8, of at most ``LIMIT`` bytes and lines of at most ``LONGEST_LINE`` characters."""
     if not file.is_file():
         raise ValueError(f"{file} must be a plain file")
     if file.stat().st_size > LIMIT:
