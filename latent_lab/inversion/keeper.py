@@ -20,6 +20,7 @@ from latent_lab.checkpoints import native
 from latent_lab.console import say
 from latent_lab.inversion.base import Track, require_number, untracked
 from latent_lab.inversion.parts import Part, fit, load, tensors_of
+from latent_lab.plain import fits, read_json
 from latent_lab.runs import Run
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -90,10 +91,10 @@ class Keeper:
     def pictures(self) -> list[str]:
         """Names of the batch that was in work, in their order; none where nothing, or nothing of use, is there."""
         try:
-            found = json.loads((self.folder / "batch.json").read_text())["pictures"]
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            found = read_json(self.folder / "batch.json")
+        except (OSError, ValueError):
             return []
-        return list(found) if isinstance(found, dict) else []
+        return list(found["pictures"]) if fits(found, {"pictures": {str: str}}) else []
 
     @contextlib.contextmanager
     def batch(self, names: Sequence[str], pixels: Tensor, track: Track) -> Iterator[None]:

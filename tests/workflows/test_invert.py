@@ -16,6 +16,7 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 from PIL import Image
 
+from latent_lab.checkpoints import native
 from latent_lab.data.psnr import psnr
 from latent_lab.workflows.inversions import Inversions
 from tests.workflows.conftest import newest_run, start
@@ -197,6 +198,27 @@ def test_names_are_text_in_the_table(invert, photographs):
     with open(folder / "scores.csv", newline="") as stream:
         rows = list(csv.DictReader(stream))
     assert [row["picture"] for row in rows] == ["'=1+1", "b", "c, d"] and all(float(row["psnr"]) > 0 for row in rows)
+
+
+def test_what_a_strangers_folder_holds_ends_in_one_line(invert, photographs):
+    folder = invert(f"images={photographs}", *TINY)
+    Image.new("RGB", (70, 32)).save(folder / "pictures" / "b.png")
+    with pytest.raises(SystemExit, match=r"pictures must hold pictures of one size, got another in b\.png$"):
+        invert(f"run={folder}")
+    (folder / "pictures" / "b.png").write_bytes(b"no picture")
+    with pytest.raises(SystemExit, match=r"b\.png cannot be read as a picture"):
+        invert(f"run={folder}")
+    file = folder / "images" / "b.safetensors"
+    tensors, about = native.read(file)
+    for wrong in ({"scores": [1]}, {"space": "zz"}, {"generator": None}, {"format": 2}):
+        file.write_bytes(native.to_bytes(tensors, about | wrong))
+        if "space" in wrong:  # said where codes are used
+            with pytest.raises(ValueError, match=r"b\.safetensors must be of one of the spaces"):
+                Inversions.open(folder).tuned_space(Inversions.open(folder).space(), "b")
+            continue
+        with pytest.raises(SystemExit, match=r"b\.safetensors must ") as stop:
+            invert(f"run={folder}")
+        assert "\n" not in str(stop.value)
 
 
 def test_unusable_pictures_are_named_and_the_others_go_on(invert, photographs, capsys):
