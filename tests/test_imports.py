@@ -10,7 +10,7 @@ import latent_lab
 ROOT = Path(latent_lab.__file__).parent
 MAINS = sorted(file.stem for file in ROOT.glob("*.py") if "@command(" in file.read_text())
 LAYERS = [
-    {"console", "cpu_torchvision", "errors", "installation", "names", "picture_files", "plain"},
+    {"console", "cpu_torchvision", "environment", "errors", "installation", "names", "picture_files", "plain"},
     {"checkpoints", "claims", "trust"},
     {"gans"},
     {"paths", "attributes"},

@@ -21,6 +21,7 @@ from latent_lab.console import say
 from latent_lab.runs import Run
 from latent_lab.workflows.estimate import Estimate
 from latent_lab.workflows.safety import RunCheckpoint
+from latent_lab.workflows.validate import validate
 
 OWN = {  # what only the configuration of a command has
     "train": "method",
@@ -80,6 +81,10 @@ def continued(run: Run, module: str) -> tuple[Run, DictConfig]:
     config, own = run.config(), OWN[module.rpartition(".")[2]]
     if own not in config:
         raise ValueError(f"run must be a folder that {module} made, got {run.folder}, whose configuration has no {own}")
+    try:
+        validate(config, module.rpartition(".")[2])
+    except ValueError as error:
+        raise ValueError(f"{run.folder / 'config.yaml'}: {error}") from None
     cli.continues = str(run.folder)
     return run, OmegaConf.create(config)
 

@@ -21,6 +21,8 @@ from latent_lab.gans.space import LatentSpace
 from latent_lab.installation import CONF
 from latent_lab.paths.base import Paths
 from latent_lab.runs import Run, own_class, weight_hash
+from latent_lab.workflows.options import OPTIONS
+from latent_lab.workflows.validate import check_keys, require_plain
 
 
 def chosen_device(name: str) -> torch.device:
@@ -110,6 +112,18 @@ def space_of(generator: Generator, gan: Mapping) -> LatentSpace:
     return generator.space(gan["space"], truncation=gan["truncation"], **options)
 
 
+def config_of(run: Run) -> dict:
+    """A run's configuration, whose generator, data set and predictors can be built; what else it holds may be of an older version."""
+    config = run.config()
+    parts = {name: config[name] for name in ("gan", "dataset", "seed") if name in config}
+    try:
+        require_plain(parts, "train")
+        check_keys(parts, {f"{name}?": OPTIONS["train"][name] for name in parts}, "", "train")
+    except ValueError as error:
+        raise ValueError(f"{run.folder / 'config.yaml'}: {error}") from None
+    return config
+
+
 def space_from_plain(gan: Mapping, seed: int) -> LatentSpace:
     """The latent space of a configuration that was read from a run's folder: only latent_lab's own generators."""
     generator = build_generator(gan, own_class(gan["generator"]["_target_"], "gans", Generator), seed)
@@ -119,7 +133,7 @@ def space_from_plain(gan: Mapping, seed: int) -> LatentSpace:
 def space_and_paths(run: Run) -> tuple[LatentSpace, Paths, dict]:
     """A run's latent space, paths and metadata. Nothing that the folder holds is executed, and another generator is refused."""
     paths, metadata = run.load_paths()
-    config = run.config()
+    config = config_of(run)
     space = space_from_plain(config["gan"], config["seed"])
     found = weight_hash(space.generator)
     if found != metadata["generator"]:

@@ -26,7 +26,7 @@ from latent_lab.pictures.report import png_bytes
 from latent_lab.pictures.strips import Strip, mosaic_png, sequence_figure, strip_figure
 from latent_lab.pictures.walks import WRITERS, find_ffmpeg
 from latent_lab.runs import Run
-from latent_lab.workflows.build import chosen_device
+from latent_lab.workflows.build import chosen_device, config_of
 from latent_lab.workflows.correction import build_correction
 from latent_lab.workflows.editing import Editor
 from latent_lab.workflows.effects import Effects
@@ -118,7 +118,7 @@ def edit(config: DictConfig) -> None:
     require_options(config)
     options = OmegaConf.to_container(config, resolve=True)
     run = Run.open(config.run, config.weights)
-    made = OmegaConf.create(run.config())
+    made = OmegaConf.create(config_of(run))
     source, paths, metadata = open_source(options["source"], options["images"], run)
     edits = asked_edits(run, paths, options["edits"])
     for part in edits:

@@ -28,7 +28,7 @@ from latent_lab.gans.space import LatentSpace
 from latent_lab.names import require_file_name
 from latent_lab.paths.base import Paths
 from latent_lab.runs import Run, weight_hash
-from latent_lab.workflows.build import build_attributes, chosen_device, space_and_paths
+from latent_lab.workflows.build import build_attributes, chosen_device, config_of, space_and_paths
 from latent_lab.workflows.extras import add_extras
 from latent_lab.workflows.observe import observe
 from latent_lab.workflows.plan import make_plan
@@ -130,7 +130,7 @@ def evaluate_runs(config: DictConfig) -> None:
     """Evaluates each run, adds the scores to its ``metrics.json`` and makes its report again."""
     device = chosen_device(config.device)
     for run in find_runs(config.run, config.weights):
-        made = OmegaConf.create(run.config())
+        made = OmegaConf.create(config_of(run))
         space, paths, _ = space_and_paths(run)
         options = OmegaConf.merge({"gan": made.gan, "dataset": made.dataset}, {"evaluation": config.evaluation})
         attributes = build_attributes(made.dataset, options.evaluation.attributes)

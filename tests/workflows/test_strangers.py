@@ -215,10 +215,8 @@ def test_nothing_is_fetched_for_a_folder(folder, monkeypatch):
     ):
         load_run(folder)
     changed(folder, "gan.name", "sngan_mnist")
-    changed(folder, "gan.pretraining", None)
     assert Run.open(folder).config()["dataset"]["data"]["url"] is None
     changed(folder, "dataset.data.folder", "nowhere")
-    changed(folder, "gan.pretraining", {"_target_": "latent_lab.pretraining.hinge.HingePretraining"})
     assert "nothing is fetched for a run's folder: put the file there" in run_main("pretrain", f"run={folder}")
 
 
@@ -374,3 +372,14 @@ def test_equal_files_are_written_for_equal_paths(folder):
     paths, metadata = run.load_paths()
     contents = {native.to_bytes(paths.state_dict(), metadata) for _ in range(10)}
     assert len(contents) == 1 and json.loads(json.dumps(metadata)) == metadata
+
+
+@pytest.mark.parametrize("content", ["step,a\n1,x\n", "step,a\nx,1\n", "step,a\n1," + "9" * 200_000 + "x\n", "step\n1,2,3\n"])
+def test_hostile_curves_are_one_line(content, folder):
+    (folder / "logs" / "0").mkdir(parents=True)
+    (folder / "logs" / "a").mkdir()
+    for name in ("0", "a"):
+        (folder / "logs" / name / "metrics.csv").write_text(content)
+    with pytest.raises(ValueError, match="metrics.csv is no table of training curves .* delete it") as refusal:
+        Run.open(folder).collect_curves()
+    assert "\n" not in str(refusal.value)
