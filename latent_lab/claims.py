@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-import socket
 import time
 from pathlib import Path
 
@@ -21,12 +20,12 @@ def rank() -> int:
 
 
 def job() -> str:
-    """What the processes of one run have in common and no other run has."""
+    """What the processes of one run have in common, and other runs have not where a cluster or launcher tells."""
     if "SLURM_JOB_ID" in os.environ:
         return f"slurm {os.environ['SLURM_JOB_ID']}.{os.environ.get('SLURM_STEP_ID', '')}"
     if "MASTER_PORT" in os.environ:
         return f"{os.environ.get('MASTER_ADDR', '')}:{os.environ['MASTER_PORT']}"
-    return f"{socket.gethostname()} {os.getpid()}"
+    return "one process"
 
 
 def claim(folder: Path, fixed: bool) -> Path:

@@ -118,6 +118,7 @@ def invert(config: DictConfig) -> None:
         elif why:
             say(f"{name} is not among the scores: {why}")
     common, names, done = {"space": space.name, "generator": weight_hash(generator)}, source.names(), set(inversions.scores())
+    run.require_generator(common["generator"])
     configuration = hashlib.sha256((run.folder / "config.yaml").read_bytes()).hexdigest()
     keeper = Keeper(run, config.get("keep_every", 60), common | {"configuration": configuration})
     # a batch that was stopped while its results were written is inverted again as it was: alone, pictures could have other last bits

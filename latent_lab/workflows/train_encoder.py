@@ -53,6 +53,8 @@ def train_encoder(config: DictConfig) -> None:
         )
     config.trainer.max_steps *= module.optimisers  # Lightning counts the steps of all
     trainer = build_trainer(config, run)
+    if trainer.is_global_zero:
+        run.require_generator(weight_hash(generator))
     trainer.fit(module, ckpt_path=resume_from(run), weights_only=True)
     if not trainer.is_global_zero:
         return

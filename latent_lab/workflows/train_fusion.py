@@ -16,6 +16,7 @@ from latent_lab.checkpoints.fusion_files import fusion_bytes
 from latent_lab.console import say
 from latent_lab.inversion.fusion_net import FusionNet
 from latent_lab.inversion.fusion_training import FusionTraining
+from latent_lab.runs import weight_hash
 from latent_lab.workflows.begin import build_trainer, open_run, resume_from
 from latent_lab.workflows.build import build_generator, space_of
 
@@ -39,6 +40,8 @@ def train_fusion(config: DictConfig) -> None:
             config.fusion, space=space, network=network, region=region, seed=config.seed, distance=distance
         )
     trainer = build_trainer(config, run)
+    if trainer.is_global_zero:
+        run.require_generator(weight_hash(generator))
     trainer.fit(module, ckpt_path=resume_from(run), weights_only=True)
     if not trainer.is_global_zero:
         return
