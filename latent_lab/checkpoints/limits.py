@@ -58,6 +58,13 @@ def reason(error: BaseException, length: int = 200) -> str:
     return said if len(said) <= length else said[: length - 3] + "..."
 
 
+def number(digits: str) -> int:
+    """A number in the name of a tensor: few digits, so that no set of them can be made of numbers that collide."""
+    if not digits.isdecimal() or len(digits) > 6:
+        raise ValueError(f"a number in the name of a tensor must have 1 to 6 digits, got {shown(digits)}")
+    return int(digits)
+
+
 @contextlib.contextmanager
 def within(numbers: int = NUMBERS, parts: int = PARTS) -> Iterator[None]:
     """A block in which modules are built, as long as they are small; what other threads build does not count.

@@ -29,7 +29,7 @@ def module_of(tree) -> dict | None:
 def tensors_of(module: dict, prefix: str = "") -> dict[str, Tensor]:
     """The state dict of a module from its pickled state."""
     state = module["state"]
-    hidden = set(state.get("_non_persistent_buffers_set") or ())
+    hidden = {name for name in state.get("_non_persistent_buffers_set") or () if isinstance(name, str)}
     own = {**state["_parameters"], **{name: value for name, value in state["_buffers"].items() if name not in hidden}}
     found = {prefix + name: value for name, value in own.items() if isinstance(value, Tensor)}
     for name, child in state["_modules"].items():

@@ -18,6 +18,14 @@ def averaged_network(tree) -> Record | None:
     return None
 
 
+def table(named: Iterable[tuple[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """A network's variables by their names."""
+    pairs = list(named or ())
+    if not all(isinstance(pair, tuple | list) and len(pair) == 2 and isinstance(pair[0], str) for pair in pairs):
+        raise ValueError("variables must be pairs of a name and an array")
+    return dict(pairs)
+
+
 def variables(named: Iterable[tuple[str, np.ndarray]], prefix: str = "") -> dict[str, Tensor]:
     """A network's variables as tensors."""
-    return {f"{prefix}{name}": torch.tensor(np.ascontiguousarray(value)) for name, value in named}
+    return {f"{prefix}{name}": torch.tensor(np.ascontiguousarray(value)) for name, value in table(named).items()}

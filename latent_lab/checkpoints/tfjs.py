@@ -49,6 +49,8 @@ def read_nodes(graph: Mapping) -> dict[str, Node]:
     if len(graph["modelTopology"]["node"]) > NODES:
         raise ValueError(f"the graph has more than {NODES} nodes")
     for node in graph["modelTopology"]["node"]:
+        if not isinstance(node["name"], str):
+            raise ValueError(f"the name of a node must be a text, got {shown(node['name'])}")
         inputs = [name.removesuffix(":0") for name in node.get("input", []) if not name.startswith("^")]
         attr = {key: decoded(value) for key, value in node.get("attr", {}).items() if key != "value"}
         nodes[node["name"]] = Node(node["name"], node["op"], inputs, attr)
@@ -67,6 +69,8 @@ def read_weights(graph: Mapping, folder: Path) -> dict[str, Tensor]:
         content = b"".join(plain_file(folder / name, "weights").read_bytes() for name in group["paths"])
         start = 0
         for weight in group["weights"]:
+            if not isinstance(weight["name"], str):
+                raise ValueError(f"the name of a weight must be a text, got {shown(weight['name'])}")
             kind, shape = weight["dtype"], [int(size) for size in weight["shape"][: DIMENSIONS + 1]]
             quantised = weight.get("quantization")
             if kind not in TYPES or (quantised and quantised["dtype"] not in STORED):

@@ -18,7 +18,7 @@ CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": ()
 EMPTY = {"EMPTY_LIST": list, "EMPTY_DICT": dict, "EMPTY_SET": set}
 TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 STATED = (Record, Array, DType)  # what a state is given to; of others it is left out
-OPCODES, TIMES = 2**21, 4  # operations that a file may have, and how often its bytes may be read; real files have 2**17
+OPCODES, TIMES = 2**20, 4  # operations that a file may have, and how often its bytes may be read; real files have 2**17
 FAULTS = (ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError)
 
 

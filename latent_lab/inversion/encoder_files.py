@@ -92,7 +92,10 @@ def read_own(file: Path) -> EncoderFile:
         raise ValueError(f"{file} must say iterations from 0 to 1000, got {shown(metadata.get('iterations'))}")
     parts = split(tensors)
     networks = {part: built(part, config, parts.get(part, {}), file) for part, config in metadata["networks"].items()}
-    return EncoderFile(networks, tensors["latent_avg"], metadata["iterations"], True)
+    mean, encoder = tensors["latent_avg"], networks.get("encoder")
+    if mean.ndim != 2 or (encoder is not None and mean.shape != (encoder.rows, encoder.style_dim)):
+        raise ValueError(f"{file} must hold a mean style of each row, got latent_avg of the shape {str(tuple(mean.shape))[:60]}")
+    return EncoderFile(networks, mean, metadata["iterations"], True)
 
 
 def read_published(file: Path, editable: bool | None, otherwise: bool) -> EncoderFile:

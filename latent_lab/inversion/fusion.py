@@ -8,9 +8,12 @@ from pathlib import Path
 
 from torch import Tensor
 
+from latent_lab.checkpoints.limits import reason, shown
 from latent_lab.gans.space import Codes, LatentSpace
 from latent_lab.gans.styled import StyleGenerator
 from latent_lab.inversion.fusion_net import FusionNet, layout_of
+
+LARGEST = 2**20  # bytes of a list of files
 
 
 class Hierarchy:
@@ -52,11 +55,11 @@ class Hierarchy:
         if not file.is_file():
             raise FileNotFoundError(f"hierarchy.weights must be a JSON file that maps regions to files, got {str(file)!r}")
         try:
-            listed = json.loads(file.read_text())
-        except ValueError as error:
-            raise ValueError(f"hierarchy.weights must be a JSON file that maps regions to files, got {file}: {error}") from None
+            listed = json.loads(file.read_bytes()) if file.stat().st_size <= LARGEST else None
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"hierarchy.weights must be a JSON file that maps regions to files, got {file}: {reason(error)}") from None
         if not isinstance(listed, dict) or not all(isinstance(value, str) for value in listed.values()):
-            raise ValueError(f"{file} must map regions to files, got {str(listed)[:80]}")
+            raise ValueError(f"{file} must map regions to files, in at most {LARGEST} bytes, got {shown(listed)}")
         return {name: file.parent / Path(value).expanduser() for name, value in listed.items()}
 
     def network(self, name: str) -> FusionNet:

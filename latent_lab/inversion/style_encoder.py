@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from latent_lab.attributes.ir_se50 import IRSE
+from latent_lab.checkpoints.limits import number
 
 
 def resized(images: Tensor, side: int) -> Tensor:
@@ -126,12 +127,12 @@ def added(small: Tensor, large: Tensor) -> Tensor:
 def published_sizes(tensors: Mapping[str, Tensor]) -> dict[str, object]:
     """The arguments of :class:`StyleEncoder` but for ``deltas``, which no shape tells, from the tensors of a published file."""
     outer = [
-        len(tensors[f"body.{i}.res_layer.3.weight"]) for i in range(1 + max(number(name) for name in tensors if name.startswith("body.")))
+        len(tensors[f"body.{i}.res_layer.3.weight"]) for i in range(1 + max(place(name) for name in tensors if name.startswith("body.")))
     ]
     widths = list(dict.fromkeys(outer))
-    rows = 1 + max(number(name) for name in tensors if name.startswith("styles."))
+    rows = 1 + max(place(name) for name in tensors if name.startswith("styles."))
     heads = [tensors[f"styles.{i}.linear.weight"] for i in range(rows)]  # all of them are there, or the last one's number says nothing
-    convs = Counter(number(name) for name in tensors if name.startswith("styles.") and ".convs." in name and name.endswith("weight"))
+    convs = Counter(place(name) for name in tensors if name.startswith("styles.") and ".convs." in name and name.endswith("weight"))
     halvings, head = [convs[i] for i in range(rows)], heads[0]
     return {
         **{"rows": rows, "style_dim": head.shape[0], "head_width": head.shape[1], "resolution": 16 * 2 ** halvings[0]},
@@ -145,5 +146,6 @@ def published_sizes(tensors: Mapping[str, Tensor]) -> dict[str, object]:
     }
 
 
-def number(name: str) -> int:
-    return int(name.split(".")[1])
+def place(name: str) -> int:
+    """The number in the name of a tensor of a sequence."""
+    return number(name.split(".")[1])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from latent_lab.checkpoints.limits import number
+
 PREFIX = "generator."
 
 
@@ -18,7 +20,7 @@ def convert(tree):
 
     linear = folded("gen_z")
     tensors = {"embed.weight": tree["embeddings.weight"].mT, "linear.weight": linear, "linear.bias": tree[f"{PREFIX}gen_z.bias"]}
-    numbers = sorted({int(key.split(".")[2]) for key in tree if key.startswith(f"{PREFIX}layers.")})
+    numbers = sorted({number(key.split(".")[2]) for key in tree if key.startswith(f"{PREFIX}layers.")})
     blocks = [n for n in numbers if f"{PREFIX}layers.{n}.conv_0.weight_orig" in tree]
     (attention,) = set(numbers) - set(blocks)
     for i, n in enumerate(blocks):

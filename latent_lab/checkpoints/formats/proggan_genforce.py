@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from latent_lab.checkpoints.limits import number
 from latent_lab.checkpoints.proggan_layers import proggan
 
 
@@ -19,6 +20,6 @@ def convert(tree):
         return weight * gain / math.sqrt(weight[0].numel()), own[f"{name}.bias"]
 
     count = sum(key.startswith("layer") and key.endswith(".weight") for key in own)
-    last = max(int(key[6:].split(".")[0]) for key in own if key.startswith("output"))
+    last = max(number(key[6:].split(".")[0]) for key in own if key.startswith("output"))
     weight, bias = layer("layer0")
     return proggan((weight.flip(2, 3), bias), [layer(f"layer{i}") for i in range(1, count)], layer(f"output{last}", 1.0))

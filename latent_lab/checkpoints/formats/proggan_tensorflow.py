@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 
+from latent_lab.checkpoints.limits import number
 from latent_lab.checkpoints.proggan_layers import proggan
-from latent_lab.checkpoints.tensorflow import averaged_network, variables
+from latent_lab.checkpoints.tensorflow import averaged_network, table, variables
 
 
 def matches(tree) -> bool:
     network = averaged_network(tree)
-    return network is not None and {"4x4/Dense/weight", "4x4/Conv/weight"} <= dict(network.state.get("variables", ())).keys()
+    return network is not None and {"4x4/Dense/weight", "4x4/Conv/weight"} <= table(network.state.get("variables")).keys()
 
 
 def convert(tree):
@@ -27,7 +28,7 @@ def convert(tree):
             weight = weight.permute(3, 2, 0, 1)
         return weight * gain / math.sqrt(weight[0].numel()), own[f"{name}/bias"]
 
-    sizes = sorted({int(name.split("x")[0]) for name in own if name.endswith("Conv1/weight")})
+    sizes = sorted({number(name.split("x")[0]) for name in own if name.endswith("Conv1/weight")})
     pairs = [(f"{size}x{size}/Conv0", f"{size}x{size}/Conv1") for size in sizes]
     first = [f"{name}_up" if f"{name}_up/weight" in own else name for name, _ in pairs]
     dense = own["4x4/Dense/weight"].mT * (math.sqrt(2) / 4 / math.sqrt(len(own["4x4/Dense/weight"])))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from latent_lab.checkpoints.limits import number
+
 FAMILY = "latent_lab.gans.sngan.SNGAN"
 NORM = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
 
@@ -11,7 +13,7 @@ def matches(tree) -> bool:
 
 
 def convert(tree):
-    blocks = sorted({int(key.split(".")[1]) for key in tree if ".conv1.weight" in key})
+    blocks = sorted({number(key.split(".")[1]) for key in tree if ".conv1.weight" in key})
     norm, conv = blocks[-1] + 1, blocks[-1] + 3
     moved = {f"linear.{part}": f"model.0.{part}" for part in ("weight", "bias")}
     for i, block in enumerate(blocks):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from latent_lab.checkpoints.limits import shown
+from latent_lab.checkpoints.limits import number, shown
 from latent_lab.checkpoints.persistent import mapping_of, state_of
 from latent_lab.checkpoints.stylegan2_layers import Conv, stylegan2
 
@@ -22,7 +22,7 @@ def convert(tree):
         return Conv(own[f"{name}.weight"], own[f"{name}.bias"], own[f"{name}.affine.weight"], own[f"{name}.affine.bias"], *noise)
 
     mapping, mean, embed = mapping_of(own)
-    sizes = sorted(int(key.split(".")[1][1:]) for key in own if key.endswith("torgb.weight"))
+    sizes = sorted(number(key.split(".")[1][1:]) for key in own if key.endswith("torgb.weight"))
     pairs = [f"synthesis.b{size}.conv{i}" for size in sizes for i in (0, 1)]
     return stylegan2(
         mapping,

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from latent_lab.checkpoints.limits import number
 from latent_lab.checkpoints.stylegan2_layers import Conv, stylegan2
-from latent_lab.checkpoints.tensorflow import averaged_network, variables
+from latent_lab.checkpoints.tensorflow import averaged_network, table, variables
 
 
 def matches(tree) -> bool:
     network = averaged_network(tree)
     components = network.state.get("components", {}) if network is not None else {}
-    return {"mapping", "synthesis"} <= components.keys() and "4x4/Const/const" in dict(components["synthesis"].state["variables"])
+    return {"mapping", "synthesis"} <= components.keys() and "4x4/Const/const" in table(components["synthesis"].state["variables"])
 
 
 def convert(tree):
@@ -29,7 +30,7 @@ def convert(tree):
         return Conv(weight, own[f"{name}/bias"], own[f"{name}/mod_weight"].mT, own[f"{name}/mod_bias"] + 1, *maps)
 
     layers = sum(name.startswith("mapping/Dense") and name.endswith("weight") for name in own)
-    sizes = sorted({int(name.split("/")[1].split("x")[0]) for name in own if name.endswith("ToRGB/weight")})
+    sizes = sorted({number(name.split("/")[1].split("x")[0]) for name in own if name.endswith("ToRGB/weight")})
     names = ["synthesis/4x4/Conv", *[f"synthesis/{size}x{size}/{name}" for size in sizes[1:] for name in ("Conv0_up", "Conv1")]]
     mean = own["dlatent_avg"] if "dlatent_avg" in own else variables(state["variables"])["dlatent_avg"]
     return stylegan2(

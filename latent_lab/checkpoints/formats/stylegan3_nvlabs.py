@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from latent_lab.checkpoints.limits import shown
+from latent_lab.checkpoints.limits import number, shown
 from latent_lab.checkpoints.persistent import mapping_of, state_of
 from latent_lab.checkpoints.stylegan2_layers import affine, mapped
 
@@ -27,7 +27,7 @@ def matches(tree) -> bool:
 
 def described(own: dict[str, Tensor], names: list[str]) -> dict:
     """The arguments as a plain state dict shows them: a layer's name holds its size and width; the filters' design is the official one."""
-    sizes, widths = zip(*[[int(part) for part in name.split("_")[1:]] for name in names])
+    sizes, widths = zip(*[[number(part) for part in name.split("_")[1:]] for name in names])
     layers, mean, embed = mapping_of(own)
     classes = embed[0].shape[1] if embed else 0
     return {
@@ -41,7 +41,7 @@ def described(own: dict[str, Tensor], names: list[str]) -> dict:
 
 def convert(tree):
     own, options = state_of(tree)
-    names = sorted({key.split(".")[1] for key in own if key.startswith("synthesis.L")}, key=lambda name: int(name[1:].split("_")[0]))
+    names = sorted({key.split(".")[1] for key in own if key.startswith("synthesis.L")}, key=lambda name: number(name[1:].split("_")[0]))
     if options.get("lrelu_upsampling", 2) != 2:
         raise ValueError(f"lrelu_upsampling must be 2, got {shown(options['lrelu_upsampling'])}")
     config = {ours: options[theirs] for theirs, ours in NAMES.items() if theirs in options} if options else described(own, names)
