@@ -10,6 +10,7 @@ from pathlib import Path
 
 CLAIM = ".claim"  # made by the one process that may use the folder, with its job's name in it
 FOUND_BY = "LATENT_LAB_RUN"  # the folder, for processes that the first one starts
+ALONE = "one process"
 PATIENCE = 120.0  # seconds that ranks may begin apart
 BEGUN = time.time()
 
@@ -25,7 +26,7 @@ def job() -> str:
         return f"slurm {os.environ['SLURM_JOB_ID']}.{os.environ.get('SLURM_STEP_ID', '')}"
     if "MASTER_PORT" in os.environ:
         return f"{os.environ.get('MASTER_ADDR', '')}:{os.environ['MASTER_PORT']}"
-    return "one process"
+    return ALONE
 
 
 def claim(folder: Path, fixed: bool) -> Path:
@@ -41,17 +42,32 @@ def claim(folder: Path, fixed: bool) -> Path:
     for number in itertools.count(1):
         candidate = folder if number == 1 else folder.with_name(f"{folder.name}-{number}")
         candidate.mkdir(parents=True, exist_ok=True)
-        if not (candidate / "config.yaml").exists():
-            try:
-                with open(candidate / CLAIM, "x") as stream:
-                    stream.write(job())
-            except FileExistsError:
-                pass
-            else:
-                os.environ[FOUND_BY] = str(candidate.absolute())
-                return candidate
+        if take(candidate):
+            os.environ[FOUND_BY] = str(candidate.absolute())
+            return candidate
         if fixed:
             raise FileExistsError(f"{folder} already holds a run; continue it with run={folder}, or give another hydra.run.dir")
+
+
+def take(folder: Path) -> bool:
+    """Whether the folder is now this process's."""
+    if (folder / "config.yaml").exists():
+        return False
+    try:
+        with open(folder / CLAIM, "x") as stream:
+            stream.write(job())
+    except FileExistsError:
+        return False
+    if (folder / "config.yaml").exists():  # a run has begun, and settled, since we looked
+        (folder / CLAIM).unlink()
+        return False
+    return True
+
+
+def settle(folder: Path) -> None:
+    """Removes the claim of a run that has begun, where no other process looks for it."""
+    if (folder / CLAIM).read_text() == ALONE:
+        (folder / CLAIM).unlink()
 
 
 def fresh(folder: Path) -> Path:

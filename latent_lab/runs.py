@@ -21,7 +21,7 @@ from torch import nn
 from latent_lab.checkpoints import native
 from latent_lab.checkpoints.container import open_tree
 from latent_lab.checkpoints.rebuild import rebuild
-from latent_lab.claims import claim
+from latent_lab.claims import claim, settle
 from latent_lab.environment import environment
 from latent_lab.paths.base import Paths
 from latent_lab.plain import TABLE, fits, read_json, read_text, read_yaml
@@ -30,7 +30,7 @@ from latent_lab.trust import nodes, require_inside, trusted
 FORMAT = 1
 FORMS = {  # of the files of a run, as far as anything reads them
     "names.json": {
-        str: {"path": int, "amounts": [float], "changes": [float], "reachable": [float], "deviation": (float, None)},
+        str: {"path": int, "amounts": [float], "changes": [float], "reachable": [float], "deviation?": (float, None)},
     },
     "findings.json": {"names?": [str], "response?": {str: {"amounts": [float], "change": [float], "limits": [float]}}},
     "environment.json": {"versions?": {str: (str, None)}},
@@ -103,6 +103,7 @@ class Run:
         run = cls(claim(folder, fixed))
         run.write("environment.json", json.dumps(environment(), indent=1))
         run.write("config.yaml", config)  # last: with it the folder is a run
+        settle(run.folder)
         return run
 
     @classmethod

@@ -51,11 +51,11 @@ def path_number(run: Run, paths: Paths, name: str) -> int:
         ValueError: with all names, for any other.
     """
     calibrated, own = names_of(run)
-    if name in own:
-        return own.index(name)
-    if name in calibrated:
-        return calibrated[name]["path"]
     number = numbered(name, paths)
+    if name in own or name in calibrated:
+        number = own.index(name) if name in own else calibrated[name]["path"]
+        if not 0 <= number < paths.num_paths:
+            raise ValueError(f"{run.folder} calls path {number} {name!r}, but has {paths.num_paths} paths; evaluate it again")
     if number is None:
         known = [*own, *[entry for entry in calibrated if entry not in own]]
         listed = f"{known[:40]} or path0 to path{paths.num_paths - 1}" if known else f"path0 to path{paths.num_paths - 1}"
@@ -88,6 +88,8 @@ def calibrated_amount(name: str, entry: dict, change: float) -> tuple[float, str
         change: The change that is asked for.
     """
     x, y = torch.tensor(entry["amounts"]), torch.tensor(entry["changes"])
+    if len(x) != len(y) or not len(x) or len(entry["reachable"]) != 2:
+        raise ValueError(f"names.json must have a change for each amount of {name!r}, and two reachable ends; evaluate the run again")
     if change == 0:
         return 0.0, ""
     amount = amount_for_change(x, y, change)
