@@ -50,7 +50,7 @@ def command(name: str) -> Callable[[Callable], Callable[[], None]]:
 
 def run(task: Callable, name: str) -> None:
     """Runs a command with the arguments of this process."""
-    cli.continues = None
+    cli.continues = cli.failures = cli.skipped = None
     with terminable():
         try:
             import hydra

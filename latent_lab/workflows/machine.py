@@ -7,7 +7,16 @@ import re
 from collections.abc import Mapping
 
 ACCELERATORS = ("auto", "cpu", "gpu", "cuda", "mps", "tpu")
-PRECISIONS = ("32-true", "16-mixed", "bf16-mixed", "16-true", "bf16-true", "64-true", "32", "16", "bf16", "64", 32, 16, 64)
+PRECISIONS = (
+    "32-true",
+    "16-mixed",
+    "bf16-mixed",
+    "32",
+    "16",
+    "bf16",
+    32,
+    16,
+)  # the others convert the networks, and not what paths are computed in
 STRATEGIES = re.compile(r"auto|single_(device|xla|tpu)|xla(_debug)?|(ddp|fsdp|deepspeed)[a-z0-9_]*")
 
 

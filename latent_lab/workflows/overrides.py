@@ -42,7 +42,9 @@ def quoted(argument: str) -> str:
 def escaped(value: str) -> str:
     """The value as text of Hydra's grammar, whatever it holds."""
     mark = '"' if "'" in value and '"' not in value else "'"
-    return mark + value.replace(mark, f"\\{mark}").replace("${", "\\${") + mark
+    # a backslash counts only before a quotation mark, where each is written twice
+    marked = re.sub(rf"(\\*)({mark}|$)", lambda found: 2 * found[1] + (f"\\{mark}" if found[2] else ""), value)
+    return mark + marked.replace("${", "\\${") + mark
 
 
 def choices(group: str) -> list[str]:
