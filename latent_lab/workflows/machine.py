@@ -17,6 +17,7 @@ PRECISIONS = (
     32,
     16,
 )  # the others convert the networks, and not what paths are computed in
+CLUSTER = ("SLURM_JOB_ID", "MASTER_ADDR", "NODE_RANK", "GROUP_RANK", "LSB_JOBID")  # what Lightning finds other nodes by
 STRATEGIES = re.compile(r"auto|single_(device|xla|tpu)|xla(_debug)?|(ddp|fsdp|deepspeed)[a-z0-9_]*")
 
 
@@ -71,6 +72,11 @@ def require_trainer(trainer: Mapping) -> None:
         raise ValueError(f"trainer.devices must be auto or from 1 to {found} on this machine, got {trainer['devices']!r}")
     if devices == -1 and accelerator == "cpu":
         raise ValueError(f"trainer.devices must be auto or from 1 to {found} with trainer.accelerator=cpu, got -1")
+    nodes = trainer.get("num_nodes", 1)
+    if nodes != 1 and not any(name in os.environ for name in CLUSTER):
+        raise ValueError(f"trainer.num_nodes must be 1 outside of a cluster's job, which has one of {', '.join(CLUSTER)} set, got {nodes!r}")
+    if trainer.get("max_epochs") == 0:
+        raise ValueError("trainer.max_epochs must be -1 (no limit) or an integer of at least 1, got 0")
     precision = trainer.get("precision")
     if precision is not None and (isinstance(precision, bool) or precision not in PRECISIONS):
         raise ValueError(f"trainer.precision must be one of {[name for name in PRECISIONS if '-' in str(name)]}, got {precision!r}")
