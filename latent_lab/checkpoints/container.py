@@ -78,7 +78,7 @@ class Storages(dict):
     def content(self, key: str) -> bytes:
         if key not in self:
             raise ValueError(f"storage {shown(key)} is missing")
-        return self[key]
+        return self.pop(key)  # asked for once; a large file is not kept twice
 
 
 def name_of(key: object) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Iterable
 
 from torch import Tensor
 
@@ -11,15 +11,10 @@ from latent_lab.checkpoints.stand_ins import Array, Record, View, require_key
 DEPTH = 100  # of nested containers; real files stay below 30
 NODES, SIZE = 2**20, 2**26  # what a small file may be as a tree, and the bytes of its texts and numbers
 TIMES = 8  # ... and a large one, per byte
+ATOMS, TEXTS, CONTAINERS = (int, float, complex), (str, bytes, bytearray), (list, tuple, set, frozenset)
 
 
-class Part(NamedTuple):
-    """A value, and what it costs to walk: ``nodes`` in it and ``size`` of their content in bytes, each as often as it is reached."""
-
-    value: object
-    nodes: int
-    size: int
-    depth: int
+Part = tuple[object, int, int, int]  # a value; nodes in it, and the bytes of their content, each as often as it is reached; its nesting
 
 
 def plain(tree: object, size: int) -> object:
@@ -35,54 +30,57 @@ def plain(tree: object, size: int) -> object:
     Raises:
         ValueError: It nests too deep, contains itself, or is many times larger than the file once it is walked.
     """
-    done: dict[int, Part] = {}
+    done: dict[int, Part | None] = {}  # None while a value is being walked
     whole: dict[int, Tensor] = {}
-    open_nodes: set[int] = set()
     nodes_allowed, size_allowed = TIMES * size + NODES, TIMES * size + SIZE
 
-    def joined(make: object, parts: list[Part]) -> Part:
-        made = Part(make, 1 + sum(p.nodes for p in parts), sum(p.size for p in parts), 1 + max((p.depth for p in parts), default=0))
-        if made.nodes > nodes_allowed or made.size > size_allowed:
+    def walk(node: object, level: int) -> Part:
+        if node is None or isinstance(node, ATOMS):
+            return node, 1, 0, 0
+        if isinstance(node, TEXTS):
+            return node, 1, len(node), 0
+        key = id(node)
+        if key in done:
+            if done[key] is None:
+                raise ValueError("it contains itself")
+            return done[key]
+        if level > DEPTH:
+            raise ValueError(f"it nests deeper than {DEPTH}")
+        done[key] = None
+        done[key] = made = walked(node, level + 1)
+        return made
+
+    def all_of(values: Iterable, level: int) -> tuple[list, int, int, int]:
+        found, nodes, held, depth = [], 1, 0, 0
+        for value in values:
+            part, more, bytes_more, below = walk(value, level)
+            found.append(part)
+            nodes, held, depth = nodes + more, held + bytes_more, below if below > depth else depth
+        if nodes > nodes_allowed or held > size_allowed:
             raise ValueError("it names the same values so often that they would be many times its size")
-        if made.depth > DEPTH:
+        if depth >= DEPTH:
             raise ValueError(f"it nests deeper than {DEPTH}")
-        return made
+        return found, nodes, held, depth + 1
 
-    def walk(node: object, depth: int) -> Part:
-        if node is None or isinstance(node, int | float | complex):
-            return Part(node, 1, 0, 0)
-        if isinstance(node, str | bytes | bytearray):
-            return Part(node, 1, len(node), 0)
-        if id(node) in done:
-            return done[id(node)]
-        if depth > DEPTH:
-            raise ValueError(f"it nests deeper than {DEPTH}")
-        if id(node) in open_nodes:
-            raise ValueError("it contains itself")
-        open_nodes.add(id(node))
-        done[id(node)] = made = walked(node, depth + 1)
-        open_nodes.discard(id(node))
-        return made
-
-    def walked(node: object, depth: int) -> Part:
+    def walked(node: object, level: int) -> Part:
         if isinstance(node, dict):
-            parts = {require_key(key): walk(value, depth) for key, value in node.items()}
-            return joined({key: part.value for key, part in parts.items()}, list(parts.values()))
-        if isinstance(node, list | set | frozenset | tuple):
-            parts = [walk(value, depth) for value in node]
-            return joined((tuple if isinstance(node, tuple) else list)(part.value for part in parts), parts)
+            found, *cost = all_of(node.values(), level)
+            return dict(zip(map(require_key, node), found)), *cost
+        if isinstance(node, CONTAINERS):
+            found, *cost = all_of(node, level)
+            return tuple(found) if isinstance(node, tuple) else found, *cost
         if isinstance(node, View):
             if id(node.storage) not in whole:
                 whole[id(node.storage)] = node.storage.tensor()
             tensor = node.tensor(whole[id(node.storage)])
-            return Part(tensor, 1, tensor.numel() * tensor.dtype.itemsize, 0)
+            return tensor, 1, tensor.numel() * tensor.dtype.itemsize, 0
         if isinstance(node, Array):
-            return Part(node.value, 1, node.value.nbytes, 0)
+            return node.value, 1, node.value.nbytes, 0
         if isinstance(node, Record):
-            arguments, state = walk(node.arguments, depth), walk(node.state, depth)
+            found, *cost = all_of((node.arguments, node.state), level)
             made = type(node)()
-            made.arguments, made.state = arguments.value, state.value
-            return joined(made, [arguments, state])
-        return Part(None, 1, 0, 0)  # storages and types on their own carry nothing
+            made.arguments, made.state = found
+            return made, *cost
+        return None, 1, 0, 0  # storages and types on their own carry nothing
 
-    return walk(tree, 0).value
+    return walk(tree, 0)[0]

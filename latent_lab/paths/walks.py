@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from latent_lab.paths.base import Paths
 from latent_lab.paths.flows import initialise
+from latent_lab.paths.integrate import require_few
 
 
 class WalkPaths(Paths):
@@ -100,6 +101,7 @@ class WalkPaths(Paths):
         norm = torch.linalg.vector_norm(latents, dim=1, keepdim=True)
         # 1e-4: an amount of exactly n steps must not take n + 1 because of its rounding
         counts = (eps.abs() / self.step - 1e-4).ceil().clamp_min(1) if self.kind == "network" else torch.ones_like(eps)
+        require_few(counts, self.step)
         size = (eps / counts)[:, None]
         for done in range(int(counts.max())):
             h = torch.where((done < counts)[:, None], size, torch.zeros_like(size))
