@@ -358,18 +358,18 @@ def enlarged(folder: Path) -> Callable[[], object]:
 
 @attack("zeros that were deflated")
 def deflated(folder: Path) -> Callable[[], object]:
-    head = io.BytesIO()
-    np.lib.format.write_array_header_1_0(head, {"descr": "<f4", "fortran_order": False, "shape": (175 * 2**20,)})
-    with zipfile.ZipFile(folder / "a.npz", "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive, archive.open("comp.npy", "w") as stream:
-        stream.write(head.getvalue())
-        for _ in range(175):
-            stream.write(bytes(4 * 2**20))
+    with zipfile.ZipFile(folder / "a.npz", "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for name, shape in (("comp", (120 * 2**20, 1)), ("std", (120 * 2**20,))):
+            with archive.open(f"{name}.npy", "w") as stream:
+                np.lib.format.write_array_header_1_0(stream, {"descr": "<f4", "fortran_order": False, "shape": shape})
+                for _ in range(120):
+                    stream.write(bytes(4 * 2**20))
     return lambda: read_directions(folder / "a.npz")
 
 
 @attack("eigenvectors of one dimension")
 def eigenvectors(folder: Path) -> Callable[[], object]:
-    torch.save({"eigvec": torch.ones(())}, folder / "a.pt")
+    torch.save({"eigvec": torch.ones(3)}, folder / "a.pt")
     return lambda: read_directions(folder / "a.pt")
 
 
