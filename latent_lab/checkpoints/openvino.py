@@ -14,7 +14,7 @@ from torch import Tensor
 from latent_lab.checkpoints.limits import plain_file, shown
 
 LARGEST, ELEMENTS, DEPTH, DIMENSIONS = 2**24, 200_000, 16, 8  # of the XML: bytes and elements, their nesting, a constant's shape
-TIMES = 4  # how often constants may read the numbers
+INPUTS, TIMES = 64, 4  # what an operation reads, and how often constants may read the numbers
 KINDS = {"f32": torch.float32, "f16": torch.float16, "i64": torch.int64, "i32": torch.int32}
 
 
@@ -74,7 +74,10 @@ def read_graph(file: str | Path) -> dict[str, Node]:
     content = bytearray(numbers.read_bytes())
     inputs: dict[str, dict[int, str]] = {}
     for edge in root.iterfind("edges/edge"):
-        inputs.setdefault(edge.get("to-layer", ""), {})[whole(edge.get("to-port", "0"))] = edge.get("from-layer", "")
+        read = inputs.setdefault(edge.get("to-layer", ""), {})
+        read[whole(edge.get("to-port", "0"))] = edge.get("from-layer", "")
+        if len(read) > INPUTS:
+            raise ValueError(f"its layer {shown(edge.get('to-layer'))} reads more than {INPUTS} others")
     nodes: dict[str, Node] = {}
     left = TIMES * len(content) + 2**16
     for layer in root.iterfind("layers/layer"):

@@ -340,6 +340,22 @@ def deep(folder: Path) -> Callable[[], object]:
     return of_bytes(b'<?xml version="1.0"?>' + b"<a>" * 10**7, name="a.xml")(folder)
 
 
+@attack("an operation that reads all others, for all others")
+def hub(folder: Path) -> Callable[[], object]:
+    parts = [f'<layer id="{i}" name="x" type="Multiply"/>' for i in range(40_000)]
+    parts += ['<layer id="h" name="h" type="Add"/>', '<layer id="r" name="r" type="Reshape"/>']
+    parts += ['<layer id="c" name="c" type="Const"><data element_type="f32" shape="" offset="0" size="4"/></layer>']
+    edges = [("c", "h", 40_000), ("h", "r", 0)]
+    for i in range(40_000):
+        edges += [("c", i, 0), ("r", i, 1), (i, "h", i)]
+    written = "".join(f'<edge from-layer="{one}" to-layer="{other}" to-port="{port}"/>' for one, other, port in edges)
+    graph = f'<?xml version="1.0"?><net><layers>{"".join(parts)}</layers><edges>{written}</edges></net>'
+    for name in ("MappingNetwork", "SynthesisNetwork"):
+        (folder / f"{name}.xml").write_text(graph)
+        (folder / f"{name}.bin").write_bytes(bytes(4))
+    return partial(read_weights, folder / "SynthesisNetwork.xml")
+
+
 @attack("one file of weights many times")
 def repeated(folder: Path) -> Callable[[], object]:
     file = write_graph(folder, [("y", "Relu", ["x"], {})], {"w": np.zeros(2**18, np.float32)}, (4, 4, 3))
