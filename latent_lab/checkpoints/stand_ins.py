@@ -55,6 +55,13 @@ class Table(dict):
             self[require_key(key)] = value
 
 
+def counts(items: dict | tuple = ()) -> Table:
+    """Stands for a counter, which schedules of learning rates keep their milestones in."""
+    if not isinstance(items, dict) and items != ():
+        raise ValueError("a counter may be made from a dictionary only")
+    return Table(list(dict(items).items()))
+
+
 class Record:
     """Stands for an object of a class that is not needed: its arguments and its state, nothing more."""
 
@@ -182,6 +189,7 @@ NUMPY = {
 } | {(f"{module}.numeric", "_frombuffer"): from_buffer for module in ("numpy.core", "numpy._core")}
 ALLOWED: dict[tuple[str, str], object] = {
     ("collections", "OrderedDict"): Table,
+    ("collections", "Counter"): counts,
     ("dnnlib.util", "EasyDict"): Table,
     ("torch._utils", "_rebuild_tensor_v2"): View,
     ("torch._utils", "_rebuild_parameter"): parameter,

@@ -10,7 +10,7 @@ import pickletools
 from collections.abc import Callable
 
 from latent_lab.checkpoints.limits import reason, shown
-from latent_lab.checkpoints.stand_ins import ALLOWED, Array, DType, Record, Storage, Table, encode, require_key, sizes
+from latent_lab.checkpoints.stand_ins import ALLOWED, Array, DType, Record, Storage, Table, counts, encode, require_key, sizes
 
 PUSHED = {"INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT", "STRING", "BINSTRING", "SHORT_BINSTRING"}
 PUSHED |= {"UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8", "BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8"}
@@ -186,6 +186,6 @@ class Machine:
         """What a stand-in makes of its arguments; those that copy them are counted."""
         if not isinstance(arguments, tuple):
             raise TypeError("arguments must be a tuple")
-        if any(function is one for one in (self.nested, encode, Table, sizes)):
-            self.work.read(sum(len(part) for part in arguments if isinstance(part, str | bytes | list | tuple)))
+        if any(function is one for one in (self.nested, encode, counts, Table, sizes)):
+            self.work.read(sum(len(part) for part in arguments if isinstance(part, str | bytes | list | tuple | dict)))
         return function(*arguments)

@@ -160,6 +160,18 @@ def test_bombs_and_noise_are_refused(content, message, tmp_path):
         load_generator(tmp_path / "weights")
 
 
+def test_the_state_of_a_training_can_be_read(tmp_path):
+    parameter = torch.nn.Parameter(torch.zeros(2))
+    optimiser = torch.optim.Adam([parameter])
+    schedule = torch.optim.lr_scheduler.MultiStepLR(optimiser, [3, 1, 3])  # keeps a counter
+    parameter.sum().backward()
+    optimiser.step()
+    torch.save({"optimizer_states": [optimiser.state_dict()], "lr_schedulers": [schedule.state_dict()]}, tmp_path / "a.ckpt")
+    found = open_tree(tmp_path / "a.ckpt")
+    assert found["lr_schedulers"][0]["milestones"] == {3: 2, 1: 1}
+    assert torch.equal(found["optimizer_states"][0]["state"][0]["exp_avg"], optimiser.state[parameter]["exp_avg"])
+
+
 def test_mutated_files_neither_crash_nor_execute(tmp_path):
     """200 mutations of real layouts (LATENT_LAB_FUZZ sets another number): each is read, or refused with a ValueError."""
     model = layouts.random_weights(StyleGAN2(8, 8, 0, [4, 4], 1))
