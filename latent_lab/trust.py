@@ -135,7 +135,8 @@ def trusted(config: dict) -> dict:
         raise ValueError(f"seed must be an integer from 0 to 2^32 - 1, got {str(config.get('seed'))[:40]!r}")
     for part in ("dataset", "evaluation"):
         if isinstance(config.get(part), dict):
-            require_file_name(config[part].get("name"), f"{part}.name")
+            if "name" in config[part]:  # what debug=fast sets for a command without an evaluation has none
+                require_file_name(config[part]["name"], f"{part}.name")
         elif config.get(part) is not None:
             raise ValueError(f"{part} must be a mapping, got {str(config[part])[:40]!r}")
     if (

@@ -68,8 +68,6 @@ def train_encoder(config: DictConfig) -> None:
 
 def pictures_of(config: DictConfig, channels: int) -> IdxImages | FolderImages | None:
     """The images of the data set if ``images`` asks for them, set up; None for the generator's own samples."""
-    if config.images not in ("samples", "dataset"):
-        raise ValueError(f"images must be 'samples' (the generator's own) or 'dataset', got {config.images!r}")
     if config.images == "samples":
         return None
     if not config.dataset.get("data"):

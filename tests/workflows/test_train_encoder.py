@@ -81,7 +81,7 @@ def test_images_of_a_folder(train_encoder, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("images=both",), "images must be 'samples'"),
+        (("images=both",), "images must be one of ['samples', 'dataset'], got 'both'"),
         (("images=dataset",), "which has no images"),
         (("encoder=hfgi_small",), "train_encoder encoder="),
         (("encoder.objective.features=1",), "objective.features must be 0"),
