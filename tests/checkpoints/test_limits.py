@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from latent_lab.gans.stylegan3 import StyleGAN3
-from tests.checkpoints.attacks import ATTACKS
+from tests.checkpoints.attacks_of_sizes import ATTACKS  # and those of pickles
 
 SECONDS, BYTES = 20, 2**30
 
