@@ -20,6 +20,7 @@ from torch import nn
 
 from latent_lab.checkpoints import native
 from latent_lab.checkpoints.container import open_tree
+from latent_lab.checkpoints.limits import shown
 from latent_lab.checkpoints.rebuild import rebuild
 from latent_lab.claims import claim, settle
 from latent_lab.environment import environment
@@ -205,7 +206,7 @@ class Run:
             raise FileNotFoundError(f"{self.folder} has no paths yet; continue it with run={self.folder}")
         tensors, metadata = native.read(file)
         if metadata.get("format") != FORMAT:
-            raise ValueError(f"{file} must have format {FORMAT}, got {metadata.get('format')!r}; it was written by another version")
+            raise ValueError(f"{file} must have format {FORMAT}, got {shown(metadata.get('format'))}; it was written by another version")
         if not fits(metadata, {"generator": str, "space": str}):
             raise ValueError(f"{file} must say which generator and space its paths are of")
         return rebuild(lambda: described_paths(metadata), tensors, file), metadata

@@ -140,4 +140,21 @@ def space_and_paths(run: Run) -> tuple[LatentSpace, Paths, dict]:
         raise ValueError(
             f"{run.folder} was made on a generator with hash {metadata['generator'][:12]}, but gan.weights has {found[:12]}; give weights=<file>"
         )
+    require_match(paths, metadata["space"], space.generator, run)
+    if metadata["space"] != space.name:
+        raise ValueError(f"gan.space of {run.folder / 'config.yaml'} must be {metadata['space']!r}, as its paths say, got {space.name!r}")
     return space, paths, metadata
+
+
+def require_match(paths: Paths, found_in: str, generator: Generator, run: Run) -> None:
+    """An error where the run's paths are not of the space that they say: its latents' size, and the rows of w+ that they edit."""
+    file = run.folder / "paths.safetensors"
+    if found_in not in generator.spaces:
+        raise ValueError(f"{file} must hold paths of one of the spaces {generator.spaces}, got {found_in[:40]!r}")
+    shape, layers = generator.latent_shape(found_in), getattr(paths, "layers", None)
+    rows = range(shape[0] if len(shape) == 2 else 0)
+    if paths.dim != shape[-1] or (layers is not None and not all(type(row) is int and row in rows for row in layers)):
+        raise ValueError(
+            f"{file} must hold paths of space {found_in} with latents of {shape}, "
+            f"got latents of size {paths.dim}" + ("" if layers is None else f" and layers {str(layers)[:60]}")
+        )

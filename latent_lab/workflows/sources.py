@@ -13,7 +13,7 @@ from torch import Tensor
 from latent_lab.gans.space import Codes, LatentSpace
 from latent_lab.paths.base import Paths
 from latent_lab.runs import Run, weight_hash
-from latent_lab.workflows.build import space_and_paths
+from latent_lab.workflows.build import require_match, space_and_paths
 from latent_lab.workflows.inversions import Inversions
 
 
@@ -103,4 +103,5 @@ def open_source(source: str | int | Sequence[int], images: Sequence[str] | None,
         raise ValueError(
             f"run must be of the generator that source was inverted on, whose hash is {found[:12]}, got {run.folder} of {metadata['generator'][:12]}"
         )
+    require_match(paths, metadata["space"], space.generator, run)
     return InvertedPictures(inversions, space, images), paths, metadata

@@ -367,6 +367,17 @@ def test_paths_of_a_stranger_ask_for_no_memory(folder):
     assert "\n" not in str(refusal.value)
 
 
+@pytest.mark.parametrize(
+    "config", [{"dim": 65, "num_paths": 4}, {"dim": 64, "num_paths": 64, "layers": [0]}, {"dim": 10**9, "num_paths": 10**9}]
+)
+def test_paths_of_another_size_are_one_line(config, folder):
+    """Local paths hold no tensors that would tell."""
+    about = {"format": 1, "class": "latent_lab.paths.local.LocalBasisPaths", "generator": Run.open(folder).load_paths()[1]["generator"]}
+    (folder / "paths.safetensors").write_bytes(native.to_bytes({}, about | {"space": "z", "config": config}))
+    with pytest.raises(ValueError, match=r"must hold paths of space z with latents of \(64,\)"):
+        load_run(folder)
+
+
 def test_equal_files_are_written_for_equal_paths(folder):
     run = Run.open(folder)
     paths, metadata = run.load_paths()
