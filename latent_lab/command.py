@@ -152,8 +152,8 @@ def inside(error: Exception) -> tuple[str, Exception]:
             return f"{key}._target_ must name a class, got {named.group(1) if named else 'none'!r}", error
         error = error.__cause__
     text = str(error)
-    if isinstance(error, OSError) and error.filename is not None and error.strerror:
-        text = f"{error.filename}: {error.strerror}"
+    if isinstance(error, OSError) and error.strerror:
+        text = error.strerror if error.filename is None else f"{error.filename}: {error.strerror}"
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT) and cli.continues and "run=" not in text:
         text += f"; continue with run={cli.continues}"
     if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EROFS) and (folder := output_folder(error.filename)):

@@ -151,6 +151,37 @@ def test_continuing_takes_no_other_argument(train, no_scores):
         train(f"run={run}", "seed=3", tiny=False)
 
 
+def test_local_weights_are_found_from_every_folder(train, no_scores, generator, tmp_path, monkeypatch):
+    """A run keeps their absolute place; where they have gone, ``weights=`` says where to, and must be the same."""
+    from latent_lab.workflows.convert import generator_bytes
+
+    (tmp_path / "mine.safetensors").write_bytes(generator_bytes(generator))
+    run = train("debug=fast", "method=random", "logger=csv", "gan.weights=mine.safetensors", "hydra.run.dir=run", tiny=False)
+    monkeypatch.chdir(tmp_path.parent)
+    assert load_run(run)[0].shape == (16,)
+    (tmp_path / "mine.safetensors").rename(tmp_path / "moved.safetensors")
+    with pytest.raises(FileNotFoundError, match="gan.weights must be a file"):
+        load_run(run)
+    assert load_run(run, tmp_path / "moved.safetensors")[0].shape == (16,)
+    (run / "paths.safetensors").unlink()  # as if the fit had not ended
+    from latent_lab.checkpoints.locate import PACKAGED
+
+    with pytest.raises(SystemExit, match="was begun on a generator with hash .* give weights=<file>"):
+        train(f"run={run}", f"weights={PACKAGED / 'sngan_mnist.safetensors'}", tiny=False)
+    train(f"run={run}", f"weights={tmp_path / 'moved.safetensors'}", tiny=False)
+    assert (run / "paths.safetensors").exists()
+    with pytest.raises(SystemExit, match="weights goes with run=<folder>; a new run takes gan.weights=<file>"):
+        train("weights=moved.safetensors")
+
+
+def test_equal_runs_have_equal_files(train):
+    one, other = (train("method=linear", "seed=5", f"hydra.run.dir={name}") for name in ("one", "other"))
+    files = sorted(str(file.relative_to(one)) for file in one.rglob("*") if file.is_file())
+    assert files == sorted(str(file.relative_to(other)) for file in other.rglob("*") if file.is_file())
+    different = [name for name in files if (one / name).read_bytes() != (other / name).read_bytes()]
+    assert different == [], different
+
+
 def test_a_full_disk_is_one_line(train, monkeypatch):
     import errno
     import os
