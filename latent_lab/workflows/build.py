@@ -118,10 +118,15 @@ def config_of(run: Run) -> dict:
     parts = {name: config[name] for name in ("gan", "dataset", "seed") if name in config}
     try:
         require_plain(parts, "train")
-        check_keys(parts, {f"{name}?": OPTIONS["train"][name] for name in parts}, "", "train")
+        check_keys(parts, optional({name: OPTIONS["train"][name] for name in parts}), "", "train")
     except ValueError as error:
         raise ValueError(f"{run.folder / 'config.yaml'}: {error}") from None
     return config
+
+
+def optional(options: Mapping[str, object]) -> dict[str, object]:
+    """The options, any of which may be missing: an older version may not have had it."""
+    return {f"{name.rstrip('?')}?": optional(kind) if isinstance(kind, dict) else kind for name, kind in options.items()}
 
 
 def space_from_plain(gan: Mapping, seed: int) -> LatentSpace:

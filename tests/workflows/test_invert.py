@@ -138,8 +138,8 @@ def same_bits(one: Path, other: Path) -> bool:
 @pytest.mark.parametrize(
     "number, arguments",
     [
-        (signal.SIGKILL, ("inverter=projector", "inverter.pixels=1", "inverter.steps=300")),
-        (signal.SIGTERM, ("inverter=i2s", "inverter.steps=300", "keep_every=1e6")),
+        (signal.SIGKILL, ("inverter=projector", "inverter.pixels=1", "inverter.steps=120")),
+        (signal.SIGTERM, ("inverter=i2s", "inverter.steps=120", "keep_every=1e6")),
     ],
 )
 def test_a_process_that_is_stopped_within_a_batch_continues_there(number, arguments, invert, photographs, tmp_path, capsys):
