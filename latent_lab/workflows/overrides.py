@@ -109,7 +109,11 @@ def unknown_key(key: str, root: DictConfig | None, command: str) -> str:
         near += [name for name in difflib.get_close_matches(key, every, SHOWN, 0.6) if name not in near]
     near = [name for name in near if not key.startswith(f"{name}.")] or [f"{above}.{name}" if above else name for name in sorted(keys)]
     owner = above or f"latent_lab.{command}"
-    return f"{key} is no key of {owner}; nearest: {', '.join(near[:SHOWN])}" if near else f"{key} is no key: {owner} has none below it"
+    return (
+        f"{key} is no key of {owner}; nearest: {', '.join(near[:SHOWN])}"
+        if near
+        else f"{key} is no key: {owner} has none below it; + before the argument adds one"
+    )
 
 
 def unreadable(argument: str) -> str:

@@ -42,6 +42,7 @@ def count(high: float, low: int = 1) -> Range:
 
 MANY, MORE = 10**6, 10**9  # of images or latents; of steps
 SEED, POSITIVE, SHARE, SIGNED, WEIGHT = count(2**32 - 1, 0), Range(0, above=True), Range(0, 1), Range(-LARGEST), Range(0)
+FAR = Range(0, 10_000, above=True)  # in units of the latent
 
 # the longest end of a key that is here counts; other numbers are not negative
 RANGES: dict[str, Range] = {
@@ -95,6 +96,7 @@ RANGES: dict[str, Range] = {
     "noise.steps": count(MORE, 0),
     "held_out_steps": count(MORE),
     "iterations": count(MANY),
+    "method.steps": count(10_000),
     "patience": count(MORE),
     "keep_every": POSITIVE,
     "checkpoint_every": count(MORE),
@@ -116,7 +118,7 @@ RANGES: dict[str, Range] = {
     "width": count(65_536),
     "hidden": count(10**6),
     "head_width": count(65_536),
-    "depth": count(1000),
+    "depth": count(100),
     "latent_dim": count(100_000),
     "style_dim": count(100_000),
     "embedding": count(100_000),
@@ -154,25 +156,27 @@ RANGES: dict[str, Range] = {
     "objective.region": WEIGHT,
     "temperature": POSITIVE,
     "penalty": POSITIVE,
-    "largest": POSITIVE,
-    "blur": POSITIVE,
+    "blur": Range(0, 1, above=True),
     "sparsity": POSITIVE,
     "transformations": POSITIVE,
-    "length": POSITIVE,
+    # how far, and in how fine steps: an integrator takes as many as one holds of the other
+    "length": FAR,
     "objective.length": WEIGHT,
-    "reach": POSITIVE,
-    "step": POSITIVE,
-    "orthogonality_step": POSITIVE,
-    "time": POSITIVE,
-    "atol": POSITIVE,
-    "rtol": POSITIVE,
+    "reach": FAR,
+    "amounts": Range(0, 10_000),
+    "largest": FAR,
+    "step": Range(1e-4, 10_000),
+    "orthogonality_step": Range(1e-4, 10_000),
+    "time": Range(0, 1000, above=True),
+    "atol": Range(1e-12, 1),
+    "rtol": Range(1e-12, 1),
     "truncation": Range(0, 100),
     "truncation_layers": count(1000, 0),
     "quality.shares": Range(0, 1000),
     # either sign
-    "changes": SIGNED,
+    "changes": Range(-10_000, 10_000),
     "colour": Range(-1, 1),
-    "edits": SIGNED,
+    "edits": Range(-MANY, MANY),
     "gan.edits": WEIGHT,
     "values": SIGNED,
     "attention": count(1000, 0),

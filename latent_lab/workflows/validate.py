@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import importlib.util
 import inspect
 import re
@@ -23,6 +22,7 @@ from latent_lab.workflows.options import OPTIONS, PREVIEW
 from latent_lab.workflows.overrides import nearest, resolved
 from latent_lab.workflows.protocol import Protocol
 from latent_lab.workflows.ranges import LARGEST, range_of
+from latent_lab.workflows.signatures import arguments, located
 
 LONGEST, DEEPEST, MOST = 10_000, 40, 100_000  # letters of a text, levels, values
 GIVEN = ("seed",)  # plain arguments that the commands give to what they build
@@ -62,6 +62,8 @@ def validate(config: Mapping | DictConfig, command: str) -> None:
     check_keys({name: value for name, value in plain.items() if f"{name}?" in options or name in options}, options, "", command)
     if "gan" in options:
         check_generators(plain["gan"])
+    if "dataset" in options:
+        require_measured(plain)
     if isinstance(evaluation := plain.get("evaluation"), Mapping) and "evaluation" in options:
         Protocol(**{name: value for name, value in evaluation.items() if name not in ("attributes", "perceptual", "extras")})
 
@@ -86,6 +88,8 @@ def require_plain(plain: Mapping, command: str) -> None:
                 require_text(str(name), key or command)
             parts += [(f"{key}.{name}" if key else str(name), part, level + 1) for name, part in value.items()]
         elif isinstance(value, Sequence) and not isinstance(value, str | bytes):
+            if not value and key.rpartition(".")[2] in ("widths", "depths", "changes", "amounts"):
+                raise ValueError(f"{key} must hold numbers, got none")
             parts += [(key, part, level + 1) for part in value]
         elif isinstance(value, str):
             if value == "???":
@@ -167,44 +171,6 @@ def own_options(command: str) -> dict[str, object]:
     return {f"{name}?": kind for name, kind in found.items() if not {name, f"{name}?"} & OPTIONS[command].keys()}
 
 
-@cache
-def located(name: str) -> type | None:
-    """A class by its dotted name; None where there is none. Only latent_lab's, torch's and Lightning's modules are imported."""
-    module, _, last = name.rpartition(".")
-    try:
-        import latent_lab.cpu_torchvision  # noqa: F401  (before lightning and torchmetrics)
-
-        found = getattr(importlib.import_module(module), last, None)
-    except (ImportError, ValueError):
-        return None
-    return found if isinstance(found, type) else None
-
-
-@cache
-def arguments(target: type) -> tuple[dict[str, object], frozenset[str], bool]:
-    """A class's arguments with their kinds, those that must be given, and whether it takes others too."""
-    found: dict[str, object] = {}
-    needed, others = set(), False
-    for family in target.__mro__:  # what a class passes on, its parent takes
-        init = vars(family).get("__init__")
-        if init is None:
-            continue
-        try:
-            hints = typing.get_type_hints(init)
-        except (NameError, TypeError):
-            hints = {}
-        parameters = list(inspect.signature(init).parameters.values())[1:]
-        for parameter in parameters:
-            if parameter.kind not in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL) and parameter.name not in found:
-                found[parameter.name] = hints.get(parameter.name, typing.Any)
-                if parameter.default is parameter.empty:
-                    needed.add(parameter.name)
-        others = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
-        if not others or not family.__module__.startswith("latent_lab."):
-            break
-    return found, frozenset(needed), others
-
-
 def check_built(node: Mapping, kind: object, key: str) -> None:
     """An error where a class is not there or not of the kind, or would refuse the arguments."""
     name = node["_target_"]
@@ -228,9 +194,11 @@ def check_built(node: Mapping, kind: object, key: str) -> None:
         raise ValueError(f"{key}._target_ must name a class, got {shown(name)}, which is none")
     require_kind(target, bool(node.get("_partial_")), kind, key)
     kinds, needed, others = arguments(target)
+    families = [target]
     if isinstance(flow := node.get("flow"), str) and flow in getattr(target, "flows", {}):
         extra, _, _ = arguments(target.flows[flow])
         kinds, others = kinds | extra, False
+        families.append(target.flows[flow])
     for option, value in node.items():
         if option in HYDRAS:
             continue
@@ -240,7 +208,7 @@ def check_built(node: Mapping, kind: object, key: str) -> None:
                 continue
             raise ValueError(f"{path} is no argument of {target.__name__}; it takes {', '.join(nearest(str(option), kinds)) or 'none'}")
         check(value, kinds[option], path)
-        allowed = getattr(target, f"{option}s", None)  # kinds of kind
+        allowed = next((found for one in families if (found := getattr(one, f"{option}s", None)) is not None), None)  # kinds of kind
         if isinstance(value, str) and isinstance(allowed, tuple | Mapping) and value not in allowed and kinds[option] is str:
             raise ValueError(f"{path} must be one of {tuple(allowed)}, got {value!r}")
     if not node.get("_partial_"):
@@ -266,6 +234,31 @@ def check_generators(gan: Mapping) -> None:
             if option not in kinds:
                 raise ValueError(f"{key}.{option} is no argument of {target.__name__}; it takes {', '.join(nearest(str(option), kinds))}")
             check(value, kinds[option], f"{key}.{option}")
+
+
+def measured(node: object) -> list[str] | None:
+    """The attributes that a predictor measures, as far as that is known without building it."""
+    if not isinstance(node, Mapping):
+        return None
+    if isinstance(node.get("parts"), Sequence):
+        parts = [measured(part) for part in node["parts"]]
+        return None if None in parts else [name for part in parts for name in part]
+    target = str(node["_target_"])
+    names = (
+        node.get("names") or node.get("values") or (getattr(located(target), "names", None) if target.startswith("latent_lab.") else None)
+    )
+    return list(names) if isinstance(names, Sequence | Mapping) else None
+
+
+def require_measured(plain: Mapping) -> None:
+    """An error where an attribute is asked for that the data set's predictors do not measure."""
+    names = measured(plain["dataset"].get("attributes"))
+    for key in ("dataset.targets", "evaluation.attributes", "method.attributes", "method.target.attributes"):
+        asked: object = plain
+        for part in key.split("."):
+            asked = asked.get(part) if isinstance(asked, Mapping) else None
+        if names is not None and asked is not None and (not asked or len({*asked}) < len(asked) or {*asked} - {*names}):
+            raise ValueError(f"{key} must be different names among {names}, got {shown(asked)}")
 
 
 def require_kind(target: type, partial: bool, kind: object, key: str) -> None:
