@@ -1,4 +1,4 @@
-"""What the commands share: where the configurations lie, what a sweep has met, and what a stop says."""
+"""What the commands share: what a sweep has met, and what a stop says."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ import os
 from typing import NamedTuple
 
 from omegaconf import OmegaConf
-
-from latent_lab.installation import CONF as CONF  # where the configurations lie
 
 CONTINUING = ("train", "pretrain", "train_encoder", "train_fusion", "invert")  # commands that take run=<folder> to go on
 

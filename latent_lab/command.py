@@ -19,6 +19,7 @@ from latent_lab import cli
 from latent_lab.console import say, visible
 from latent_lab.cpu_memory import keep_freed_memory
 from latent_lab.errors import NotApplicable
+from latent_lab.installation import CONF
 
 FULL = "HYDRA_FULL_ERROR"
 
@@ -56,7 +57,7 @@ def run(task: Callable, name: str) -> None:
             import hydra
             from hydra._internal import utils
 
-            started = hydra.main(version_base="1.3", config_path=str(cli.CONF), config_name=name)(task)
+            started = hydra.main(version_base="1.3", config_path=str(CONF), config_name=name)(task)
             if os.environ.get(FULL) == "1":
                 return started()
             require_flags(utils.get_args_parser(), name)

@@ -163,6 +163,8 @@ def require_inside(folder: Path) -> None:
         ValueError: with the entry.
     """
     root = os.path.realpath(folder)
+    if os.path.lexists(os.path.join(root, "wandb", "settings")):
+        raise ValueError(f"{folder} has a file wandb/settings, which can send what W&B logs elsewhere and no run writes; delete it")
     waiting, seen = [root], 0
     while waiting:
         with contextlib.suppress(FileNotFoundError), os.scandir(waiting.pop()) as entries:  # another process may just have removed it

@@ -15,8 +15,8 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from latent_lab import cli
-from latent_lab.cli import CONF
 from latent_lab.command import command, inside, require_flags
+from latent_lab.installation import CONF
 from latent_lab.workflows.overrides import escaped, line_of, quoted
 
 ODD = list("=,[]{}'\"#~;()&!^`<>|*?$%@:+\\ é’") + ["${x}", "{a}", "[a].png", "a,b", "{a:b}", "it's", "1", "null", "true", "a'b\"c", "$HOME"]

@@ -5,7 +5,7 @@ import re
 import pytest
 from omegaconf import OmegaConf
 
-from latent_lab.cli import CONF
+from latent_lab.installation import CONF
 
 TEXT = (CONF.parent / "docs" / "methods.md").read_text()
 SECTIONS = dict(re.findall(r"^## `([\w/]+)`.*?\n(.*?)(?=^## |\Z)", TEXT, re.MULTILINE | re.DOTALL))

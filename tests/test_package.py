@@ -5,7 +5,7 @@ import subprocess
 import sys
 import zipfile
 
-from latent_lab.cli import CONF
+from latent_lab.installation import CONF
 
 
 def test_the_wheel_holds_what_it_needs(tmp_path):

@@ -13,7 +13,7 @@ import pytest
 import torch
 from hydra.core.global_hydra import GlobalHydra
 
-from latent_lab.cli import CONF
+from latent_lab.installation import CONF
 from tests.workflows.conftest import newest_run
 
 ROOT = CONF.parent

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from latent_lab import load_generator
 from latent_lab.attributes.classifier import ExpectedValues
-from latent_lab.cli import CONF
+from latent_lab.installation import CONF
 
 SAMPLES, SEED = 10_000, 0
 

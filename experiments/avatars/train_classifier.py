@@ -16,7 +16,7 @@ from torch import Tensor
 
 from latent_lab.attributes.classifier import WEIGHTS, Classifier
 from latent_lab.checkpoints import native
-from latent_lab.cli import CONF
+from latent_lab.installation import CONF
 
 EPOCHS, BATCH, SEED = 10, 128, 0
 

@@ -15,9 +15,9 @@ from hydra.utils import instantiate
 from torch import Tensor
 
 from latent_lab import load_generator
-from latent_lab.cli import CONF
 from latent_lab.cpu_memory import keep_freed_memory
 from latent_lab.gans.space import LatentSpace
+from latent_lab.installation import CONF
 from latent_lab.pretraining.exits import early_exit
 
 

@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 
 from latent_lab.attributes.classifier import WEIGHTS
 from latent_lab.checkpoints import native
-from latent_lab.cli import CONF
+from latent_lab.installation import CONF
 from latent_lab.pretraining.judge import train_classifier
 
 EPOCHS, SEED = 15, 0

@@ -20,6 +20,7 @@ from latent_lab.claims import claimed
 from latent_lab.console import say
 from latent_lab.runs import Run
 from latent_lab.workflows.estimate import Estimate
+from latent_lab.workflows.machine import require_machine
 from latent_lab.workflows.safety import RunCheckpoint
 from latent_lab.workflows.validate import validate
 
@@ -83,6 +84,7 @@ def continued(run: Run, module: str) -> tuple[Run, DictConfig]:
         raise ValueError(f"run must be a folder that {module} made, got {run.folder}, whose configuration has no {own}")
     try:
         validate(config, module.rpartition(".")[2])
+        require_machine(config)
     except ValueError as error:
         raise ValueError(f"{run.folder / 'config.yaml'}: {error}") from None
     cli.continues = str(run.folder)

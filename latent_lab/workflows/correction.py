@@ -8,7 +8,7 @@ import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from latent_lab.cli import CONF
+from latent_lab.installation import CONF
 from latent_lab.workflows.build import composed
 from latent_lab.workflows.sources import InvertedPictures, Source
 

@@ -12,7 +12,7 @@ from hydra.errors import ConfigCompositionException, MissingConfigException, Ove
 from omegaconf import Container, DictConfig, OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, InterpolationResolutionError, OmegaConfBaseException
 
-from latent_lab.cli import CONF
+from latent_lab.installation import CONF
 
 SHOWN = 5  # names of many
 KEY = re.compile(r"(~|\+{0,2})[A-Za-z_][\w./@:-]*")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import sys
 from pathlib import Path
@@ -11,6 +10,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
 from latent_lab import cli
+from latent_lab.claims import fresh
 from latent_lab.console import say, visible
 
 
@@ -70,14 +70,7 @@ def claim(config: DictConfig) -> None:
 
     wanted = Path(config.hydra.sweep.dir)
     try:
-        wanted.parent.mkdir(parents=True, exist_ok=True)
-        for number in itertools.count(1):
-            folder = wanted if number == 1 else wanted.with_name(f"{wanted.name}_{number}")
-            try:
-                folder.mkdir()  # of two sweeps that begin at once, one makes it
-                break
-            except FileExistsError:
-                continue
+        folder = fresh(wanted)
     except OSError as error:
         sys.exit(f"latent_lab: cannot make the folder {visible(wanted)} ({error.strerror}); give another hydra.sweep.dir")
     config.hydra.sweep.dir = str(folder)

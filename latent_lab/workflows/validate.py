@@ -15,8 +15,8 @@ from typing import Any
 import yaml
 from omegaconf import DictConfig, OmegaConf
 
-from latent_lab.cli import CONF
 from latent_lab.console import visible
+from latent_lab.installation import CONF
 from latent_lab.workflows.kinds import Built, alternatives, fits, is_built, is_list, named
 from latent_lab.workflows.options import OPTIONS, PREVIEW
 from latent_lab.workflows.overrides import nearest, resolved

@@ -23,7 +23,7 @@ from latent_lab.attributes.mobileface import MobileFaceIdentity
 from latent_lab.attributes.selfie import PersonMask
 from latent_lab.attributes.ssrnet import SSRNetGender
 from latent_lab.checkpoints.face_packages import NPM, folder
-from latent_lab.cli import CONF
+from latent_lab.installation import CONF
 
 HERE = all((folder() / name).is_file() for files in NPM.values() for name in files)
 faces = [pytest.mark.faces, pytest.mark.skipif(not HERE, reason="the predictors of faces are not installed: make faces")]

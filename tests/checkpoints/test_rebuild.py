@@ -16,11 +16,11 @@ import latent_lab.gans
 import latent_lab.paths
 from latent_lab.checkpoints.limits import within
 from latent_lab.checkpoints.rebuild import planned, rebuild
-from latent_lab.cli import CONF
 from latent_lab.gans.base import Generator
 from latent_lab.gans.glo import GLO
 from latent_lab.gans.sngan import SNGAN
 from latent_lab.gans.stylegan2 import StyleGAN2
+from latent_lab.installation import CONF
 from latent_lab.paths.base import Paths
 from latent_lab.paths.calibrated import CalibratedPaths
 from latent_lab.paths.curvilinear import CurvilinearPaths

@@ -17,10 +17,10 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from PIL import Image
 
-from latent_lab.cli import CONF
 from latent_lab.data.dsprites import Dsprites
 from latent_lab.data.folder import FolderImages
 from latent_lab.data.images import IdxImages
+from latent_lab.installation import CONF
 
 NUM, HELD_OUT, BATCH = 24, 6, 4
 

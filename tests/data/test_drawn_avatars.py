@@ -11,8 +11,8 @@ import torch
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
-from latent_lab.cli import CONF
 from latent_lab.data.images import read_idx
+from latent_lab.installation import CONF
 
 FOLDER = CONF.parent / "experiments" / "avatars"
 pytestmark = pytest.mark.skipif(

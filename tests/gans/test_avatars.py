@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 
 from latent_lab import load_generator
 from latent_lab.attributes.colour import ColourAttributes
-from latent_lab.cli import CONF
+from latent_lab.installation import CONF
 
 
 @pytest.fixture(scope="module")

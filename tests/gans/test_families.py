@@ -7,11 +7,11 @@ import torch
 import yaml
 
 from latent_lab import load_generator
-from latent_lab.cli import CONF
 from latent_lab.gans.biggan_deep import statistics_at
 from latent_lab.gans.conditional import truncated_normal
 from latent_lab.gans.stylegan2 import StyledConv, StyleGAN2
 from latent_lab.gans.stylegan3 import FilteredConv
+from latent_lab.installation import CONF
 
 TINY = sorted(file.stem for file in (CONF / "gan").glob("*.yaml") if "tiny" in (yaml.safe_load(file.read_text()) or {}))
 CASES = [(name, space) for name in TINY for space in ("z", "w", "w+", "s")]

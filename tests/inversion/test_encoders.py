@@ -4,9 +4,9 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from latent_lab.cli import CONF
 from latent_lab.gans.space import Codes
 from latent_lab.gans.stylegan2 import StyleGAN2
+from latent_lab.installation import CONF
 from latent_lab.inversion.distortion import ConsultationEncoder, DistortionAlignment
 from latent_lab.inversion.encoder import EncoderInverter
 from latent_lab.inversion.encoder_files import encoder_bytes, gain

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import nn
 
-from latent_lab.cli import CONF
 from latent_lab.gans.stylegan2 import StyleGAN2
+from latent_lab.installation import CONF
 from latent_lab.inversion.fusion import Hierarchy
 from latent_lab.inversion.fusion_net import FusionNet
 from latent_lab.inversion.hfgi_sf import HFGISF

@@ -12,7 +12,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
-from latent_lab.cli import CONF
+from latent_lab.installation import CONF
 from latent_lab.workflows.machine import require_machine
 from latent_lab.workflows.options import OPTIONS
 from latent_lab.workflows.overrides import choices, groups

@@ -6,8 +6,8 @@ import pytest
 import torch
 from hydra import compose, initialize_config_dir
 
-from latent_lab.cli import CONF
 from latent_lab.gans.mobilestylegan import MobileStyleGAN
+from latent_lab.installation import CONF
 from latent_lab.pretraining.exits import early_exit
 from latent_lab.reconstructors.resnet import ResNetReconstructor
 from latent_lab.workflows.convert import generator_bytes

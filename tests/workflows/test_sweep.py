@@ -7,7 +7,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
-from latent_lab.cli import CONF
+from latent_lab.installation import CONF
 from tests.workflows.conftest import TINY
 
 
@@ -70,7 +70,7 @@ def test_sweeps_of_one_second_have_folders_of_their_own(folder, monkeypatch):
         GlobalHydra.instance().clear()
         train.main()
     sweeps = sorted((folder / "outputs" / "sweeps").iterdir())
-    assert [sweep.name for sweep in sweeps] == ["2000-01-01_00-00-00", "2000-01-01_00-00-00_2"]
+    assert [sweep.name for sweep in sweeps] == ["2000-01-01_00-00-00", "2000-01-01_00-00-00-2"]
     for seed, sweep in enumerate(sweeps):
         (run,) = sweep.glob("random-sngan_mnist/*/config.yaml")
         assert run.parent.name == f"2000-01-01_00-00-00-s{seed}-0"

@@ -13,8 +13,8 @@ from hydra.core.global_hydra import GlobalHydra
 from PIL import Image
 
 from latent_lab import load_generator, pretrain
-from latent_lab.cli import CONF
 from latent_lab.gans.sngan import SNGAN
+from latent_lab.installation import CONF
 from latent_lab.paths.linear import LinearPaths
 from latent_lab.workflows.extras import add_naturalness
 from tests.workflows.conftest import newest_run
