@@ -66,3 +66,17 @@ def sphere() -> LatentSpace:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         return SphereGenerator().space()
+
+
+@pytest.fixture
+def undrawn(request, monkeypatch):
+    """Figures are laid out but not drawn, which takes a third of a short run; tests/pictures draw them, and so do tests marked ``drawn``."""
+    if request.node.get_closest_marker("drawn"):
+        return
+    from matplotlib.figure import Figure
+    from PIL import Image
+
+    def save(figure: Figure, file, **options) -> None:
+        Image.new("L", tuple(round(10 * inches) for inches in figure.get_size_inches())).save(file, "PNG")
+
+    monkeypatch.setattr(Figure, "savefig", save)

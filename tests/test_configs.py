@@ -1,5 +1,7 @@
 """Every configuration composes; a new one is tested without an edit here."""
 
+import itertools
+
 import pytest
 import yaml
 from hydra import compose, initialize_config_dir
@@ -7,6 +9,7 @@ from omegaconf import OmegaConf
 
 from latent_lab.installation import CONF
 from latent_lab.trust import trusted
+from latent_lab.workflows.validate import validate
 
 GROUPS = (
     "gan",
@@ -36,9 +39,19 @@ def composed(command: str, *overrides: str):
         return compose(command, list(overrides), return_hydra_config=False)
 
 
-def let_in(config) -> None:
-    """A run of the configuration is one that a folder may hold: it is composed here, and read from a file there."""
-    trusted(yaml.safe_load(OmegaConf.to_yaml(config, resolve=True)))
+def let_in(config, command: str) -> None:
+    """The configuration is one that the command takes, and that a run's folder may hold."""
+    plain = OmegaConf.to_container(config, resolve=True)
+    validate(plain, command)
+    trusted(yaml.safe_load(OmegaConf.to_yaml(OmegaConf.create(plain))))
+
+
+def together(groups: tuple[str, ...]) -> list[tuple[str, ...]]:
+    """Every choice of the groups once, one of each group at a time: composing takes long."""
+    return [
+        tuple(entry for entry in row if entry)
+        for row in itertools.zip_longest(*[[f"{group}={choice}" for choice in choices(group)] for group in groups])
+    ]
 
 
 def overridden_gan(experiment: str) -> str | None:
@@ -55,23 +68,23 @@ def test_train_composes(group, choice):
         pytest.skip(f"gan={overridden_gan(choice)} is not there yet")
     if choice == "slurm":
         pytest.importorskip("hydra_plugins.hydra_submitit_launcher")
-    let_in(composed("train", f"{group}={choice}"))
+    let_in(composed("train", f"{group}={choice}"), "train")
 
 
-@pytest.mark.parametrize(("group", "choice"), [(group, choice) for group in PRETRAIN_GROUPS for choice in choices(group)])
-def test_pretrain_composes(group, choice):
-    let_in(composed("pretrain", f"{group}={choice}"))
+@pytest.mark.parametrize("overrides", together(PRETRAIN_GROUPS), ids=" ".join)
+def test_pretrain_composes(overrides):
+    let_in(composed("pretrain", *overrides), "pretrain")
 
 
-@pytest.mark.parametrize(("group", "choice"), [(group, choice) for group in ENCODER_GROUPS for choice in choices(group)])
-def test_train_encoder_composes(group, choice):
-    let_in(composed("train_encoder", f"{group}={choice}"))
+@pytest.mark.parametrize("overrides", together(ENCODER_GROUPS), ids=" ".join)
+def test_train_encoder_composes(overrides):
+    let_in(composed("train_encoder", *overrides), "train_encoder")
 
 
 @pytest.mark.parametrize("choice", ["stylegan2", "stylegan2_car", "mobilestylegan_256"])
 def test_train_fusion_composes(choice):
     config = OmegaConf.to_container(composed("train_fusion", f"gan={choice}"), resolve=True)
-    let_in(OmegaConf.create(config))
+    let_in(OmegaConf.create(config), "train_fusion")
     assert config["region"] == config["person"] and set(config["features"]) == {"_target_", "features"}
 
 
@@ -89,7 +102,7 @@ def test_edit_composes():
 
 @pytest.mark.parametrize(("group", "choice"), [(group, choice) for group in ("gan", "inverter") for choice in choices(group)])
 def test_invert_composes(group, choice):
-    let_in(composed("invert", f"{group}={choice}"))
+    let_in(composed("invert", f"{group}={choice}", "images=held_out"), "invert")
 
 
 @pytest.fixture(scope="module")
@@ -111,8 +124,9 @@ def test_every_generator_takes_every_method(method, generators):
 
 @pytest.mark.parametrize("application", choices("application"))
 def test_compose_composes(application):
-    config = composed("compose", f"application={application}", "hydra.run.dir=.")
-    assert OmegaConf.to_container(config, resolve=True)["gan"]["space"] == "w+"
+    config = OmegaConf.to_container(composed("compose", f"application={application}", "hydra.run.dir=."), resolve=True)
+    validate(config, "compose")
+    assert config["gan"]["space"] == "w+"
 
 
 def test_a_flow_is_one_word():

@@ -44,7 +44,7 @@ def digits(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("line", [line for line in LINES if line.startswith("python")])
-def test_commands(line, monkeypatch, tmp_path, digits, capfd):
+def test_commands(line, monkeypatch, tmp_path, digits, undrawn, capfd):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("WANDB_MODE", "disabled")
     _, _, module, *arguments = shlex.split(line)

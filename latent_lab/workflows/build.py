@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -78,6 +79,12 @@ def composed(command: str, overrides: list[str]) -> DictConfig:
         GlobalHydra.instance().hydra = running
 
 
+@functools.cache  # composing takes a good part of a second
+def gan_yaml(name: str) -> str:
+    """A ``gan`` configuration by its name, composed and resolved."""
+    return OmegaConf.to_yaml(composed("train", [f"gan={name}"]).gan, resolve=True)
+
+
 def load_generator(source: str | Path, **options) -> Generator:
     """A pretrained generator, frozen.
 
@@ -90,7 +97,7 @@ def load_generator(source: str | Path, **options) -> Generator:
     choices = sorted(file.stem for file in (CONF / "gan").glob("*.yaml"))
     if source not in choices:
         raise ValueError(f"source must be a file or one of {choices}, got {str(source)!r}")
-    gan = yaml.safe_load(OmegaConf.to_yaml(composed("train", [f"gan={source}"]).gan, resolve=True))
+    gan = yaml.safe_load(gan_yaml(str(source)))
     unknown = sorted(options.keys() - gan.keys())
     if unknown:
         raise ValueError(f"options must be among {sorted(gan)}, got {unknown}")

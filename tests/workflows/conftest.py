@@ -24,6 +24,11 @@ def newest_run(folder: Path) -> Path:
     return max((file.parent for file in folder.rglob("config.yaml")), key=lambda run: run.stat().st_ctime_ns)
 
 
+@pytest.fixture(autouse=True)
+def quick(undrawn):
+    """Runs are short; see :func:`undrawn`."""
+
+
 @pytest.fixture
 def train(tmp_path, monkeypatch):
     """``train("method=linear", ...)`` runs the command in ``tmp_path`` on a tiny generator and returns its folder."""

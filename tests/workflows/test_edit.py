@@ -47,6 +47,7 @@ def run_edit(monkeypatch, *arguments: str) -> None:
     command.main()
 
 
+@pytest.mark.drawn
 def test_samples_are_edited_by_name_and_number(train, tmp_path, monkeypatch, capsys):
     run = train("method=linear")
     name, entry = next(iter(json.loads((run / "names.json").read_text()).items()))

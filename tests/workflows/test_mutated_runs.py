@@ -22,7 +22,7 @@ from latent_lab import load_run
 from latent_lab.checkpoints import native
 
 STORED = Path(__file__).parent.parent / "stored" / "0.1.0"
-CASES = int(os.environ.get("LATENT_LAB_FUZZ", 60))
+CASES = int(os.environ.get("LATENT_LAB_FUZZ", 32))
 PARTS = 4  # for as many processes
 FILES = ("config.yaml", "names.json", "metrics.json", "environment.json", "findings.json", "paths.safetensors")
 VALUES = [

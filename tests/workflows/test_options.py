@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import math
 import re
 import time
@@ -15,7 +14,6 @@ from omegaconf import DictConfig, OmegaConf
 from latent_lab.installation import CONF
 from latent_lab.workflows.machine import require_machine
 from latent_lab.workflows.options import OPTIONS
-from latent_lab.workflows.overrides import choices, groups
 from latent_lab.workflows.validate import validate
 
 NEEDED = {"convert": ("target=new.safetensors",), "edit": ("source=[0]", "run=folder", "edits={age: 1}")}
@@ -69,16 +67,6 @@ def changed(config: dict, key: str, value: object):
     before, node[last] = node[last], value
     yield config
     node[last] = before
-
-
-@pytest.mark.parametrize("command", OPTIONS)
-def test_what_conf_holds_passes(command):
-    swapped = [group for group in groups(command) if group in SWAPPED and (command == "train" or group not in ("dataset", "gan"))]
-    several = itertools.zip_longest(*[[f"{group}={choice}" for choice in choices(group)] for group in swapped if group != "experiment"])
-    sets = [[choice for choice in row if choice is not None] for row in several]  # a choice of each group at once: composing takes long
-    sets += [[f"experiment={choice}"] for choice in choices("experiment") if "experiment" in swapped]
-    for overrides in sets:
-        validate(plain(command, *overrides), command)
 
 
 @pytest.mark.parametrize("command", OPTIONS)

@@ -14,6 +14,7 @@ from latent_lab import load_run
 from latent_lab.runs import Run
 
 
+@pytest.mark.drawn
 def test_a_run_leaves_everything(train, capsys):
     run = train()
     printed = capsys.readouterr().out.strip().splitlines()
@@ -174,6 +175,7 @@ def test_local_weights_are_found_from_every_folder(train, no_scores, generator, 
         train("weights=moved.safetensors")
 
 
+@pytest.mark.drawn
 def test_equal_runs_have_equal_files(train):
     one, other = (train("method=linear", "seed=5", f"hydra.run.dir={name}") for name in ("one", "other"))
     files = sorted(str(file.relative_to(one)) for file in one.rglob("*") if file.is_file())
