@@ -26,7 +26,7 @@ from latent_lab.claims import claim, settle
 from latent_lab.environment import environment
 from latent_lab.paths.base import Paths
 from latent_lab.plain import TABLE, fits, read_json, read_text, read_yaml
-from latent_lab.trust import nodes, require_inside, trusted
+from latent_lab.trust import RENAMED, nodes, require_inside, trusted
 
 FORMAT = 1
 FORMS = {  # of the files of a run, as far as anything reads them
@@ -228,8 +228,8 @@ class Run:
 
     def fingerprint(self) -> str:
         """What a training state is tied to: the seed, the generator, and the classes of all parts."""
-        config = self.config()
-        parts = [[list(path), node["_target_"]] for path, node in nodes(config) if "_target_" in node]
+        config = read_yaml(self.folder / "config.yaml")
+        parts = [[list(path), RENAMED.get(str(node["_target_"]), node["_target_"])] for path, node in nodes(config) if "_target_" in node]
         told = json.dumps([config["seed"], config["gan"]["name"], config["gan"]["generator"], parts], sort_keys=True)
         return hashlib.sha256(told.encode()).hexdigest()
 

@@ -45,7 +45,7 @@ def absolute_places(value: object, key: str = "") -> object:
     return value
 
 
-def overrides_of(config: DictConfig) -> list[str]:
+def own_overrides() -> list[str]:
     """What the command line gave, without what only says which run is continued."""
     return [item for item in HydraConfig.get().overrides.task if not item.startswith(("run=", "weights="))]
 
@@ -57,7 +57,7 @@ def asked_folder() -> bool:
 
 def open_run(config: DictConfig, module: str) -> tuple[Run, DictConfig]:
     """A new run of the command ``python -m module``, or the one to continue with its own configuration."""
-    folder, overrides = Path(HydraConfig.get().runtime.output_dir), overrides_of(config)
+    folder, overrides = Path(HydraConfig.get().runtime.output_dir), own_overrides()
     if config.run is not None:
         if overrides:
             raise ValueError(
@@ -74,11 +74,12 @@ def open_run(config: DictConfig, module: str) -> tuple[Run, DictConfig]:
     text = OmegaConf.to_yaml(absolute_places(OmegaConf.to_container(config, resolve=True)))
     run = Run.create(folder, text, fixed=asked_folder())
     run.write("command.txt", shlex.join([Path(sys.executable).name, "-m", module, *overrides]) + "\n")
-    return continued(run, module)
+    cli.continues = str(run.folder)
+    return run, OmegaConf.create(text)  # the user's own, who may name classes and addresses that no folder may
 
 
 def continued(run: Run, module: str) -> tuple[Run, DictConfig]:
-    """The run with its own configuration; from here on an interruption says how it goes on."""
+    """A run that exists with its own configuration, which may be a stranger's."""
     config, own = run.config(), OWN[module.rpartition(".")[2]]
     if own not in config:
         raise ValueError(f"run must be a folder that {module} made, got {run.folder}, whose configuration has no {own}")

@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import load_file
 
 from latent_lab import load_run
+from latent_lab.methods.random_basis import RandomBasis
 from latent_lab.runs import Run
 
 
@@ -173,6 +174,24 @@ def test_local_weights_are_found_from_every_folder(train, no_scores, generator, 
     assert (run / "paths.safetensors").exists()
     with pytest.raises(SystemExit, match="weights goes with run=<folder>; a new run takes gan.weights=<file>"):
         train("weights=moved.safetensors")
+
+
+class OwnMethod(RandomBasis):
+    """A user's own algorithm, which no yaml of this installation names."""
+
+
+def test_a_new_run_may_name_what_no_folder_may(train, tmp_path):
+    """The user's own class trains and is scored; the folder that it leaves is for others what any folder is."""
+    run = train("method=random", f"method._target_={OwnMethod.__module__}.OwnMethod", "checkpoint_every=1")
+    assert (run / "report.html").exists()
+    with pytest.raises(SystemExit, match="may name only classes that latent_lab's own configurations name there, got 'tests.workflows"):
+        train(f"run={run}", tiny=False)
+
+
+def test_a_new_run_fetches_its_named_weights(train, monkeypatch, tmp_path):
+    monkeypatch.setenv("LATENT_LAB_HOME", str(tmp_path / "cache"))
+    with pytest.raises(SystemExit, match="gan.weights: cannot fetch http://127.0.0.1:9/none"):
+        train("gan.weights=null", "gan.source.file=none.safetensors", "+gan.source.url=http://127.0.0.1:9/none")
 
 
 @pytest.mark.drawn
