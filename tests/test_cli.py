@@ -212,10 +212,21 @@ command(name)(work)()
 @pytest.mark.parametrize(
     ("name", "folder", "line"),
     [
+        ("invert", None, "stopped before a run had begun"),
+        ("train", "outputs/mine", "stopped; continue with run=outputs/mine"),
+        *((name, "outputs/mine", "stopped") for name in ("edit", "compose", "convert", "compare")),
+    ],
+)
+def test_a_stop_advises_what_there_is(name, folder, line, monkeypatch):
+    monkeypatch.setattr(cli, "continues", folder)
+    assert cli.stopped(name) == line
+
+
+@pytest.mark.parametrize(
+    ("name", "folder", "line"),
+    [
         ("invert", "outputs/mine", "latent_lab: stopped; continue with run=outputs/mine"),
-        ("invert", "", "latent_lab: stopped before a run had begun"),
         ("evaluate", "", "latent_lab: stopped; run the same command again: what was observed is kept"),
-        ("convert", "", "latent_lab: stopped"),
     ],
 )
 def test_a_stopped_command_ends_with_one_line(name, folder, line, tmp_path):
