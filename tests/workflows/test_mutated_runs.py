@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
 import json
 import os
@@ -82,7 +83,7 @@ def mutated(tree: object, draw: random.Random) -> object:
                 if draw.random() < 0.5:
                     node[draw.choice(["a", "_target_", "../x", "url"])] = value
             else:
-                node[last] = draw.choice(VALUES)
+                node[last] = copy.deepcopy(draw.choice(VALUES))  # a case changes what another has put there
         except (KeyError, IndexError, TypeError):
             continue
     return tree
