@@ -243,11 +243,12 @@ def measured(node: object) -> list[str] | None:
     if isinstance(node.get("parts"), Sequence):
         parts = [measured(part) for part in node["parts"]]
         return None if None in parts else [name for part in parts for name in part]
-    target = str(node["_target_"])
+    target = str(node.get("_target_"))
     names = (
         node.get("names") or node.get("values") or (getattr(located(target), "names", None) if target.startswith("latent_lab.") else None)
     )
-    return list(names) if isinstance(names, Sequence | Mapping) else None
+    known = isinstance(names, Sequence | Mapping) and all(isinstance(name, str) for name in names)
+    return list(names) if known else None
 
 
 def require_measured(plain: Mapping) -> None:
@@ -257,7 +258,10 @@ def require_measured(plain: Mapping) -> None:
         asked: object = plain
         for part in key.split("."):
             asked = asked.get(part) if isinstance(asked, Mapping) else None
-        if names is not None and asked is not None and (not asked or len({*asked}) < len(asked) or {*asked} - {*names}):
+        if names is None or asked is None:
+            continue
+        texts = isinstance(asked, Sequence) and not isinstance(asked, str) and all(isinstance(name, str) for name in asked)
+        if not texts or not asked or len({*asked}) < len(asked) or {*asked} - {*names}:
             raise ValueError(f"{key} must be different names among {names}, got {shown(asked)}")
 
 

@@ -224,3 +224,19 @@ def test_it_takes_no_time():
     for _ in range(5):
         validate(TRAIN, "train")
     assert (time.perf_counter() - start) / 5 < 0.05
+
+
+@pytest.mark.parametrize("asked", [{"a": {}}, [{"a": {}}], [1], 3, True, [], ["ink", "ink"], ["nothing"], "ink"])
+@pytest.mark.parametrize("key", ["dataset.targets", "evaluation.attributes"])
+def test_attributes_that_are_asked_for_are_names(key, asked):
+    """Also in a part that the command does not read, as a folder may hold it."""
+    for command in ("train", "pretrain"):
+        config = plain("train") if command == "train" else plain("pretrain") | {"evaluation": {"name": "fast"}}
+        part, name = key.split(".")
+        config[part][name] = asked
+        if command == "train" or part == "dataset":
+            with pytest.raises(ValueError, match=re.escape(key)):
+                validate(config, command)
+        else:
+            with contextlib.suppress(ValueError):
+                validate(config, command)
