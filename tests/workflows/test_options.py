@@ -18,7 +18,6 @@ from latent_lab.workflows.validate import validate
 
 NEEDED = {"convert": ("target=new.safetensors",), "edit": ("source=[0]", "run=folder", "edits={age: 1}")}
 AROUND = {"evaluate": {"gan": {"edits": {"length": 1.0}}, "dataset": {"targets": None}}}  # of the run that is evaluated
-SWAPPED = ("dataset", "gan", "method", "evaluation", "trainer", "inverter", "encoder", "application", "hierarchy", "flow", "experiment")
 ZERO = (  # of these there must be one, or more than nothing
     *("batch_size", "num_paths", "num_latents", "prior_latents", "ranking_latents", "matrix_latents", "pairs", "resamples"),
     *("max_steps", "checkpoint_every", "statistics_batches", "resolution", "latent_dim", "image_channels", "length", "count"),
