@@ -1,6 +1,6 @@
 """Compare finished runs: ``python -m latent_lab.compare runs='outputs/*/*'``."""
 
-from latent_lab.command import command
+from latent_lab.workflows.command import command
 
 
 @command("compare")

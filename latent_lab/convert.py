@@ -1,6 +1,6 @@
 """Convert a checkpoint: ``python -m latent_lab.convert source=<file> target=<file>.safetensors``."""
 
-from latent_lab.command import command
+from latent_lab.workflows.command import command
 
 
 @command("convert")

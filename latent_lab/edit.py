@@ -1,6 +1,6 @@
 """Edit images along discovered paths: ``python -m latent_lab.edit source=[0,1] run=<folder> 'edits={slant: 2}'``."""
 
-from latent_lab.command import command
+from latent_lab.workflows.command import command
 
 
 @command("edit")

@@ -1,6 +1,6 @@
 """Score the paths of finished runs: ``python -m latent_lab.evaluate run=<folder>``."""
 
-from latent_lab.command import command
+from latent_lab.workflows.command import command
 
 
 @command("evaluate")

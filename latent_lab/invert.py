@@ -1,6 +1,6 @@
 """Invert pictures: ``python -m latent_lab.invert images=<file or folder> gan=<generator> inverter=<inverter>``."""
 
-from latent_lab.command import command
+from latent_lab.workflows.command import command
 
 
 @command("invert")

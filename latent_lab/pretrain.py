@@ -1,6 +1,6 @@
 """Train a generator from scratch: ``python -m latent_lab.pretrain gan=sngan_mnist dataset=mnist``."""
 
-from latent_lab.command import command
+from latent_lab.workflows.command import command
 
 
 @command("pretrain")

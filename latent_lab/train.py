@@ -1,6 +1,6 @@
 """Discover paths: ``python -m latent_lab.train method=curvilinear gan=sngan_mnist``."""
 
-from latent_lab.command import command
+from latent_lab.workflows.command import command
 
 
 @command("train")

@@ -1,6 +1,6 @@
 """Train StyleFusion's network of one division: ``python -m latent_lab.train_fusion gan=mobilestylegan_256``."""
 
-from latent_lab.command import command
+from latent_lab.workflows.command import command
 
 
 @command("train_fusion")

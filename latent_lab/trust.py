@@ -13,7 +13,7 @@ from latent_lab.names import require_file_name
 ENTRIES = 500_000  # of a folder
 
 # where a class of an older version is now: a run's configuration keeps the name that it was written with
-RENAMED = {"latent_lab.workflows.loggers.wandb_logger": "latent_lab.workflows.loggers.RunWandbLogger"}
+RENAMED = {"latent_lab.training.loggers.wandb_logger": "latent_lab.training.loggers.RunWandbLogger"}
 
 OPTIMISERS = ("Adadelta", "Adagrad", "Adam", "Adamax", "AdamW", "ASGD", "NAdam", "RAdam", "RMSprop", "Rprop", "SGD")
 SCHEDULES = (
@@ -35,7 +35,7 @@ NOT_OF_TRAINER = {"default_root_dir", "logger", "callbacks", "plugins", "profile
 LOGGERS = (
     "pytorch_lightning.loggers.CSVLogger",
     "pytorch_lightning.loggers.TensorBoardLogger",
-    RENAMED["latent_lab.workflows.loggers.wandb_logger"],
+    RENAMED["latent_lab.training.loggers.wandb_logger"],
 )
 TRAINER = "pytorch_lightning.Trainer"
 SHORT = {f"torch.optim.{name}" for name in OPTIMISERS} | {f"torch.optim.lr_scheduler.{name}" for name in SCHEDULES}

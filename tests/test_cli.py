@@ -15,7 +15,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from latent_lab import cli
-from latent_lab.command import command, inside, require_flags
+from latent_lab.workflows.command import command, inside, require_flags
 from latent_lab.installation import CONF
 from latent_lab.workflows.overrides import escaped, line_of, quoted
 
@@ -149,7 +149,7 @@ def test_an_error_of_the_work_is_one_line_without_a_class(convert, error, messag
 def test_what_hydra_builds_in_vain_is_said_with_its_key():
     from hydra.utils import instantiate
 
-    node = {"method": {"_target_": "latent_lab.methods.pca.GANSpace", "num_paths": 1, "samples": 1}}
+    node = {"method": {"_target_": "latent_lab.methods.ganspace.GANSpace", "num_paths": 1, "samples": 1}}
     with pytest.raises(Exception) as refused:
         instantiate(node)
     assert inside(refused.value)[0] == "method.samples must be at least 2 and batch_size at least 1, got 1 and 1000"
@@ -196,7 +196,7 @@ def test_a_choice_of_a_sweep_that_is_not_there_is_one_line(monkeypatch, tmp_path
 STOPPED = """
 import sys, time
 from latent_lab import cli
-from latent_lab.command import command
+from latent_lab.workflows.command import command
 
 name, folder, *sys.argv[1:] = sys.argv[1:]
 

@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 
 from latent_lab.installation import CONF
 from latent_lab.trust import trusted
-from latent_lab.workflows.validate import validate
+from latent_lab.configuration.validate import validate
 
 TRAIN_GROUPS = ("gan", "method", "dataset", "flow", "reconstructor", "evaluation", "trainer", "logger", "launcher", "debug")
 ENCODER_GROUPS = ("encoder", "gan", "dataset", "trainer", "logger", "debug")

@@ -25,10 +25,10 @@ from latent_lab.paths.curvilinear import CurvilinearPaths
 from latent_lab.paths.linear import LinearPaths
 from latent_lab.paths.rbf import RBFPaths
 from latent_lab.reconstructors.lenet import LeNetReconstructor
-from latent_lab.reconstructors.module import Objective
-from latent_lab.workflows.observe import observe
-from latent_lab.workflows.plan import make_plan
-from latent_lab.workflows.protocol import Protocol
+from latent_lab.methods.reconstructor_training import Objective
+from latent_lab.evaluation.observe import observe
+from latent_lab.evaluation.plan import make_plan
+from latent_lab.evaluation.protocol import Protocol
 
 SIZES = {"paper": dict(latent_dim=128, widths=[256] * 4), "embedded": dict(latent_dim=64, widths=[64, 64, 32, 16])}
 # paths, number of paths, amounts, objective; the bound is what DESIGN asks of the paper's size on a CPU

@@ -18,10 +18,10 @@ from torch import Tensor
 from latent_lab import load_generator
 from latent_lab.cpu_memory import keep_freed_memory
 from latent_lab.gans.space import LatentSpace
-from latent_lab.inversion import optimise
-from latent_lab.inversion.descent import Descent
-from latent_lab.inversion.masked import BuildingBlocks, mean_codes
-from latent_lab.inversion.optimise import Image2StyleGAN
+from latent_lab.inversion.optimisation import i2s as optimise
+from latent_lab.inversion.optimisation.descent import Descent
+from latent_lab.inversion.optimisation.masked import BuildingBlocks, mean_codes
+from latent_lab.inversion.optimisation.i2s import Image2StyleGAN
 from latent_lab.workflows.build import composed
 from latent_lab.workflows.reconstruction import network_if_here
 

@@ -14,9 +14,9 @@ import torch
 from generators import seconds
 
 from latent_lab import load_generator
-from latent_lab.gans.jacobian import metric_product
+from latent_lab.ops.jacobian import metric_product
 from latent_lab.methods.base import Context
-from latent_lab.methods.pca import GANSpace
+from latent_lab.methods.ganspace import GANSpace
 
 
 def rows_of_pixels(space, codes, rows: int) -> None:

@@ -13,13 +13,13 @@ import torch
 import torch.nn.functional as F
 
 from latent_lab.attributes.base import Together
-from latent_lab.attributes.dlib_identity import DlibIdentity
-from latent_lab.attributes.emotion import Smile
-from latent_lab.attributes.facemesh import FaceGeometry
-from latent_lab.attributes.faceres import FaceRes, FaceResIdentity
-from latent_lab.attributes.mobileface import MobileFaceIdentity
-from latent_lab.attributes.selfie import PersonMask
-from latent_lab.attributes.ssrnet import SSRNetGender
+from latent_lab.attributes.faces.dlib_identity import DlibIdentity
+from latent_lab.attributes.faces.emotion import Smile
+from latent_lab.attributes.faces.facemesh import FaceGeometry
+from latent_lab.attributes.faces.faceres import FaceRes, FaceResIdentity
+from latent_lab.attributes.faces.mobileface import MobileFaceIdentity
+from latent_lab.attributes.faces.selfie import PersonMask
+from latent_lab.attributes.faces.ssrnet import SSRNetGender
 
 BATCH = 8
 

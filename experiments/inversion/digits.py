@@ -15,12 +15,12 @@ from folders import RESULTS, folder_of, options
 from latent_lab.attributes.classifier import ClassProbabilities
 from latent_lab.gans.space import Codes, LatentSpace
 from latent_lab.paths.base import Paths
-from latent_lab.pictures.report import png_bytes
-from latent_lab.pictures.strips import Strip, row_figure
+from latent_lab.figures.page import png_bytes
+from latent_lab.figures.strips import Strip, row_figure
 from latent_lab.runs import Run
 from latent_lab.workflows.build import space_and_paths
-from latent_lab.workflows.inversions import Inversions
-from latent_lab.workflows.naming import edit_of, names_of
+from latent_lab.editing.inversions import Inversions
+from latent_lab.naming import edit_of, names_of
 
 METHODS = ("interfacegan", "curvilinear")
 STRENGTHS = (0.5, 1.0)  # standard deviations

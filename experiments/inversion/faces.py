@@ -21,10 +21,10 @@ from torch import Tensor
 
 from latent_lab import load_generator
 from latent_lab.data.pictures import find_pictures, to_tensor
-from latent_lab.pictures.report import png_bytes
-from latent_lab.pictures.strips import Strip, mosaic_png, row_figure
-from latent_lab.workflows.inversions import Inversions
-from latent_lab.workflows.photographs import Photographs
+from latent_lab.figures.page import png_bytes
+from latent_lab.figures.strips import Strip, mosaic_png, row_figure
+from latent_lab.editing.inversions import Inversions
+from latent_lab.data.photographs import Photographs
 
 GAN = "gan=mobilestylegan_256"
 PICTURES = OUTPUTS / "faces-pictures"

@@ -22,15 +22,15 @@ from folders import RESULTS, folder_of, options, publish
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
-from latent_lab.data.moves import stream
-from latent_lab.data.psnr import psnr
+from latent_lab.edits.moves import stream
+from latent_lab.ops.psnr import psnr
 from latent_lab.gans.space import Codes, LatentSpace
-from latent_lab.inversion.hfgi_sf import HFGISF
+from latent_lab.inversion.fusion.hfgi_sf import HFGISF
 from latent_lab.metrics.ghosting import ghosting_error
 from latent_lab.paths.base import Paths
 from latent_lab.paths.layerwise import LayerwisePaths
-from latent_lab.pictures.report import png_bytes
-from latent_lab.workflows.bootstrap import Bootstrap
+from latent_lab.figures.page import png_bytes
+from latent_lab.evaluation.bootstrap import Bootstrap
 
 GAN, YAW, AMOUNTS, HELD_OUT = "gan=mobilestylegan_256", (15.0, 30.0), (-6.0, -4.0, -2.0, 2.0, 4.0, 6.0), 7
 BUDGETS = {
@@ -151,11 +151,11 @@ def reached(space: LatentSpace, paths: Paths, codes: Codes, yaw: Callable[[Tenso
 
 def main(trainer: str = "gpu", images: int = 200, seed: int = 0) -> None:
     from latent_lab.api import load_generator, load_run
-    from latent_lab.attributes.facemesh import FaceGeometry
-    from latent_lab.attributes.mobileface import MobileFaceIdentity
-    from latent_lab.attributes.selfie import PersonMask
-    from latent_lab.inversion import hfgi
-    from latent_lab.inversion.fusion import Hierarchy
+    from latent_lab.attributes.faces.facemesh import FaceGeometry
+    from latent_lab.attributes.faces.mobileface import MobileFaceIdentity
+    from latent_lab.attributes.faces.selfie import PersonMask
+    from latent_lab.inversion.hfgi.hfgi import hfgi
+    from latent_lab.inversion.fusion.hierarchy import Hierarchy
 
     device = torch.device("cuda" if trainer == "gpu" else "cpu")
     folders = trained(trainer, seed)

@@ -19,19 +19,19 @@ import torch.nn.functional as F
 from omegaconf import OmegaConf
 
 from latent_lab import load_run
-from latent_lab.attributes.selfie import PersonMask
-from latent_lab.data.edits import amounts_for_length
-from latent_lab.data.moves import Moves
-from latent_lab.gans.region import region_masks
+from latent_lab.attributes.faces.selfie import PersonMask
+from latent_lab.edits.views import amounts_for_length
+from latent_lab.edits.moves import Moves
+from latent_lab.ops.region import region_masks
 from latent_lab.methods.regional import region_changes
-from latent_lab.pictures.strips import Strip, strip_figure
+from latent_lab.figures.strips import Strip, strip_figure
 from latent_lab.workflows.discover import build_space, preview_of
 
 ROOT = Path(__file__).resolve().parents[2]
 TARGET = ROOT / "docs" / "results" / "regions"
 # top, left, bottom, right in shares of an image that is aligned as FFHQ's
 BOXES = {"mouth": [0.64, 0.35, 0.79, 0.65], "eyes": [0.42, 0.24, 0.55, 0.76], "hair": [0.0, 0.1, 0.27, 0.9]}
-BACKGROUND = "{_target_: latent_lab.attributes.selfie.PersonMask, background: true}"
+BACKGROUND = "{_target_: latent_lab.attributes.faces.selfie.PersonMask, background: true}"
 
 
 def fitted(gan: str, seed: int, rest: list[str]) -> dict[str, Path]:

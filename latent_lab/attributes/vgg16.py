@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from latent_lab.attributes.base import FeatureNetwork
-from latent_lab.attributes.face_crops import MEAN, STD
+from latent_lab.attributes.faces.face_crops import MEAN, STD
 from latent_lab.attributes.user_files import load_user_file
 
 WIDTHS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from latent_lab.attributes.landmarks import LEFT_EYE, MOUTH_CORNERS, RIGHT_EYE
+from latent_lab.attributes.faces.landmarks import LEFT_EYE, MOUTH_CORNERS, RIGHT_EYE
 
 CHOICES = ("one", "largest")
 

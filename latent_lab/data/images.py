@@ -18,7 +18,7 @@ from pytorch_lightning import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader, Sampler, TensorDataset
 
-from latent_lab.data.moves import ORDER, stream
+from latent_lab.edits.moves import ORDER, stream
 
 
 def read_idx(file: str | Path, limit: int = 1 << 31) -> Tensor:

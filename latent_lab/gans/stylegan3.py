@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from latent_lab.gans.resampling import resample
+from latent_lab.ops.resampling import resample
 from latent_lab.gans.styled import GAIN, StyleGenerator, StyleLayer
 
 MOST_LAYERS, MOST_PIXELS, MOST_TAPS = 100, 2**14, 256  # a file says them: no filter of an absurd size is designed

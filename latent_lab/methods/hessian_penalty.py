@@ -9,7 +9,7 @@ from torch import Tensor
 
 from latent_lab.gans.space import Codes, LatentSpace
 from latent_lab.methods.base import Context, Method, vector_size
-from latent_lab.methods.training import PathTraining, features_of
+from latent_lab.methods.path_training import PathTraining, features_of
 from latent_lab.paths.base import Paths
 from latent_lab.paths.linear import LinearPaths
 

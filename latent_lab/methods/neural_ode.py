@@ -9,11 +9,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from latent_lab.attributes.base import Attributes
-from latent_lab.data.moves import POOL, stream
+from latent_lab.edits.moves import POOL, stream
 from latent_lab.gans.space import Codes, LatentSpace
 from latent_lab.methods.base import Context, Method, require_amounts
 from latent_lab.methods.scores import average, deviations, require_gradients, score_samples
-from latent_lab.methods.training import PathTraining
+from latent_lab.methods.path_training import PathTraining
 from latent_lab.paths.base import Paths
 from latent_lab.paths.layerwise import across_layers, layer_rows
 from latent_lab.paths.neural_ode import NeuralODEPaths

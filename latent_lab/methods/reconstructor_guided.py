@@ -11,7 +11,7 @@ from latent_lab.gans.space import LatentSpace
 from latent_lab.methods.base import Context, Method, require_amounts
 from latent_lab.paths.base import Paths
 from latent_lab.paths.layerwise import across_layers, layer_rows
-from latent_lab.reconstructors.module import Objective, ReconstructorTraining
+from latent_lab.methods.reconstructor_training import Objective, ReconstructorTraining
 
 
 class ReconstructorGuided(Method):

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from latent_lab.data.edits import amounts_for_length
-from latent_lab.data.moves import TRAINING, VALIDATION, Moves, stream
-from latent_lab.gans.region import region_masks, region_metrics
+from latent_lab.edits.views import amounts_for_length
+from latent_lab.edits.moves import TRAINING, VALIDATION, Moves, stream
+from latent_lab.ops.region import region_masks, region_metrics
 from latent_lab.gans.space import Codes, LatentSpace
 from latent_lab.methods.base import Context, Method
 from latent_lab.paths.base import Paths
@@ -42,7 +42,7 @@ class Regional(Method):
 
     Arguments:
         num_paths: Number K of paths, at most.
-        region: Box, mask's file or predictor, see :func:`latent_lab.gans.region.region_masks`; None for the upper half.
+        region: Box, mask's file or predictor, see :func:`latent_lab.ops.region.region_masks`; None for the upper half.
         samples: Latents that the metrics are means over; the papers take single images.
         layers: Layer range of w+, see :func:`latent_lab.paths.layerwise.layer_rows`. The Jacobian is that of these layers, which the
             edit moves; the published code differentiates by all and edits some.

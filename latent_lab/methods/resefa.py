@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from latent_lab.data.moves import TRAINING, stream
-from latent_lab.gans.region import region_masks
+from latent_lab.edits.moves import TRAINING, stream
+from latent_lab.ops.region import region_masks
 from latent_lab.gans.space import LatentSpace
 from latent_lab.methods.base import Context
 from latent_lab.methods.regional import Regional

@@ -12,12 +12,12 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from latent_lab.data.moves import TRAINING, VALIDATION, stream
+from latent_lab.edits.moves import TRAINING, VALIDATION, stream
 from latent_lab.gans.space import Codes, LatentSpace
 from latent_lab.methods.base import Context, Method, vector_size
 from latent_lab.methods.limits import describe, response
 from latent_lab.paths.base import Paths
-from latent_lab.reconstructors.optimiser import decaying_adam
+from latent_lab.training.optimiser import decaying_adam
 
 
 class Target(nn.Module, ABC):

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from latent_lab.data.moves import EVALUATION, stream
+from latent_lab.edits.moves import EVALUATION, stream
 from latent_lab.gans.space import LatentSpace
 from latent_lab.paths.base import Paths
 

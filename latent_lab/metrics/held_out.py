@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from latent_lab.data.moves import EVALUATION, draw_moves, stream
+from latent_lab.edits.moves import EVALUATION, draw_moves, stream
 from latent_lab.gans.space import LatentSpace
 from latent_lab.paths.base import Paths
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torchmetrics.image.kid import KernelInceptionDistance
 
-from latent_lab.data.moves import EVALUATION, stream
+from latent_lab.edits.moves import EVALUATION, stream
 from latent_lab.gans.space import LatentSpace
 from latent_lab.paths.base import Paths
 

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from latent_lab.errors import NotApplicable
-from latent_lab.gans.region import region_metrics
+from latent_lab.ops.region import region_metrics
 from latent_lab.gans.space import Codes, LatentSpace
 from latent_lab.gans.styled import StyleGenerator
 from latent_lab.paths.base import Paths

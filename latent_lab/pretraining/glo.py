@@ -11,7 +11,7 @@ from torchmetrics.image.kid import KernelInceptionDistance
 from latent_lab.attributes.classifier import Classifier
 from latent_lab.data.folder import FolderImages
 from latent_lab.data.images import Batches, IdxImages
-from latent_lab.data.psnr import psnr
+from latent_lab.ops.psnr import psnr
 from latent_lab.gans.glo import GLO, onto_ball
 from latent_lab.pretraining.base import Pretraining
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from latent_lab.data.folder import FolderImages
 from latent_lab.data.images import IdxImages
-from latent_lab.data.moves import stream
+from latent_lab.edits.moves import stream
 from latent_lab.gans.base import Generator
 from latent_lab.pretraining.base import Pretraining
 

@@ -19,10 +19,10 @@ from latent_lab import cli
 from latent_lab.claims import claimed
 from latent_lab.console import say
 from latent_lab.runs import Run
-from latent_lab.workflows.estimate import Estimate
-from latent_lab.workflows.machine import require_machine
-from latent_lab.workflows.safety import RunCheckpoint
-from latent_lab.workflows.validate import validate
+from latent_lab.training.estimate import Estimate
+from latent_lab.configuration.machine import require_machine
+from latent_lab.training.checkpointing import RunCheckpoint
+from latent_lab.configuration.validate import validate
 
 OWN = {  # what only the configuration of a command has
     "train": "method",

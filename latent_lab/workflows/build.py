@@ -22,8 +22,8 @@ from latent_lab.gans.space import LatentSpace
 from latent_lab.installation import CONF
 from latent_lab.paths.base import Paths
 from latent_lab.runs import Run, own_class, weight_hash
-from latent_lab.workflows.options import OPTIONS
-from latent_lab.workflows.validate import check_keys, require_plain
+from latent_lab.configuration.options import OPTIONS
+from latent_lab.configuration.validate import check_keys, require_plain
 
 
 def chosen_device(name: str) -> torch.device:

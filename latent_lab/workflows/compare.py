@@ -14,9 +14,9 @@ from scipy.stats import t as student
 
 from latent_lab.claims import fresh
 from latent_lab.console import say
-from latent_lab.pictures.curves import band_figure
-from latent_lab.pictures.report import page_html, png_bytes
-from latent_lab.pictures.tables import Cell, Table, comma_separated, html, latex, markdown
+from latent_lab.figures.curves import band_figure
+from latent_lab.figures.page import page_html, png_bytes
+from latent_lab.figures.tables import Cell, Table, comma_separated, html, latex, markdown
 from latent_lab.plain import fits
 from latent_lab.runs import Run, write_atomically
 from latent_lab.workflows.evaluate import find_runs

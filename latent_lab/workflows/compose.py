@@ -21,19 +21,19 @@ from torch import Tensor
 from latent_lab.checkpoints import native
 from latent_lab.console import say
 from latent_lab.data.pictures import read_picture
-from latent_lab.data.psnr import psnr
+from latent_lab.ops.psnr import psnr
 from latent_lab.gans.space import Codes, LatentSpace
 from latent_lab.inversion.applications.base import Application, Composition
-from latent_lab.inversion.masks import mask_of
-from latent_lab.inversion.optimise import drawn, joined
-from latent_lab.pictures.report import png_bytes
-from latent_lab.pictures.strips import Strip, mosaic_png, row_figure
+from latent_lab.inversion.optimisation.masks import mask_of
+from latent_lab.inversion.optimisation.i2s import drawn, joined
+from latent_lab.figures.page import png_bytes
+from latent_lab.figures.strips import Strip, mosaic_png, row_figure
 from latent_lab.runs import Run, weight_hash
 from latent_lab.workflows.begin import asked_folder
 from latent_lab.workflows.build import chosen_device
 from latent_lab.workflows.discover import build_space
-from latent_lab.workflows.inversions import Inversions
-from latent_lab.workflows.sources import InvertedPictures
+from latent_lab.editing.inversions import Inversions
+from latent_lab.editing.sources import InvertedPictures
 
 DPI = 150
 

@@ -16,8 +16,8 @@ from latent_lab.gans.stylegan2 import StyleGAN2
 from latent_lab.pretraining.exits import fit_exit
 from latent_lab.runs import write_atomically
 from latent_lab.workflows.build import load_generator
-from latent_lab.workflows.directions import write_directions
-from latent_lab.workflows.stylegan2_layouts import nvlabs, rosinality
+from latent_lab.editing.directions import write_directions
+from latent_lab.gans.stylegan2_layouts import nvlabs, rosinality
 
 LAYOUTS = {"nvlabs": nvlabs, "rosinality": rosinality}
 

@@ -10,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from latent_lab.installation import CONF
 from latent_lab.workflows.build import composed
-from latent_lab.workflows.sources import InvertedPictures, Source
+from latent_lab.editing.sources import InvertedPictures, Source
 
 
 def build_correction(

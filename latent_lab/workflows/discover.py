@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from latent_lab.attributes.base import Attributes
 from latent_lab.console import say
-from latent_lab.data.moves import INITIAL, stream
+from latent_lab.edits.moves import INITIAL, stream
 from latent_lab.gans.space import LatentSpace
 from latent_lab.methods.base import Context
 from latent_lab.metrics.commutativity import CommutativityError
@@ -24,7 +24,7 @@ from latent_lab.runs import Run, weight_hash
 from latent_lab.workflows.begin import build_trainer, open_run, resume_from
 from latent_lab.workflows.build import build_attributes, build_generator, space_of
 from latent_lab.workflows.evaluate import evaluate
-from latent_lab.workflows.report import write_evaluation, write_report
+from latent_lab.evaluation.report import write_evaluation, write_report
 
 
 def build_space(gan: DictConfig, seed: int, compile: bool) -> LatentSpace:

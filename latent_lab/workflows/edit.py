@@ -22,16 +22,16 @@ from latent_lab.checkpoints import native
 from latent_lab.console import say, visible
 from latent_lab.names import file_name, file_names
 from latent_lab.paths.base import Paths
-from latent_lab.pictures.report import png_bytes
-from latent_lab.pictures.strips import Strip, mosaic_png, sequence_figure, strip_figure
-from latent_lab.pictures.walks import WRITERS, find_ffmpeg
+from latent_lab.figures.page import png_bytes
+from latent_lab.figures.strips import Strip, mosaic_png, sequence_figure, strip_figure
+from latent_lab.figures.walks import WRITERS, find_ffmpeg
 from latent_lab.runs import Run
 from latent_lab.workflows.build import chosen_device, config_of
 from latent_lab.workflows.correction import build_correction
-from latent_lab.workflows.editing import Editor
-from latent_lab.workflows.effects import Effects
-from latent_lab.workflows.naming import Edit, edit_of
-from latent_lab.workflows.sources import open_source
+from latent_lab.editing.editor import Editor
+from latent_lab.editing.effects import Effects
+from latent_lab.naming import Edit, edit_of
+from latent_lab.editing.sources import open_source
 
 SHOWN = 16  # pictures of the overview
 RANGES = {"steps": (3, 99), "frames": (2, 1000), "fps": (1, 120), "batch_size": (1, 4096)}

@@ -29,13 +29,13 @@ from latent_lab.names import require_file_name
 from latent_lab.paths.base import Paths
 from latent_lab.runs import Run, weight_hash
 from latent_lab.workflows.build import build_attributes, chosen_device, config_of, space_and_paths
-from latent_lab.workflows.extras import add_extras
-from latent_lab.workflows.observe import observe
-from latent_lab.workflows.plan import make_plan
-from latent_lab.workflows.protocol import Protocol
+from latent_lab.evaluation.extras import add_extras
+from latent_lab.evaluation.observe import observe
+from latent_lab.evaluation.plan import make_plan
+from latent_lab.evaluation.protocol import Protocol
 from latent_lab.workflows.reconstruction import network_if_here
-from latent_lab.workflows.report import write_evaluation, write_report
-from latent_lab.workflows.score import Evaluation, summarise
+from latent_lab.evaluation.report import write_evaluation, write_report
+from latent_lab.evaluation.score import Evaluation, summarise
 
 
 def evaluate(

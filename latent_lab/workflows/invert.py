@@ -16,18 +16,18 @@ from torch import nn
 
 from latent_lab.attributes.base import Predictor
 from latent_lab.console import say
-from latent_lab.data.moves import INITIAL, stream
+from latent_lab.edits.moves import INITIAL, stream
 from latent_lab.data.pictures import find_pictures, read_photograph, to_tensor
 from latent_lab.gans.base import Generator
 from latent_lab.gans.space import LatentSpace
 from latent_lab.inversion.base import Inverter, require_number
 from latent_lab.inversion.keeper import Keeper
-from latent_lab.pictures.strips import mosaic_png
+from latent_lab.figures.strips import mosaic_png
 from latent_lab.runs import weight_hash
 from latent_lab.workflows.begin import open_run
 from latent_lab.workflows.build import build_generator, chosen_device
-from latent_lab.workflows.inversions import Inversions
-from latent_lab.workflows.photographs import Batch, HeldOut, Photographs, absolute, batches
+from latent_lab.editing.inversions import Inversions
+from latent_lab.data.photographs import Batch, HeldOut, Photographs, absolute, batches
 from latent_lab.workflows.reconstruction import network_if_here, reconstruction_scores
 
 SHOWN = 16  # pictures of the overview, and their longest side in pixels

@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 from torch import Tensor, nn
 from torchmetrics.functional.image import structural_similarity_index_measure
 
-from latent_lab.data.psnr import psnr
+from latent_lab.ops.psnr import psnr
 from latent_lab.metrics.identity import identity_error
 
 

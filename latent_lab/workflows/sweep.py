@@ -26,7 +26,7 @@ class Sweep(Callback):
 
     def on_run_start(self, config: DictConfig, **kwargs) -> None:
         """Refuses options that cannot be before Hydra makes the run's folder."""
-        from latent_lab.workflows.validate import validate_here
+        from latent_lab.configuration.validate import validate_here
 
         if os.environ.get("HYDRA_FULL_ERROR") == "1":
             return  # the command checks too, and there the error is shown

@@ -13,12 +13,12 @@ from omegaconf import DictConfig, OmegaConf
 from latent_lab.console import say
 from latent_lab.data.folder import FolderImages
 from latent_lab.data.images import IdxImages
-from latent_lab.data.moves import EVALUATION, stream
+from latent_lab.edits.moves import EVALUATION, stream
 from latent_lab.gans.space import LatentSpace
-from latent_lab.inversion.encoder_files import encoder_bytes
-from latent_lab.inversion.style_encoder import resized
-from latent_lab.inversion.training import EncoderTraining
-from latent_lab.pictures.strips import mosaic_png
+from latent_lab.inversion.encoders.files import encoder_bytes
+from latent_lab.inversion.encoders.style_encoder import resized
+from latent_lab.inversion.encoders.training import EncoderTraining
+from latent_lab.figures.strips import mosaic_png
 from latent_lab.runs import Run, weight_hash
 from latent_lab.workflows.begin import build_trainer, open_run, resume_from
 from latent_lab.workflows.build import build_generator, space_of

@@ -14,8 +14,8 @@ from torchvision.utils import save_image
 
 from latent_lab.checkpoints.fusion_files import fusion_bytes
 from latent_lab.console import say
-from latent_lab.inversion.fusion_net import FusionNet
-from latent_lab.inversion.fusion_training import FusionTraining
+from latent_lab.inversion.fusion.net import FusionNet
+from latent_lab.inversion.fusion.training import FusionTraining
 from latent_lab.runs import weight_hash
 from latent_lab.workflows.begin import build_trainer, open_run, resume_from
 from latent_lab.workflows.build import build_generator, space_of

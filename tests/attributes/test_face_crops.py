@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from latent_lab.attributes.face_crops import ALIGNED, MEAN, STD, DlibFaces, FaceCrops
+from latent_lab.attributes.faces.face_crops import ALIGNED, MEAN, STD, DlibFaces, FaceCrops
 
 
 class Boxes(nn.Module):

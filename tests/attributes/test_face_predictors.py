@@ -13,15 +13,15 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
 from latent_lab.attributes.base import Selection
-from latent_lab.attributes.dlib_identity import DlibIdentity
-from latent_lab.attributes.emotion import Smile
-from latent_lab.attributes.face_crops import ALIGNED
-from latent_lab.attributes.facemesh import CHIN, FOREHEAD, LIPS, SIDES, FaceGeometry, geometry
-from latent_lab.attributes.faceres import FaceRes, FaceResIdentity
-from latent_lab.attributes.faces import colours
-from latent_lab.attributes.mobileface import MobileFaceIdentity
-from latent_lab.attributes.selfie import PersonMask
-from latent_lab.attributes.ssrnet import SSRNetGender
+from latent_lab.attributes.faces.dlib_identity import DlibIdentity
+from latent_lab.attributes.faces.emotion import Smile
+from latent_lab.attributes.faces.face_crops import ALIGNED
+from latent_lab.attributes.faces.facemesh import CHIN, FOREHEAD, LIPS, SIDES, FaceGeometry, geometry
+from latent_lab.attributes.faces.faceres import FaceRes, FaceResIdentity
+from latent_lab.attributes.faces.colours import colours
+from latent_lab.attributes.faces.mobileface import MobileFaceIdentity
+from latent_lab.attributes.faces.selfie import PersonMask
+from latent_lab.attributes.faces.ssrnet import SSRNetGender
 from latent_lab.checkpoints.face_packages import NPM, folder
 from latent_lab.installation import CONF
 

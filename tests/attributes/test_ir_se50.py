@@ -11,7 +11,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from latent_lab.attributes.ir_se50 import IRSE
+from latent_lab.ops.ir_se50 import IRSE
 
 GOLDEN = os.environ.get("LATENT_LAB_GOLDEN")
 TAPS = (6, 20, 23)

@@ -7,8 +7,8 @@ import torch
 from torch import nn
 from torchvision.models import resnet34
 
-from latent_lab.attributes import published
-from latent_lab.attributes.published import (
+from latent_lab.attributes.faces.colours import published
+from latent_lab.attributes.faces.published import (
     ArcFaceIdentity,
     ArcFaceNetwork,
     CelebAFive,

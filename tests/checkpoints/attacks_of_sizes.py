@@ -17,11 +17,11 @@ from safetensors.torch import save
 from latent_lab.attributes.classifier import load_classifier
 from latent_lab.attributes.user_files import load_user_file
 from latent_lab.checkpoints.directions import read_directions
-from latent_lab.checkpoints.tfjs import GraphModel
+from latent_lab.graphs.tfjs import GraphModel
 from latent_lab.checkpoints.weights import read_weights
-from latent_lab.inversion.encoder_files import read_encoder
-from latent_lab.inversion.fusion import Hierarchy
-from latent_lab.inversion.fusion_net import FusionNet
+from latent_lab.inversion.encoders.files import read_encoder
+from latent_lab.inversion.fusion.hierarchy import Hierarchy
+from latent_lab.inversion.fusion.net import FusionNet
 from latent_lab.runs import Run
 from latent_lab.workflows.build import read_generator
 from tests.checkpoints.attacks import ATTACKS, TUPLES, Attack, attack, of_bytes

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import nn
 
-from latent_lab.workflows.stylegan2_layouts import kernel
+from latent_lab.gans.stylegan2_layouts import kernel
 
 
 def random_weights(module: nn.Module, seed: int = 0) -> nn.Module:

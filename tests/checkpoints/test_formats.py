@@ -15,7 +15,7 @@ from latent_lab.gans.proggan import ProgGAN
 from latent_lab.gans.sngan import SNGAN
 from latent_lab.gans.stylegan2 import StyleGAN2
 from latent_lab.gans.stylegan3 import StyleGAN3
-from latent_lab.workflows import stylegan2_layouts
+from latent_lab.gans import stylegan2_layouts
 from tests.checkpoints import layouts, writers
 
 SMALL = dict(latent_dim=12, style_dim=8, widths=[10, 8, 6], mapping_layers=2)

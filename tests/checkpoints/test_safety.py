@@ -17,7 +17,7 @@ import torch
 from latent_lab import load_generator
 from latent_lab.checkpoints.container import open_tree
 from latent_lab.gans.stylegan2 import StyleGAN2
-from latent_lab.workflows import stylegan2_layouts
+from latent_lab.gans import stylegan2_layouts
 from tests.checkpoints import layouts, writers
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from latent_lab.checkpoints.tfjs import GraphModel
+from latent_lab.graphs.tfjs import GraphModel
 from tests.checkpoints.graphs import IMAGE, numbers, small_network, write_graph
 
 X = numbers(2, *IMAGE)

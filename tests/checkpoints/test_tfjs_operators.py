@@ -10,8 +10,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from latent_lab.checkpoints.tfjs import GraphModel
-from latent_lab.checkpoints.tfjs_operators import OPERATORS, same_padding
+from latent_lab.graphs.tfjs import GraphModel
+from latent_lab.graphs.tfjs_operators import OPERATORS, same_padding
 from tests.checkpoints.graphs import IMAGE, numbers, write_graph
 
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
-from latent_lab.workflows.stylegan2_layouts import nvlabs
+from latent_lab.gans.stylegan2_layouts import nvlabs
 
 
 @contextmanager

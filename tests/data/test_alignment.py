@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from latent_lab.attributes.landmarks import LEFT_EYE, MOUTH_CORNERS, RIGHT_EYE, DlibLandmarks
+from latent_lab.attributes.faces.landmarks import LEFT_EYE, MOUTH_CORNERS, RIGHT_EYE, DlibLandmarks
 from latent_lab.checkpoints.locate import home
 from latent_lab.data.alignment import chosen_face, cut, ffhq_square
 

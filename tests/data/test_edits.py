@@ -9,8 +9,8 @@ from scipy.stats import chisquare
 from latent_lab.attributes.classifier import ClassifierIdentity
 from latent_lab.attributes.digits import DigitAttributes
 from latent_lab.attributes.factors import FactorIdentity, TrueFactors
-from latent_lab.data.edits import Pair, after_sequence, amounts_for_length, pair_with_others, view, view_sequences
-from latent_lab.data.moves import Moves, draw_moves
+from latent_lab.edits.views import Pair, after_sequence, amounts_for_length, pair_with_others, view, view_sequences
+from latent_lab.edits.moves import Moves, draw_moves
 from latent_lab.gans.shapes import Shapes
 from latent_lab.gans.space import Codes
 from latent_lab.paths.curvilinear import CurvilinearPaths

@@ -8,7 +8,7 @@ import pytest
 import torch
 from scipy.stats import chisquare, kstest, pearsonr
 
-from latent_lab.data.moves import EVALUATION, INITIAL, POOL, TRAINING, VALIDATION, draw_moves, stream
+from latent_lab.edits.moves import EVALUATION, INITIAL, POOL, TRAINING, VALIDATION, draw_moves, stream
 
 NUM, SMALLEST, LARGEST = 20_000, 0.5, 3.0
 

@@ -2,7 +2,7 @@
 
 import torch
 
-from latent_lab.data.psnr import psnr
+from latent_lab.ops.psnr import psnr
 
 
 def test_it_is_the_formula():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from latent_lab.gans.jacobian import pullback_metric
+from latent_lab.ops.jacobian import pullback_metric
 from latent_lab.gans.shapes import Shapes
 from latent_lab.gans.space import Codes, LatentSpace
 

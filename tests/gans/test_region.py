@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from latent_lab.gans.region import box_mask, region_masks
+from latent_lab.ops.region import box_mask, region_masks
 
 
 class Brighter(nn.Module):

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from latent_lab.gans.resampling import resample
+from latent_lab.ops.resampling import resample
 from latent_lab.gans.stylegan3 import StyleGAN3, low_pass
 
 

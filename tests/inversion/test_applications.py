@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from latent_lab.data.psnr import psnr
+from latent_lab.ops.psnr import psnr
 from latent_lab.gans.space import LatentSpace
 from latent_lab.inversion.applications.base import rows_at
 from latent_lab.inversion.applications.crossover import Crossover
@@ -17,7 +17,7 @@ from latent_lab.inversion.applications.inpainting import Inpainting
 from latent_lab.inversion.applications.reconstruction import Reconstruction
 from latent_lab.inversion.applications.scribble import Scribble
 from latent_lab.inversion.applications.style_transfer import StyleTransfer
-from latent_lab.inversion.masks import mask_of
+from latent_lab.inversion.optimisation.masks import mask_of
 from tests.inversion.test_masked import Means, blocks, noisy_stylegan2
 
 

@@ -10,15 +10,15 @@ import pytorch_lightning as pl
 import torch
 
 from latent_lab.gans.stylegan2 import StyleGAN2
-from latent_lab.inversion.distortion import ConsultationEncoder, DistortionAlignment
-from latent_lab.inversion.encoder_files import encoder_bytes
-from latent_lab.inversion.encoder_objective import EncoderObjective
-from latent_lab.inversion.hfgi_training import HFGITraining, misaligned
-from latent_lab.inversion.latent_critic import LatentCritic, LatentPool
+from latent_lab.inversion.hfgi.distortion import ConsultationEncoder, DistortionAlignment
+from latent_lab.inversion.encoders.files import encoder_bytes
+from latent_lab.inversion.encoders.objective import EncoderObjective
+from latent_lab.inversion.hfgi.training import HFGITraining, misaligned
+from latent_lab.inversion.encoders.latent_critic import LatentCritic, LatentPool
 from latent_lab.inversion.perceptual import FeatureDistance
-from latent_lab.inversion.ranger import Ranger
-from latent_lab.inversion.style_encoder import StyleEncoder
-from latent_lab.inversion.style_training import EditableEncoderTraining, StyleEncoderTraining
+from latent_lab.inversion.encoders.ranger import Ranger
+from latent_lab.inversion.encoders.style_encoder import StyleEncoder
+from latent_lab.inversion.encoders.style_training import EditableEncoderTraining, StyleEncoderTraining
 
 NETWORK = partial(StyleEncoder, resolution=32, widths=(4, 8, 12, 16), depths=(1, 1, 1, 1), reduction=2, head_width=8)
 

@@ -7,11 +7,11 @@ from omegaconf import OmegaConf
 from latent_lab.gans.space import Codes
 from latent_lab.gans.stylegan2 import StyleGAN2
 from latent_lab.installation import CONF
-from latent_lab.inversion.distortion import ConsultationEncoder, DistortionAlignment
-from latent_lab.inversion.encoder import EncoderInverter
-from latent_lab.inversion.encoder_files import encoder_bytes, gain
-from latent_lab.inversion.hfgi import HFGI, consulted_row
-from latent_lab.inversion.style_encoder import StyleEncoder, published_sizes, resized
+from latent_lab.inversion.hfgi.distortion import ConsultationEncoder, DistortionAlignment
+from latent_lab.inversion.encoders.encoder import EncoderInverter
+from latent_lab.inversion.encoders.files import encoder_bytes, gain
+from latent_lab.inversion.hfgi.hfgi import HFGI, consulted_row
+from latent_lab.inversion.encoders.style_encoder import StyleEncoder, published_sizes, resized
 
 SMALL = {"widths": (4, 8, 12, 16), "depths": (1, 1, 1, 1), "reduction": 2, "head_width": 8}
 

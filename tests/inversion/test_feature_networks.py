@@ -10,7 +10,7 @@ from torch import Tensor
 
 from latent_lab.attributes.base import FeatureNetwork
 from latent_lab.attributes.classifier import ClassifierFeatures, load_classifier
-from latent_lab.attributes.faceres import FaceResFeatures
+from latent_lab.attributes.faces.faceres import FaceResFeatures
 from latent_lab.attributes.vgg16 import HEAD, VGG16Features
 from latent_lab.checkpoints.face_packages import folder
 from latent_lab.inversion.perceptual import FeatureDistance

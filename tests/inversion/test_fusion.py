@@ -17,8 +17,8 @@ from latent_lab.gans.mobilestylegan import MobileStyleGAN
 from latent_lab.gans.space import Codes
 from latent_lab.gans.stylegan2 import StyleGAN2
 from latent_lab.installation import CONF
-from latent_lab.inversion.fusion import Hierarchy, fuse
-from latent_lab.inversion.fusion_net import FusionNet, layout, layout_of
+from latent_lab.inversion.fusion.hierarchy import Hierarchy, fuse
+from latent_lab.inversion.fusion.net import FusionNet, layout, layout_of
 
 GOLDEN = Path(os.environ.get("LATENT_LAB_GOLDEN", "")) / "stylefusion"
 golden = pytest.mark.skipif(not os.environ.get("LATENT_LAB_GOLDEN"), reason="LATENT_LAB_GOLDEN names no folder of golden files")

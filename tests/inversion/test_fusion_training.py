@@ -12,10 +12,10 @@ from safetensors.torch import load_file
 from torch import nn
 
 from latent_lab.gans.stylegan2 import StyleGAN2
-from latent_lab.inversion.fusion import Hierarchy, fuse
-from latent_lab.inversion.fusion_net import FusionNet, layout_of
-from latent_lab.inversion.fusion_objective import FusionObjective, region_error, statistics
-from latent_lab.inversion.fusion_training import FusionTraining
+from latent_lab.inversion.fusion.hierarchy import Hierarchy, fuse
+from latent_lab.inversion.fusion.net import FusionNet, layout_of
+from latent_lab.inversion.fusion.objective import FusionObjective, region_error, statistics
+from latent_lab.inversion.fusion.training import FusionTraining
 
 
 class Brightness(nn.Module):

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from latent_lab.gans.space import Codes
-from latent_lab.inversion.encoder import EncoderInverter
-from latent_lab.inversion.hfgi import HFGI
-from latent_lab.inversion.style_encoder import resized
+from latent_lab.inversion.encoders.encoder import EncoderInverter
+from latent_lab.inversion.hfgi.hfgi import HFGI
+from latent_lab.inversion.encoders.style_encoder import resized
 from latent_lab.workflows.build import read_generator
 
 GOLDEN = os.environ.get("LATENT_LAB_GOLDEN")

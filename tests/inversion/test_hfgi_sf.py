@@ -7,9 +7,9 @@ import torch
 from torch import nn
 
 from latent_lab.gans.stylegan2 import StyleGAN2
-from latent_lab.inversion.fusion import Hierarchy, fuse
-from latent_lab.inversion.fusion_net import FusionNet
-from latent_lab.inversion.hfgi_sf import HFGISF
+from latent_lab.inversion.fusion.hierarchy import Hierarchy, fuse
+from latent_lab.inversion.fusion.net import FusionNet
+from latent_lab.inversion.fusion.hfgi_sf import HFGISF
 
 ROW = 3
 

@@ -11,9 +11,9 @@ from torch import nn
 
 from latent_lab.gans.stylegan2 import StyleGAN2
 from latent_lab.installation import CONF
-from latent_lab.inversion.fusion import Hierarchy
-from latent_lab.inversion.fusion_net import FusionNet
-from latent_lab.inversion.hfgi_sf import HFGISF
+from latent_lab.inversion.fusion.hierarchy import Hierarchy
+from latent_lab.inversion.fusion.net import FusionNet
+from latent_lab.inversion.fusion.hfgi_sf import HFGISF
 from latent_lab.paths.linear import LinearPaths
 
 FILE = CONF.parent / "experiments" / "inversion" / "hfgi_sf.py"

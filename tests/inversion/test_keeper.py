@@ -16,13 +16,13 @@ from latent_lab.checkpoints import native
 from latent_lab.gans.space import LatentSpace
 from latent_lab.gans.stylegan2 import StyleGAN2
 from latent_lab.inversion.base import Inverted, Inverter, untracked
-from latent_lab.inversion.descent import Descent
-from latent_lab.inversion.i2spp import Image2StyleGANPlusPlus
+from latent_lab.inversion.optimisation.descent import Descent
+from latent_lab.inversion.optimisation.i2spp import Image2StyleGANPlusPlus
 from latent_lab.inversion.keeper import Keeper, Steps, sha256
-from latent_lab.inversion.masked import BuildingBlocks
-from latent_lab.inversion.optimise import Image2StyleGAN
-from latent_lab.inversion.projector import Projector
-from latent_lab.inversion.pti import PivotalTuning
+from latent_lab.inversion.optimisation.masked import BuildingBlocks
+from latent_lab.inversion.optimisation.i2s import Image2StyleGAN
+from latent_lab.inversion.optimisation.projector import Projector
+from latent_lab.inversion.optimisation.pti import PivotalTuning
 from latent_lab.runs import Run
 
 ALWAYS, NEVER = 1e-9, 1e9  # seconds between writes

@@ -10,11 +10,11 @@ from torch import Tensor
 from latent_lab.attributes.base import FeatureNetwork
 from latent_lab.gans.space import Codes, LatentSpace
 from latent_lab.gans.stylegan2 import StyleGAN2
-from latent_lab.inversion.descent import Descent
-from latent_lab.inversion.i2spp import Image2StyleGANPlusPlus
-from latent_lab.inversion.masked import BuildingBlocks, mean_codes
-from latent_lab.inversion.masks import blurred, mask_of, widened
-from latent_lab.inversion.terms import MaskedLoss, Pixels, gram
+from latent_lab.inversion.optimisation.descent import Descent
+from latent_lab.inversion.optimisation.i2spp import Image2StyleGANPlusPlus
+from latent_lab.inversion.optimisation.masked import BuildingBlocks, mean_codes
+from latent_lab.inversion.optimisation.masks import blurred, mask_of, widened
+from latent_lab.inversion.optimisation.terms import MaskedLoss, Pixels, gram
 
 
 class Means(FeatureNetwork):

@@ -11,17 +11,17 @@ import torch
 from torch import Tensor
 
 from latent_lab.attributes.classifier import ClassifierFeatures
-from latent_lab.data.psnr import psnr
+from latent_lab.ops.psnr import psnr
 from latent_lab.gans.mobilestylegan import MobileStyleGAN
 from latent_lab.gans.sngan import SNGAN
 from latent_lab.gans.space import LatentSpace
 from latent_lab.gans.stylegan2 import StyleGAN2
-from latent_lab.inversion.descent import Best, Descent
-from latent_lab.inversion.i2spp import Image2StyleGANPlusPlus
-from latent_lab.inversion.noise import noise_regularisation, normalise, white_maps
-from latent_lab.inversion.optimise import Comparison, Image2StyleGAN, moments
-from latent_lab.inversion.projector import Projector
-from latent_lab.inversion.pti import PivotalTuning, Synthesis, tuned_space
+from latent_lab.inversion.optimisation.descent import Best, Descent
+from latent_lab.inversion.optimisation.i2spp import Image2StyleGANPlusPlus
+from latent_lab.inversion.optimisation.noise import noise_regularisation, normalise, white_maps
+from latent_lab.inversion.optimisation.i2s import Comparison, Image2StyleGAN, moments
+from latent_lab.inversion.optimisation.projector import Projector
+from latent_lab.inversion.optimisation.pti import PivotalTuning, Synthesis, tuned_space
 from latent_lab.runs import weight_hash
 
 SIZES = {"latent_dim": 16, "style_dim": 16}

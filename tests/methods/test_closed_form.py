@@ -8,15 +8,15 @@ import scipy.linalg
 import torch
 import torch.nn.functional as F
 
-from latent_lab.data.moves import TRAINING, stream
+from latent_lab.edits.moves import TRAINING, stream
 from latent_lab.errors import NotApplicable
-from latent_lab.gans.jacobian import metric_product
-from latent_lab.gans.region import region_masks
+from latent_lab.ops.jacobian import metric_product
+from latent_lab.ops.region import region_masks
 from latent_lab.gans.shapes import Shapes
 from latent_lab.gans.stylegan2 import StyleGAN2
 from latent_lab.methods.base import Context
 from latent_lab.methods.lowrankgan import LowRankGAN, principal_space, robust_pca
-from latent_lab.methods.pca import GANSpace
+from latent_lab.methods.ganspace import GANSpace
 from latent_lab.methods.resefa import ReSeFa
 from latent_lab.methods.sefa import SeFa
 from latent_lab.paths.layerwise import LayerwisePaths

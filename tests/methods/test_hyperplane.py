@@ -13,7 +13,7 @@ from latent_lab.attributes.base import Attributes, Selection
 from latent_lab.attributes.factors import TrueFactors
 from latent_lab.gans.shapes import Shapes
 from latent_lab.methods.base import Context
-from latent_lab.methods.hyperplane import Hyperplane, conditioned, support_vector_machine
+from latent_lab.methods.interfacegan import Hyperplane, conditioned, support_vector_machine
 from latent_lab.methods.scores import centred, score_samples
 
 OPTIONS = dict(attributes=None, conditions={}, num_samples=600, share=0.1, batch_size=200)

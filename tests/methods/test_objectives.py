@@ -22,7 +22,7 @@ from latent_lab.methods.hessian_penalty import HessianPenalty
 from latent_lab.methods.latentclr import LatentCLR, contrast
 from latent_lab.methods.neural_ode import NeuralODE
 from latent_lab.methods.pde import PotentialFlow, wave_residuals
-from latent_lab.methods.training import features_of
+from latent_lab.methods.path_training import features_of
 from latent_lab.paths.base import Paths
 from latent_lab.paths.layerwise import LayerwisePaths
 from latent_lab.paths.linear import LinearPaths

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from latent_lab.gans.shapes import Shapes
 from latent_lab.gans.space import LatentSpace
 from latent_lab.methods.base import Context
-from latent_lab.methods.trajectory import Trajectories, TrajectoryMethod, blurred
+from latent_lab.methods.factors_of_variation import Trajectories, TrajectoryMethod, blurred
 from latent_lab.methods.transformations import NAMES, transform
 
 OPTIONS = dict(transformations={"shift_x": 0.1}, num_trajectories=24, steps=3, largest=1.0, iterations=15, lr=0.1, blur=0.05, batch_size=24)

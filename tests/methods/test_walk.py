@@ -10,15 +10,15 @@ from torch import Tensor, nn
 
 from latent_lab.attributes.base import Attributes, Selection
 from latent_lab.attributes.factors import FactorIdentity, TrueFactors
-from latent_lab.data.moves import TRAINING
+from latent_lab.edits.moves import TRAINING
 from latent_lab.gans.shapes import Shapes
 from latent_lab.gans.sngan import SNGANCritic
 from latent_lab.gans.space import LatentSpace
-from latent_lab.methods.assessor import AssessorTarget
+from latent_lab.methods.ganalyze import AssessorTarget
 from latent_lab.methods.base import Context
-from latent_lab.methods.editing import EditingTarget
+from latent_lab.methods.enjoy_your_editing import EditingTarget
 from latent_lab.methods.limits import Response, limits
-from latent_lab.methods.steering import TransformationTarget
+from latent_lab.methods.steerability import TransformationTarget
 from latent_lab.methods.transformations import transform
 from latent_lab.methods.walk import Walk, require_labels
 from latent_lab.paths.walks import WalkPaths

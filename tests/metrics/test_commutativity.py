@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from latent_lab.data.edits import View
+from latent_lab.edits.views import View
 from latent_lab.metrics.commutativity import CommutativityError, commutativity_error
 
 

@@ -7,7 +7,7 @@ import copy
 import pytest
 import torch
 
-from latent_lab.data.edits import Pair, View
+from latent_lab.edits.views import Pair, View
 from latent_lab.metrics.edit_length import EditLength, edit_length
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from latent_lab.data.edits import Pair, View
+from latent_lab.edits.views import Pair, View
 from latent_lab.metrics.path_choice import assign
 from latent_lab.metrics.side_effects import EqualChangeSideEffects, SideEffectError, change_per_path, purity, side_effect_error
 

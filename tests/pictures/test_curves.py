@@ -9,8 +9,8 @@ import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from latent_lab.pictures.curves import band_figure, line_figure, matrix_figure
-from latent_lab.pictures.report import png_bytes
+from latent_lab.figures.curves import band_figure, line_figure, matrix_figure
+from latent_lab.figures.page import png_bytes
 
 NAN = math.nan
 

@@ -12,11 +12,11 @@ import torch
 from matplotlib.figure import Figure
 from PIL import Image
 
-from latent_lab.pictures import curves
-from latent_lab.pictures.curves import band_figure, curve_figure, line_figure, matrix_figure
-from latent_lab.pictures.labels import label_text, shortened
-from latent_lab.pictures.report import image_html, page_html, png_bytes
-from latent_lab.pictures.strips import Strip, row_figure
+from latent_lab.figures import curves
+from latent_lab.figures.curves import band_figure, curve_figure, line_figure, matrix_figure
+from latent_lab.figures.labels import label_text, shortened
+from latent_lab.figures.page import image_html, page_html, png_bytes
+from latent_lab.figures.strips import Strip, row_figure
 
 STRANGE = [
     "$a_b^$",

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from latent_lab.pictures.curves import curve_figure, matrix_figure
-from latent_lab.pictures.report import Row, png_bytes, report_html
-from latent_lab.pictures.strips import GAP, Strip, mosaic, sequence_figure, strip_figure
+from latent_lab.figures.curves import curve_figure, matrix_figure
+from latent_lab.figures.page import Row, png_bytes, report_html
+from latent_lab.figures.strips import GAP, Strip, mosaic, sequence_figure, strip_figure
 
 
 @pytest.mark.parametrize("channels", [1, 3])

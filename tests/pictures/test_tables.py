@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from latent_lab.pictures.tables import Cell, Table, cell_text, comma_separated, html, html_text, latex, markdown
+from latent_lab.figures.tables import Cell, Table, cell_text, comma_separated, html, html_text, latex, markdown
 
 NAN = math.nan
 TABLE = Table(

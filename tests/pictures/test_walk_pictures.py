@@ -10,8 +10,8 @@ import pytest
 import torch
 from PIL import Image, ImageSequence
 
-from latent_lab.pictures.strips import as_picture
-from latent_lab.pictures.walks import gif_bytes, mp4_bytes
+from latent_lab.figures.strips import as_picture
+from latent_lab.figures.walks import gif_bytes, mp4_bytes
 
 
 @pytest.fixture

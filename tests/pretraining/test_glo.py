@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from latent_lab import load_generator
 from latent_lab import pretrain as command
 from latent_lab.data.images import Batches, IdxImages
-from latent_lab.data.psnr import psnr
+from latent_lab.ops.psnr import psnr
 from latent_lab.gans.glo import GLO, onto_ball
 from latent_lab.pretraining.glo import GLOPretraining, laplacian_pyramid
 from tests.workflows.conftest import newest_run

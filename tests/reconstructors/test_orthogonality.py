@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from latent_lab.data.moves import POOL, stream
-from latent_lab.gans.jacobian import pullback_metric
+from latent_lab.edits.moves import POOL, stream
+from latent_lab.ops.jacobian import pullback_metric
 from latent_lab.gans.shapes import Shapes
 from latent_lab.gans.space import LatentSpace
 from latent_lab.paths.base import Paths
@@ -17,7 +17,7 @@ from latent_lab.paths.curvilinear import CurvilinearPaths
 from latent_lab.paths.linear import LinearPaths
 from latent_lab.paths.rbf import RBFPaths
 from latent_lab.reconstructors.lenet import LeNetReconstructor
-from latent_lab.reconstructors.module import Objective, ReconstructorTraining
+from latent_lab.methods.reconstructor_training import Objective, ReconstructorTraining
 
 D = 7
 

@@ -14,10 +14,10 @@ from PIL import Image
 from latent_lab import compose, load_generator
 from latent_lab.checkpoints import native
 from latent_lab.checkpoints.fusion_files import fusion_bytes
-from latent_lab.inversion.fusion import Hierarchy, fuse
-from latent_lab.inversion.fusion_net import FusionNet
-from latent_lab.inversion.optimise import drawn
-from latent_lab.pictures.strips import as_picture
+from latent_lab.inversion.fusion.hierarchy import Hierarchy, fuse
+from latent_lab.inversion.fusion.net import FusionNet
+from latent_lab.inversion.optimisation.i2s import drawn
+from latent_lab.figures.strips import as_picture
 
 QUICK = ("gan=stylegan2", "gan.size=tiny", "gan.weights=random", "application.blocks.latents.steps=2", "application.blocks.noise.steps=2")
 

@@ -15,13 +15,13 @@ from torch import nn
 from latent_lab import edit, invert, load_run
 from latent_lab.checkpoints import native
 from latent_lab.checkpoints.fusion_files import fusion_bytes
-from latent_lab.inversion.distortion import ConsultationEncoder, DistortionAlignment
-from latent_lab.inversion.encoder_files import encoder_bytes
-from latent_lab.inversion.fusion import Hierarchy, fuse
-from latent_lab.inversion.fusion_net import FusionNet
-from latent_lab.inversion.style_encoder import StyleEncoder
-from latent_lab.pictures.strips import as_picture
-from latent_lab.workflows.inversions import Inversions
+from latent_lab.inversion.hfgi.distortion import ConsultationEncoder, DistortionAlignment
+from latent_lab.inversion.encoders.files import encoder_bytes
+from latent_lab.inversion.fusion.hierarchy import Hierarchy, fuse
+from latent_lab.inversion.fusion.net import FusionNet
+from latent_lab.inversion.encoders.style_encoder import StyleEncoder
+from latent_lab.figures.strips import as_picture
+from latent_lab.editing.inversions import Inversions
 
 TINY = ("gan=stylegan2", "gan.size=tiny", "gan.weights=random")
 
@@ -56,7 +56,7 @@ def networks(tmp_path):
 
 
 def test_a_photograph_is_edited_before_its_own_background(train, no_scores, networks, tmp_path, monkeypatch):
-    monkeypatch.setattr("latent_lab.attributes.selfie.PersonMask", LeftHalf)
+    monkeypatch.setattr("latent_lab.attributes.faces.selfie.PersonMask", LeftHalf)
     weights, hierarchy = networks
     run = train("debug=fast", "logger=csv", *TINY, "method=random", tiny=False)
     pixels = np.random.default_rng(0).integers(0, 255, (32, 32, 3), np.uint8)
@@ -92,7 +92,7 @@ def test_a_photograph_is_edited_before_its_own_background(train, no_scores, netw
 
 
 def test_it_inverts_as_hfgi_does(networks, tmp_path, monkeypatch):
-    monkeypatch.setattr("latent_lab.attributes.selfie.PersonMask", LeftHalf)
+    monkeypatch.setattr("latent_lab.attributes.faces.selfie.PersonMask", LeftHalf)
     monkeypatch.chdir(tmp_path)
     weights, hierarchy = networks
     Image.fromarray(np.full((32, 32, 3), 90, np.uint8)).save(tmp_path / "a.png")

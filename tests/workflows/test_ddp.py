@@ -4,7 +4,7 @@ import csv
 
 import torch
 
-from latent_lab.data.moves import draw_moves, stream
+from latent_lab.edits.moves import draw_moves, stream
 from tests.workflows.conftest import TINY, finish, newest_run, start
 
 

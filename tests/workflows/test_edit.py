@@ -19,17 +19,17 @@ from latent_lab.checkpoints import native
 from latent_lab.data.pictures import find_pictures
 from latent_lab.gans.space import Codes
 from latent_lab.gans.stylegan2 import StyleGAN2
-from latent_lab.inversion.descent import Descent
+from latent_lab.inversion.optimisation.descent import Descent
 from latent_lab.paths.layerwise import LayerwisePaths
 from latent_lab.paths.linear import LinearPaths
 from latent_lab.paths.local import LocalBasisPaths
 from latent_lab.paths.rbf import RBFPaths
 from latent_lab.paths.rowwise import RowwisePaths
-from latent_lab.pictures.strips import as_picture
+from latent_lab.figures.strips import as_picture
 from latent_lab.workflows.edit import new_folder, require_options, title_of
-from latent_lab.workflows.editing import Editor, editing_space
-from latent_lab.workflows.naming import Edit
-from latent_lab.workflows.sources import InvertedPictures, Picture, Samples
+from latent_lab.editing.editor import Editor, editing_space
+from latent_lab.naming import Edit
+from latent_lab.editing.sources import InvertedPictures, Picture, Samples
 
 EDITS = [Edit("one", 0, 1.0, 1.5, False), Edit("other", 1, 1.0, -0.7, False)]
 
@@ -120,7 +120,7 @@ def test_samples_are_edited_by_name_and_number(train, tmp_path, monkeypatch, cap
 
     other = StyleGAN2(latent_dim=6, style_dim=6, widths=[8, 8], mapping_layers=1)
     fake = types.SimpleNamespace(open=lambda *folder: types.SimpleNamespace(space=lambda: other.space("w")))
-    monkeypatch.setattr("latent_lab.workflows.sources.Inversions", fake)
+    monkeypatch.setattr("latent_lab.editing.sources.Inversions", fake)
     with pytest.raises(SystemExit, match="run must be of the generator that source was inverted on, whose hash is"):
         run_edit(monkeypatch, f"run={run}", f"source={tmp_path}", "edits={path0: 1}")
 
@@ -314,7 +314,7 @@ def test_real_digits_are_inverted_and_edited(train, no_scores, tmp_path, monkeyp
         return space.name, edited
 
     seen: list[float] = []
-    monkeypatch.setattr("latent_lab.inversion.optimise.Image2StyleGAN.corrected", corrected, raising=False)
+    monkeypatch.setattr("latent_lab.inversion.optimisation.i2s.Image2StyleGAN.corrected", corrected, raising=False)
     asked = (f"run={run}", "source=inverted", "edits={path0: 2}", "images=[digit0]", "walk=null", "steps=3")
     run_edit(monkeypatch, *asked, "correction={inverter: i2s, lr: 0.5}", "target=corrected")
     assert seen and max(seen) > 0.1

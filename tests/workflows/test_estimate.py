@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from latent_lab.workflows import estimate
+from latent_lab.training import estimate
 
 
 @pytest.mark.parametrize("optimisers", [1, 2])

@@ -16,14 +16,14 @@ from latent_lab.gans.stylegan2 import StyleGAN2
 from latent_lab.inversion.base import Inverted
 from latent_lab.runs import Run, weight_hash
 from latent_lab.workflows.build import build_generator
-from latent_lab.workflows.inversions import Inversions
-from latent_lab.workflows.inverted_files import require_generator
+from latent_lab.editing.inversions import Inversions
+from latent_lab.editing.inverted_files import require_generator
 
 GENERATOR = {"latent_dim": 8, "style_dim": 8, "widths": [8, 8, 4], "mapping_layers": 2, "image_channels": 1}
 GAN = {"name": "stylegan2", "weights": "random", "source": {}, "space": "w", "truncation": 1.0}
 CONFIG = """
 seed: 0
-inverter: {_target_: latent_lab.inversion.optimise.Image2StyleGAN}
+inverter: {_target_: latent_lab.inversion.optimisation.i2s.Image2StyleGAN}
 gan:
   name: stylegan2
   weights: random

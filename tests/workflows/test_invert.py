@@ -17,8 +17,8 @@ from omegaconf import OmegaConf
 from PIL import Image
 
 from latent_lab.checkpoints import native
-from latent_lab.data.psnr import psnr
-from latent_lab.workflows.inversions import Inversions
+from latent_lab.ops.psnr import psnr
+from latent_lab.editing.inversions import Inversions
 from tests.workflows.conftest import newest_run, start
 
 TINY = ("gan=stylegan2", "gan.weights=random", "gan.size=tiny", "inverter.steps=2", "perceptual=null", "batch_size=2")
@@ -96,7 +96,7 @@ def test_in_half_precision_codes_are_whole_and_the_result_about_the_same(inverte
 
 def test_an_interrupted_inversion_continues_to_the_same_bits(invert, photographs, monkeypatch, tmp_path):
     whole = invert(f"images={photographs}", *TINY, "batch_size=1", "hydra.run.dir=whole")
-    from latent_lab.inversion.optimise import Image2StyleGAN
+    from latent_lab.inversion.optimisation.i2s import Image2StyleGAN
 
     usual, calls = Image2StyleGAN.invert, []
 

@@ -8,7 +8,7 @@ import pytest
 
 from latent_lab.paths.linear import LinearPaths
 from latent_lab.runs import Run
-from latent_lab.workflows.naming import calibrated_amount, edit_of, path_number
+from latent_lab.naming import calibrated_amount, edit_of, path_number
 
 ENTRY = {"path": 2, "amounts": [-2.0, -1.0, 0.0, 1.0, 2.0], "changes": [1.0, 0.8, 0.0, -1.0, -3.0], "reachable": [-3.0, 1.0]}
 

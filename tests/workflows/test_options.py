@@ -12,9 +12,9 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
 from latent_lab.installation import CONF
-from latent_lab.workflows.machine import require_machine
-from latent_lab.workflows.options import OPTIONS
-from latent_lab.workflows.validate import validate
+from latent_lab.configuration.machine import require_machine
+from latent_lab.configuration.options import OPTIONS
+from latent_lab.configuration.validate import validate
 
 NEEDED = {"convert": ("target=new.safetensors",), "edit": ("source=[0]", "run=folder", "edits={age: 1}")}
 AROUND = {"evaluate": {"gan": {"edits": {"length": 1.0}}, "dataset": {"targets": None}}}  # of the run that is evaluated

@@ -2,7 +2,7 @@
 
 import torch
 
-from latent_lab.workflows.plan import choose
+from latent_lab.evaluation.plan import choose
 
 SCORES = torch.tensor([[0.9, 0.8, 0.1], [0.95, 0.2, 0.3], [0.1, 0.6, -0.7], [0.0, 0.0, 0.1]])  # 4 paths, 3 attributes
 

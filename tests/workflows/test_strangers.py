@@ -296,7 +296,7 @@ def test_folders_of_older_versions_are_still_runs(version):
     run = Run.open(STORED / version)
     _, paths, metadata = load_run(run.folder)
     assert paths.num_paths == 4 and metadata["gan"] == "sngan_mnist"
-    assert run.config()["logger"]["wandb"]["_target_"] == RENAMED["latent_lab.workflows.loggers.wandb_logger"]
+    assert run.config()["logger"]["wandb"]["_target_"] == RENAMED["latent_lab.training.loggers.wandb_logger"]
 
 
 @pytest.mark.parametrize(

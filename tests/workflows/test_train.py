@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file
 
 from latent_lab import load_run
-from latent_lab.methods.random_basis import RandomBasis
+from latent_lab.methods.random import RandomBasis
 from latent_lab.runs import Run
 
 
@@ -222,7 +222,7 @@ def test_wandb_logs_offline_without_a_login(train, monkeypatch, tmp_path):
 
 
 def test_a_login_without_a_network_is_offline_at_once(monkeypatch):
-    from latent_lab.workflows.loggers import wandb_offline
+    from latent_lab.training.loggers import wandb_offline
 
     monkeypatch.delenv("WANDB_MODE", raising=False)
     monkeypatch.setenv("WANDB_API_KEY", "0" * 40)

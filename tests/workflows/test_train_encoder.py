@@ -11,8 +11,8 @@ from safetensors.torch import load_file
 
 from latent_lab import train_encoder as command
 from latent_lab.gans.mobilestylegan import MobileStyleGAN
-from latent_lab.inversion.encoder import EncoderInverter
-from latent_lab.inversion.hfgi import HFGI
+from latent_lab.inversion.encoders.encoder import EncoderInverter
+from latent_lab.inversion.hfgi.hfgi import HFGI
 from latent_lab.pretraining.exits import early_exit
 from latent_lab.workflows.convert import generator_bytes
 

@@ -16,7 +16,7 @@ from latent_lab import load_generator, pretrain
 from latent_lab.gans.sngan import SNGAN
 from latent_lab.installation import CONF
 from latent_lab.paths.linear import LinearPaths
-from latent_lab.workflows.extras import add_naturalness
+from latent_lab.evaluation.extras import add_naturalness
 from tests.workflows.conftest import newest_run
 
 COLOUR = ("gan=sngan_anime", "gan.generator.widths=[8,8,8,8]", "gan.generator.latent_dim=16")

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from latent_lab.gans.space import Codes, LatentSpace
 from latent_lab.inversion.base import Track, require_number, untracked
-from latent_lab.inversion.masked import BuildingBlocks, mean_codes, require_rows
-from latent_lab.inversion.terms import Term
+from latent_lab.inversion.optimisation.masked import BuildingBlocks, mean_codes, require_rows
+from latent_lab.inversion.optimisation.terms import Term
 
 
 class Target(NamedTuple):

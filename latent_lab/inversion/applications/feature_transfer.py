@@ -11,8 +11,8 @@ from torch import Tensor
 from latent_lab.gans.space import Codes, LatentSpace
 from latent_lab.inversion.applications.base import Application, Composition, Target
 from latent_lab.inversion.base import Track, require_number
-from latent_lab.inversion.masked import BuildingBlocks
-from latent_lab.inversion.masks import blurred
+from latent_lab.inversion.optimisation.masked import BuildingBlocks
+from latent_lab.inversion.optimisation.masks import blurred
 
 
 class FeatureTransfer(Application):

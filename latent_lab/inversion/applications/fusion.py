@@ -10,12 +10,12 @@ from torch import Tensor
 from latent_lab.gans.space import Codes, LatentSpace
 from latent_lab.inversion.applications.base import Application, Composition
 from latent_lab.inversion.base import Track
-from latent_lab.inversion.fusion import Hierarchy, fuse
-from latent_lab.inversion.masked import BuildingBlocks
+from latent_lab.inversion.fusion.hierarchy import Hierarchy, fuse
+from latent_lab.inversion.optimisation.masked import BuildingBlocks
 
 
 class Fusion(Application):
-    """Regions of images, put together by the networks of a hierarchy as :func:`latent_lab.inversion.fusion.fuse` does; codes of s.
+    """Regions of images, put together by the networks of a hierarchy as :func:`latent_lab.inversion.fusion.hierarchy.fuse` does; codes of s.
 
     References:
         | StyleFusion: A Generative Model for Disentangling Spatial Segments (Kafri et al., 2021)

@@ -10,8 +10,8 @@ from torch import Tensor
 from latent_lab.gans.space import Codes, LatentSpace
 from latent_lab.inversion.applications.base import Application, Composition, Target, rows_at
 from latent_lab.inversion.base import Track, require_number
-from latent_lab.inversion.masked import BuildingBlocks, mean_codes
-from latent_lab.inversion.masks import blurred, widened
+from latent_lab.inversion.optimisation.masked import BuildingBlocks, mean_codes
+from latent_lab.inversion.optimisation.masks import blurred, widened
 from latent_lab.paths.layerwise import layer_rows
 
 

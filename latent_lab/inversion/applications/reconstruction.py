@@ -8,11 +8,11 @@ from torch import Tensor
 from latent_lab.gans.space import Codes, LatentSpace
 from latent_lab.inversion.applications.base import Application, Composition, Target
 from latent_lab.inversion.base import Track
-from latent_lab.inversion.i2spp import Image2StyleGANPlusPlus
+from latent_lab.inversion.optimisation.i2spp import Image2StyleGANPlusPlus
 
 
 class Reconstruction(Application):
-    """The image again, as :class:`latent_lab.inversion.i2spp.Image2StyleGANPlusPlus` finds it; codes that are known are not used.
+    """The image again, as :class:`latent_lab.inversion.optimisation.i2spp.Image2StyleGANPlusPlus` finds it; codes that are known are not used.
 
     References:
         | Image2StyleGAN++ (Abdal et al., 2020), Algorithm 2: 5000 steps in w+, 3000 of the noise

@@ -8,7 +8,7 @@ from torch import Tensor
 from latent_lab.gans.space import Codes, LatentSpace
 from latent_lab.inversion.applications.base import Application, Composition, Target
 from latent_lab.inversion.base import Track
-from latent_lab.inversion.masks import blurred
+from latent_lab.inversion.optimisation.masks import blurred
 
 
 class StyleTransfer(Application):

@@ -1,0 +1,156 @@
+"""What each command's options are: their types, beside those that the classes of ``_target_`` have themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import Any, Literal, get_type_hints
+
+from latent_lab.configuration.kinds import Built
+from latent_lab.evaluation.protocol import Protocol
+
+NODE, NETWORK = Built(), Built("torch.nn.Module")
+TEXT, TEXTS, WHOLE = str | None, str | Sequence[str] | None, int | None
+
+GAN = {
+    "name": str,
+    "weights": TEXT,
+    "size?": Literal["full", "tiny"],
+    "source": {
+        **dict.fromkeys(("url?", "sha256?", "licence?", "hint?", "file?"), TEXT),
+        "size?": WHOLE,
+        "package?": Mapping[str, Any] | None,
+    },
+    "space": Literal["z", "w", "w+", "s"],
+    "truncation": float,
+    "truncation_layers?": WHOLE,
+    "noise?": Literal["const", "none", "random"],
+    "preview?": Mapping[str, Any] | None,
+    "edits": {"num_paths": int, "amounts": Sequence[float], "length": float, "feature?": TEXT, "contrast": float, "pool": int},
+    "generator": Built("latent_lab.gans.base.Generator"),
+    "tiny?": Mapping[str, Any] | None,
+    "pretraining?": (NODE, None),
+}
+PREVIEW = GAN | {"generator": Mapping[str, Any]}  # what of a gan its preview may replace
+ATTRIBUTES = Built("latent_lab.attributes.base.Attributes")
+DATASET = {
+    "name": str,
+    "data": (NODE, None),
+    "attributes?": (ATTRIBUTES, None),
+    "identity?": (NETWORK, None),
+    "features?": (NETWORK, None),
+    "targets": (Sequence[str], None),
+    "folder?": str,
+}
+EXTRAS = {
+    "held_out": ({"reconstructor": NETWORK, "steps": int, "batch_size": int, "num": int}, None),
+    "naturalness": ({"steps": int, "batch_size": int, "num": int}, None),
+    "quality": ({"shares": Sequence[float], "num": int}, None),
+}
+EVALUATION = {
+    **{field.name: get_type_hints(Protocol)[field.name] for field in fields(Protocol)},
+    "attributes": (Sequence[str], None),
+    "perceptual": (NETWORK, None),
+    "extras": (EXTRAS, None),
+}
+LOGGERS = (Mapping[str, Built], None)
+TRAINING = {
+    "dataset": DATASET,
+    "gan": GAN,
+    "trainer": Built("pytorch_lightning.Trainer"),
+    "logger?": LOGGERS,
+    "seed": int,
+    "run": TEXT,
+    "weights?": TEXT,
+    "checkpoint_every": int,
+}
+DEVICE = {"device": str}
+OPTIONS: dict[str, dict[str, Any]] = {
+    "train": {
+        **TRAINING,
+        "flow": NODE,
+        "reconstructor": NETWORK,
+        "method": Built("latent_lab.methods.base.Method"),
+        "evaluation": EVALUATION,
+        "label": TEXT,
+        "compile": bool,
+    },
+    "pretrain": {**TRAINING, "compile": bool, "statistics_batches": int, "judge": {"epochs": int, "samples": int, "steps": int}},
+    "train_encoder": {
+        **TRAINING,
+        "encoder": NODE,
+        "compile": bool,
+        "images": Literal["samples", "dataset"],
+        "held_out": int,
+        "distance": NETWORK,
+    },
+    "train_fusion": {
+        **TRAINING,
+        "node": str,
+        "person": NODE,
+        "region": (NODE, Sequence[float], str),
+        "network": {"width": WHOLE, "hidden": WHOLE, "layers": WHOLE, "common_layers": int},
+        "features": NODE,
+        "fusion": NODE,
+        "held_out": int,
+    },
+    "evaluate": {"evaluation": EVALUATION, "logger?": LOGGERS, "run": TEXTS, "weights?": TEXT, **DEVICE},
+    "compare": {"runs": TEXTS, "protocol": str, "target": TEXT, "columns": Sequence[str]},
+    "convert": {
+        "source": TEXT,
+        "run": TEXT,
+        "weights?": TEXT,
+        "path": int | str | None,
+        "target": str,
+        "layout": Literal["nvlabs", "rosinality", None],
+        "pixels": WHOLE,
+    },
+    "edit": {
+        "source": int | str | Sequence[int],
+        "images": (Sequence[str], None),
+        "run": str,
+        "weights?": TEXT,
+        "edits": Mapping[str, float],
+        "layers": int | str | Sequence[int | str] | None,
+        "correction": (str, Mapping[str, Any], None),
+        "prove_order": bool,
+        "steps": int,
+        "walk": Literal["gif", "mp4", None],
+        "frames": int,
+        "fps": int,
+        "batch_size": int,
+        "target": TEXT,
+        **DEVICE,
+    },
+    "compose": {
+        "dataset": DATASET,
+        "gan": GAN,
+        "application": Built("latent_lab.inversion.applications.base.Application"),
+        "hierarchy": NODE,
+        "source": TEXT,
+        "images": (Sequence[str], None),
+        "seeds": (Sequence[int], None),
+        "mask": (NODE, Sequence[float], str, None),
+        "seed": int,
+        **DEVICE,
+    },
+    "invert": {
+        "dataset": DATASET,
+        "gan": GAN,
+        "inverter": Built("latent_lab.inversion.base.Inverter"),
+        "images": TEXTS,
+        "count": int,
+        "keep_every?": float,
+        "align": Literal["none", "ffhq"],
+        "faces": int | str,
+        "space": Literal["z", "w", "w+", None],
+        "batch_size": int,
+        "perceptual": (NETWORK, None),
+        "seed": int,
+        "precision": Literal["32-true", "bf16-mixed"],
+        "compile": bool,
+        "run": TEXT,
+        "weights?": TEXT,
+        **DEVICE,
+    },
+}

@@ -1,0 +1,283 @@
+"""One check of a whole configuration before anything starts: types, ranges and choices, each with the option's full key."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import re
+import sys
+import typing
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from typing import Any
+
+import yaml
+from omegaconf import DictConfig, OmegaConf
+
+from latent_lab.console import visible
+from latent_lab.installation import CONF
+from latent_lab.configuration.kinds import Built, alternatives, fits, is_built, is_list, named
+from latent_lab.configuration.options import OPTIONS, PREVIEW
+from latent_lab.workflows.overrides import nearest, resolved
+from latent_lab.evaluation.protocol import Protocol
+from latent_lab.configuration.ranges import LARGEST, range_of
+from latent_lab.configuration.signatures import arguments, located
+
+LONGEST, DEEPEST, MOST = 10_000, 40, 100_000  # letters of a text, levels, values
+GIVEN = ("seed",)  # plain arguments that the commands give to what they build
+RUN_GIVES = {"logger": ("save_dir", "dir", "root_dir"), "trainer": ("logger", "callbacks", "default_root_dir")}
+HYDRAS = ("_target_", "_partial_", "_convert_", "_recursive_")
+TRAINING = ("train", "pretrain", "train_encoder", "train_fusion")
+
+
+def validate_here(config: DictConfig, command: str) -> None:
+    """Checks the configuration of a command that starts on this machine."""
+    from latent_lab.configuration.machine import require_machine
+
+    if command == "evaluate":  # of each run, what its evaluation refers to
+        config = OmegaConf.merge({"gan": {"edits": {"length": 1.0}}, "dataset": {"targets": None}}, config)
+    require_plain(OmegaConf.to_container(config), command)  # first what was given, then what refers to it
+    plain = resolved(config)
+    validate(plain, command)
+    require_machine(plain)
+
+
+def validate(config: Mapping | DictConfig, command: str) -> None:
+    """An error where an option cannot be, by its full key.
+
+    Arguments:
+        config: The configuration of a command, e.g. as a run's ``config.yaml`` holds it.
+        command: The command's name, e.g. ``train``.
+    """
+    plain = resolved(config) if isinstance(config, DictConfig) else config
+    if not isinstance(plain, Mapping):
+        raise ValueError(f"the configuration of {command} must be a dictionary, got {shown(plain)}")
+    require_plain(plain, command)
+    options = own_options(command) | OPTIONS[command]
+    known = {name.rstrip("?") for every in (options, *OPTIONS.values()) for name in every}  # debug=fast sets those of several
+    for name in plain:
+        if name not in known:
+            raise ValueError(f"{name} is no key of latent_lab.{command}; nearest: {', '.join(nearest(str(name), known))}")
+    check_keys({name: value for name, value in plain.items() if f"{name}?" in options or name in options}, options, "", command)
+    if "gan" in options:
+        check_generators(plain["gan"])
+    if "dataset" in options:
+        require_measured(plain)
+    if isinstance(evaluation := plain.get("evaluation"), Mapping) and "evaluation" in options:
+        Protocol(**{name: value for name, value in evaluation.items() if name not in ("attributes", "perceptual", "extras")})
+
+
+def shown(value: object) -> str:
+    """The value as an error shows it."""
+    text = repr(value)
+    return visible(text if len(text) <= 120 else f"{text[:120]}...")
+
+
+def require_plain(plain: Mapping, command: str) -> None:
+    """An error where a number is not finite or out of its range, a text is no text for a file or a terminal, or all is too much."""
+    parts: list[tuple[str, object, int]] = [("", plain, 0)]
+    seen = 0
+    while parts:
+        key, value, level = parts.pop()
+        seen += 1
+        if level > DEEPEST or seen > MOST:
+            raise ValueError(f"{key.split('.')[0]} must hold at most {MOST} values and {DEEPEST} levels")
+        if isinstance(value, Mapping):
+            for name in value:
+                require_text(str(name), key or command)
+            parts += [(f"{key}.{name}" if key else str(name), part, level + 1) for name, part in value.items()]
+        elif isinstance(value, Sequence) and not isinstance(value, str | bytes):
+            if not value and key.rpartition(".")[2] in ("widths", "depths", "changes", "amounts"):
+                raise ValueError(f"{key} must hold numbers, got none")
+            parts += [(key, part, level + 1) for part in value]
+        elif isinstance(value, str):
+            if value == "???":
+                raise ValueError(f"{key} must be given{comment_on(key, command)}")
+            require_text(value, key)
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            if value != value or abs(value) > LARGEST:  # nan, inf, or an integer that is none of a float
+                raise ValueError(f"{key} must be a finite number of at most {LARGEST:g}, got {shown(value)}")
+            allowed = range_of(key, command)
+            if not allowed.holds(value):
+                raise ValueError(f"{key} must be {allowed}, got {shown(value)}")
+        elif value is not None and not isinstance(value, bool):
+            raise ValueError(f"{key} must be a number, text, true, false, null, a list or a dictionary, got {shown(value)}")
+
+
+def require_text(text: str, key: str) -> None:
+    """An error where a text is too long or no terminal and no file could hold it."""
+    if len(text) >= LONGEST:
+        raise ValueError(f"{key} must be shorter than {LONGEST} letters, got {len(text)}")
+    if not text.isprintable() and any(unicodedata.category(letter) in ("Cc", "Cs") for letter in text):
+        raise ValueError(f"{key} must be without control characters, got {shown(text)}")
+
+
+def comment_on(key: str, command: str) -> str:
+    """What the command's yaml says of a value that must be given."""
+    found = re.search(rf"^{re.escape(key)}: \?\?\? *# *(.*)$", (CONF / f"{command}.yaml").read_text(), re.MULTILINE)
+    return f": {found.group(1)}" if found else ""
+
+
+def check_keys(node: Mapping, options: Mapping[str, object], key: str, owner: str) -> None:
+    """An error where a dictionary has not the keys that it must, or one too many."""
+    names = {name.rstrip("?"): kind for name, kind in options.items()}
+    # what others refer to comes first, so that the key that was given is named
+    for name, value in sorted(node.items(), key=lambda item: (isinstance(item[1], Mapping), item[0] not in ("dataset", "gan"))):
+        path = f"{key}.{name}" if key else str(name)
+        if name not in names:
+            raise ValueError(f"{path} is no key of {key or owner}; nearest: {', '.join(nearest(str(name), names))}")
+        check(value, names[name], path)
+    missing = [name for name in options if not name.endswith("?") and name not in node]
+    if missing:
+        raise ValueError(f"{f'{key}.' if key else ''}{missing[0]} must be given, and is missing")
+
+
+def check(value: object, kind: object, key: str) -> None:
+    """An error where a value is not of its kind, all the way down."""
+    kinds = alternatives(kind)
+    if value is None and key.rpartition(".")[2] == "features":
+        return  # a data set without such a network; what needs one says so
+    fitting = next((one for one in kinds if fits(value, one)), None)
+    if fitting is None:
+        wanted = " or ".join(dict.fromkeys(named(one) for one in kinds))
+        hint = f"; quote text for Hydra and for the shell: \"{key}='...'\"" if str in kinds and not isinstance(value, str | None) else ""
+        raise ValueError(f"{key} must be {wanted}, got {shown(value)}{hint}")
+    if isinstance(value, Mapping) and "_target_" in value:
+        check_built(value, fitting, key)
+    elif isinstance(fitting, Mapping):
+        check_keys(value, fitting, key, key)
+    elif isinstance(value, Mapping) and len(typing.get_args(fitting)) == 2:
+        for name, part in value.items():
+            check(part, typing.get_args(fitting)[1], f"{key}.{name}")
+    elif is_list(fitting) and (args := typing.get_args(fitting)):
+        if typing.get_origin(fitting) is tuple and Ellipsis not in args:
+            if len(value) != len(args):
+                raise ValueError(f"{key} must be a list of {len(args)}, got {shown(value)}")
+            return [check(part, one, key) for part, one in zip(value, args)] and None
+        for part in value:
+            if not any(fits(part, one) for one in alternatives(args[0])):
+                raise ValueError(f"{key} must be {named(fitting)}, got {shown(value)}")
+            check(part, args[0], key)
+
+
+@cache
+def own_options(command: str) -> dict[str, object]:
+    """The numbers and switches of a command's yaml, which are of the type of their default."""
+    values = yaml.safe_load((CONF / f"{command}.yaml").read_text()).items()
+    found = {
+        name: type(value) if isinstance(value, bool | int | float) else Any for name, value in values if name not in ("defaults", "hydra")
+    }
+    return {f"{name}?": kind for name, kind in found.items() if not {name, f"{name}?"} & OPTIONS[command].keys()}
+
+
+def check_built(node: Mapping, kind: object, key: str) -> None:
+    """An error where a class is not there or not of the kind, or would refuse the arguments."""
+    name = node["_target_"]
+    top = name.split(".")[0] if isinstance(name, str) else ""
+    if not re.fullmatch(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+", str(name)):
+        raise ValueError(f"{key}._target_ must be a class with its module, as latent_lab.methods.sefa.SeFa, got {shown(name)}")
+    for flag in ("_partial_", "_recursive_"):
+        if not isinstance(node.get(flag, False), bool):
+            raise ValueError(f"{key}.{flag} must be true or false, got {shown(node[flag])}")
+    given = RUN_GIVES.get(key.split(".")[0], ())
+    if taken := [option for option in given if option in node]:
+        raise ValueError(f"{key}.{taken[0]} cannot be given: it is the run's own, got {shown(node[taken[0]])}")
+    if top == "pytorch_lightning" and "pytorch_lightning" not in sys.modules and not key.startswith("trainer"):
+        return  # importing it takes seconds, and only trainings need it
+    if top not in ("latent_lab", "pytorch_lightning"):  # a class of the user's own
+        if importlib.util.find_spec(top) is None:
+            raise ValueError(f"{key}._target_ must name a class that can be imported, got {shown(name)}")
+        return
+    target = located(name)
+    if target is None:
+        raise ValueError(f"{key}._target_ must name a class, got {shown(name)}, which is none")
+    require_kind(target, bool(node.get("_partial_")), kind, key)
+    kinds, needed, others = arguments(target)
+    families = [target]
+    if isinstance(flow := node.get("flow"), str) and flow in getattr(target, "flows", {}):
+        extra, _, _ = arguments(target.flows[flow])
+        kinds, others = kinds | extra, False
+        families.append(target.flows[flow])
+    for option, value in node.items():
+        if option in HYDRAS:
+            continue
+        path = f"{key}.{option}"
+        if option not in kinds:
+            if others:
+                continue
+            raise ValueError(f"{path} is no argument of {target.__name__}; it takes {', '.join(nearest(str(option), kinds)) or 'none'}")
+        check(value, kinds[option], path)
+        allowed = next((found for one in families if (found := getattr(one, f"{option}s", None)) is not None), None)  # kinds of kind
+        if isinstance(value, str) and isinstance(allowed, tuple | Mapping) and value not in allowed and kinds[option] is str:
+            raise ValueError(f"{path} must be one of {tuple(allowed)}, got {value!r}")
+    if not node.get("_partial_"):
+        plain = [
+            option for option in sorted(needed - node.keys()) if option not in GIVEN and not any(map(is_built, alternatives(kinds[option])))
+        ]
+        if plain and not inspect.isabstract(target):
+            raise ValueError(f"{key}.{plain[0]} must be given, and is missing")
+
+
+def check_generators(gan: Mapping) -> None:
+    """An error where the smaller generators of a ``gan`` have arguments that its class refuses."""
+    target = located(gan["generator"]["_target_"]) if gan["generator"]["_target_"].startswith("latent_lab.") else None
+    preview = gan.get("preview") or {}
+    check_keys(preview, {f"{name.rstrip('?')}?": kind for name, kind in PREVIEW.items()}, "gan.preview", "gan.preview")
+    for key, part in (
+        ("gan.tiny", gan.get("tiny")),
+        ("gan.preview.generator", preview.get("generator")),
+        ("gan.preview.tiny", preview.get("tiny")),
+    ):
+        for option, value in (part or {}).items() if target is not None else ():
+            kinds, _, _ = arguments(target)
+            if option not in kinds:
+                raise ValueError(f"{key}.{option} is no argument of {target.__name__}; it takes {', '.join(nearest(str(option), kinds))}")
+            check(value, kinds[option], f"{key}.{option}")
+
+
+def measured(node: object) -> list[str] | None:
+    """The attributes that a predictor measures, as far as that is known without building it."""
+    if not isinstance(node, Mapping):
+        return None
+    if isinstance(node.get("parts"), Sequence):
+        parts = [measured(part) for part in node["parts"]]
+        return None if None in parts else [name for part in parts for name in part]
+    target = str(node.get("_target_"))
+    names = (
+        node.get("names") or node.get("values") or (getattr(located(target), "names", None) if target.startswith("latent_lab.") else None)
+    )
+    known = isinstance(names, Sequence | Mapping) and all(isinstance(name, str) for name in names)
+    return list(names) if known else None
+
+
+def require_measured(plain: Mapping) -> None:
+    """An error where an attribute is asked for that the data set's predictors do not measure."""
+    names = measured(plain["dataset"].get("attributes"))
+    for key in ("dataset.targets", "evaluation.attributes", "method.attributes", "method.target.attributes"):
+        asked: object = plain
+        for part in key.split("."):
+            asked = asked.get(part) if isinstance(asked, Mapping) else None
+        if names is None or asked is None:
+            continue
+        texts = isinstance(asked, Sequence) and not isinstance(asked, str) and all(isinstance(name, str) for name in asked)
+        if not texts or not asked or len({*asked}) < len(asked) or {*asked} - {*names}:
+            raise ValueError(f"{key} must be different names among {names}, got {shown(asked)}")
+
+
+def require_kind(target: type, partial: bool, kind: object, key: str) -> None:
+    """An error where a class makes something else than what is wanted."""
+    wanted = kind
+    if typing.get_origin(kind) is Callable:
+        wanted = typing.get_args(kind)[1]
+        if not partial:
+            raise ValueError(f"{key}._partial_ must be true: the rest of the arguments is given later, got false")
+    elif isinstance(kind, type) and kind is not Built and partial:
+        raise ValueError(f"{key}._partial_ must be false, got true")
+    if isinstance(kind, Built):
+        wanted = located(kind.base) if kind.base else None
+    network = located("torch.nn.Module")
+    if isinstance(wanted, type) and not isinstance(kind, Built) and issubclass(wanted, network):
+        wanted = network  # any may stand for another that it answers as
+    if isinstance(wanted, type) and wanted is not Built and not issubclass(target, wanted):
+        raise ValueError(f"{key}._target_ must name a {wanted.__name__}, got {target.__module__}.{target.__qualname__}")

@@ -1,0 +1,77 @@
+"""What the edits of a picture changed, as far as the run's data set has predictors for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from omegaconf import DictConfig
+
+from latent_lab.edits.views import view_in_batches
+from latent_lab.metrics.identity import identity_error
+from latent_lab.runs import Run
+from latent_lab.editing.editor import Editor
+from latent_lab.naming import Edit
+from latent_lab.workflows.reconstruction import network_if_here
+from latent_lab.evaluation.report import plain
+
+
+class Effects:
+    """Measures attributes and identity before and after.
+
+    Arguments:
+        run: Its ``names.json`` has the attributes' standard deviations.
+        made: Its configuration, whose data set has the predictors; where their weights are missing ``notes`` says so.
+        device: Where images are.
+    """
+
+    def __init__(self, run: Run, made: DictConfig, device: torch.device) -> None:
+        self.notes: list[str] = []
+        self.deviations = {name: entry["deviation"] for name, entry in run.read_json("names.json").items() if entry.get("deviation")}
+        networks = []
+        for part in ("attributes", "identity"):
+            network, why = network_if_here(made.dataset.get(part))
+            networks.append(network if network is None else network.to(device))
+            if network is None:
+                self.notes.append(f"{part} not measured: {why}")
+        self.attributes, self.identity = networks
+
+    @torch.no_grad()
+    def of(self, editor: Editor) -> dict[str, dict]:
+        """``attributes`` (before, after, change, the change in standard deviations) and ``identity`` (1 - cosine to where edits
+        started, and to the photograph) of one picture."""
+        before, after = (editor.final(editor.edited(order)) for order in ([], range(len(editor.edits))))
+        one, other = (view_in_batches(*end, self.attributes, self.identity, 1) for end in (before, after))
+        found: dict[str, dict] = {}
+        if self.attributes is not None:
+            change = self.attributes.change(one.attributes, other.attributes)[0].tolist()
+            rows = zip(self.attributes.names, one.attributes[0].tolist(), other.attributes[0].tolist(), change)
+            found["attributes"] = {
+                name: {
+                    "before": plain(start),
+                    "after": plain(end),
+                    "change": plain(moved),
+                    "deviations": plain(moved / self.deviations[name]) if name in self.deviations else None,
+                }
+                for name, start, end, moved in rows
+            }
+        if self.identity is not None:
+            found["identity"] = {"to_start": plain(identity_error(one.identity, other.identity).item())}
+            if editor.target is not None:
+                real = self.identity.measure(*after, editor.target.to(other.images))
+                found["identity"]["to_original"] = plain(identity_error(real, other.identity).item())
+        return found
+
+    def line(self, found: dict[str, dict], edits: Sequence[Edit]) -> str:
+        """What a user is told of one picture."""
+        parts = []
+        for edit in edits:
+            measured = found.get("attributes", {}).get(edit.name, {}).get("deviations")
+            parts.append(f"{edit.name} {edit.asked:+.3g}" + ("" if measured is None else f" (measured {measured:+.2f})"))
+        if found.get("identity", {}).get("to_start") is not None:
+            parts.append(f"identity 1 - cos {found['identity']['to_start']:.3f}")
+        if "order" in found:
+            parts.append(
+                f"other orders end within {max(found['order']['latents']):.1e} of the edit in latents, {max(found['order']['images']):.1e} in images"
+            )
+        return "; ".join(parts)

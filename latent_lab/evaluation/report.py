@@ -1,0 +1,155 @@
+"""What a run leaves for people: scores, pictures and one page, in its folder and in the loggers."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import pytorch_lightning as pl
+from matplotlib.figure import Figure
+
+from latent_lab.metrics.path_choice import amount_for_change
+from latent_lab.figures.curves import Curves, curve_figure, line_figure, matrix_figure
+from latent_lab.figures.page import png_bytes, report_html
+from latent_lab.figures.strips import Strip, sequence_figure, strip_figure
+from latent_lab.runs import Run
+from latent_lab.evaluation.score import Evaluation
+
+CAPTIONS = {
+    "strips": "The chosen paths from one latent, over the amount of the edit; the original is framed.",
+    "sequences": "Two edits one after the other, in both orders, and undone in the order in which they were made: with commuting edits columns 3 and 4 agree, and the last is the original.",
+    "side_effects": "Change of every attribute (columns) when a path's own attribute (rows) has changed by the same amount for all paths, in percent of that change.",
+    "order": "Change of the first edit's attribute that is left after two edits were undone in the order in which they were made.",
+    "commutativity": "Relative distance of the latents after two edits in both orders, for each pair of paths.",
+    "identity": "How much the identity changes when a path's own attribute changes.",
+    "response": "What an amount of each walk really changes (the median over latents), in units of amount, beside what was asked; a line ends where more of the walk changes no more, or leaves the prior.",
+    "curves": "Training curves.",
+}
+SEQUENCE = ("original", "edit 1", "1 then 2", "2 then 1", "undone")
+
+
+def plain(value: float) -> float | None:
+    """A number as JSON knows it."""
+    return value if math.isfinite(value) else None
+
+
+def write_evaluation(run: Run, evaluation: Evaluation) -> None:
+    """Adds the scores under the evaluation's name to ``metrics.json``; writes ``names.json``: how to use the chosen paths."""
+    plan, protocol = evaluation.plan, evaluation.protocol
+    result = {
+        "protocol": asdict(protocol) | {"changes": list(protocol.changes)},
+        "scores": {
+            score.name: {
+                key: plain(value) if isinstance(value, float) else value for key, value in score._asdict().items() if key != "name"
+            }
+            for score in evaluation.scores
+        },
+        "chosen_paths": [
+            {key: plain(value) if isinstance(value, float) else value for key, value in pick._asdict().items()} for pick in plan.chosen
+        ],
+        "matrices": {
+            name: {
+                "rows": matrix.rows,
+                "columns": matrix.columns,
+                "unit": matrix.unit,
+                "values": [[plain(value) for value in row] for row in matrix.values.tolist()],
+            }
+            for name, matrix in evaluation.matrices.items()
+        },
+        "identity_curves": evaluation.curves,
+        "notes": evaluation.notes,
+    }
+    with run.locked():  # another evaluation of the run may end at the same time
+        run.write("metrics.json", json.dumps(run.read_json("metrics.json") | {protocol.name: result}, indent=1))
+    names = {}
+    for position, pick in enumerate(plan.chosen):
+        if not evaluation.attributes:
+            continue
+        a = plan.targets[position]
+        measured = plan.curves[position].isfinite()
+        line = [(0.0, 0.0), *zip(plan.traversal[position][measured].tolist(), plan.curves[position][measured].tolist())]
+        unit = amount_for_change(plan.traversal[position], plan.curves[position], 1.0)
+        entry = {
+            "path": pick.path,
+            "sign": pick.sign,
+            "unit_amount": plain(unit),
+            "deviation": plan.deviation[a].item(),
+            "unit": f"{plan.deviation[a].item():.6g}, one standard deviation over the prior",
+            "reachable": [min(change for _, change in line), max(change for _, change in line)],
+            "amounts": [amount for amount, _ in sorted(line)],
+            "changes": [change for _, change in sorted(line)],
+            "correlation": plain(pick.correlation),
+            "steepness": plain(pick.steepness),
+            "disentanglement": plain(pick.disentanglement),
+        }
+        names.setdefault(pick.attribute, entry)  # the assigned path comes first
+    run.write("names.json", json.dumps(names, indent=1))
+
+
+def figures_of(evaluation: Evaluation, curves: Curves) -> dict[str, Figure]:
+    """Every picture of a run by name, in the report's order."""
+    chosen, matrices = evaluation.plan.chosen, evaluation.matrices
+    titles = [f"path {pick.path}: {pick.attribute}\nat 1: eps = {pick.sign * pick.amount:.2f}" for pick in chosen]
+    strips = [Strip(title, images) for title, images in zip(titles, evaluation.strips)]
+    sequences = [Strip(title, images) for title, images in zip(evaluation.pairs, evaluation.sequences)]
+    figures = {
+        "strips": strip_figure(strips, evaluation.strip_shares, f"eps, 1 = a realised length of {evaluation.protocol.length:g}"),
+        "sequences": sequence_figure(sequences, SEQUENCE),
+    }
+    effects = [matrix for name, matrix in matrices.items() if name.startswith("side_effects/") and matrix.values.isfinite().any()]
+    shown = {"order": matrices.get("commutativity/return/attributes"), "commutativity": matrices["commutativity"]}
+    shown = ({"side_effects": effects[-1]} if effects else {}) | shown
+    for name, matrix in shown.items():
+        if matrix is not None:
+            figures[name] = matrix_figure(
+                matrix.values.numpy(), matrix.rows, matrix.columns, matrix.unit, matrix.row_title, matrix.column_title
+            )
+    if evaluation.curves:
+        figures["identity"] = line_figure(evaluation.curves, "change of the path's attribute [standard deviations]", "1 - cosine")
+    if curves:
+        figures["curves"] = curve_figure(curves)
+    return figures
+
+
+def response_figure(response: dict[str, dict]) -> Figure:
+    """What walks change over their amounts, within their limits, from a run's findings."""
+    lines = {
+        name: [(x, y) for x, y in zip(found["amounts"], found["change"]) if found["limits"][0] <= x <= found["limits"][1]]
+        for name, found in response.items()
+    }
+    asked = {"asked": [(x, x) for x in next(iter(response.values()))["amounts"]]}
+    return line_figure(asked | lines, "amount", "realised change")
+
+
+def write_report(run: Run, evaluation: Evaluation, loggers: Sequence[pl.loggers.Logger]) -> Path:
+    """Writes ``metrics.csv``, ``pictures/*.png`` and ``report.html``; returns the page."""
+    pictures = {name: png_bytes(figure, 110) for name, figure in figures_of(evaluation, run.collect_curves()).items()}
+    for name, content in pictures.items():
+        run.write(f"pictures/{name}.png", content)
+    if response := run.read_json("findings.json").get("response"):
+        pictures["response"] = png_bytes(response_figure(response), 110)
+        run.write("pictures/response.png", pictures["response"])
+    environment = run.read_json("environment.json")
+    facts = {key: value for key, value in environment.items() if key != "versions"} | environment.get("versions", {})
+    facts = {key: str(value)[:200] for key, value in facts.items()}
+    title = f"{run.folder.absolute().parent.name}, evaluation {evaluation.protocol.name}"
+    page = run.write("report.html", report_html(title, run.command(), evaluation.scores, pictures, CAPTIONS, facts, evaluation.notes))
+    for logger in loggers:
+        if isinstance(logger, pl.loggers.WandbLogger):
+            log_to_wandb(logger, run, evaluation)
+    return page
+
+
+def log_to_wandb(logger: pl.loggers.WandbLogger, run: Run, evaluation: Evaluation) -> None:
+    """The scores as summary keys ``<evaluation>/<score>`` and as a table, and the pictures as panels."""
+    name = evaluation.protocol.name
+    logger.experiment.summary.update({f"{name}/{score.name}": score.mean for score in evaluation.scores if math.isfinite(score.mean)})
+    logger.log_table(
+        "scores", columns=["score", "mean", "low", "high", "latents", "unit", "better"], data=[list(score) for score in evaluation.scores]
+    )
+    for file in sorted((run.folder / "pictures").glob("*.png")):
+        logger.log_image(f"pictures/{file.stem}", [str(file)])
+    logger.experiment.finish()

@@ -1,0 +1,147 @@
+"""What every training of an encoder offers the command that runs it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+import latent_lab.cpu_torchvision  # noqa: F401  (before lightning)
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from latent_lab.data.folder import FolderImages
+from latent_lab.data.images import IdxImages
+from latent_lab.edits.moves import TRAINING, stream
+from latent_lab.gans.space import LatentSpace
+from latent_lab.inversion.base import Inverter
+from latent_lab.inversion.encoders.objective import EncoderObjective, ImageTerms
+from latent_lab.inversion.encoders.ranger import Ranger
+from latent_lab.training.optimiser import decaying
+
+
+class Examples(NamedTuple):
+    """A batch to invert.
+
+    Arguments:
+        images: With shape :math:`(N, C, H, W)` in [-1, 1].
+        latents: Those that the images were made from, with shape :math:`(N, L, D)`; None where they are not known.
+        rng: For what else the step draws.
+    """
+
+    images: Tensor
+    latents: Tensor | None
+    rng: torch.Generator
+
+
+class EncoderTraining(pl.LightningModule, ABC):
+    """Trains networks that invert a frozen generator. Each optimiser takes one step a batch.
+
+    Examples are the generator's own samples, as many as there are steps, or images of a data set. Everything random is a
+    function of the seed, the rank and the step, so that a resumed run repeats an uninterrupted one.
+
+    Arguments:
+        space: w+ of the generator.
+        preview: w+ of a cheaper generator whose rows are the first of these, where it will do.
+        objective: Weights of the loss.
+        distance, identity: What :class:`ImageTerms` compares images with.
+        data: Images to invert, set up; None for the generator's samples.
+        seed: Seed of all that is drawn.
+        batch_size: Samples a step and rank; a data set has its own.
+        optimiser: Makes the optimiser of parameters.
+        lr_decay: Share of the run, at its end, in which learning rates fall linearly to 0.
+        flip: Chance that an image of a data set is mirrored.
+    """
+
+    strict_loading = False  # the frozen networks are not in the checkpoint
+    optimisers = 1  # Lightning's global_step and max_steps count the steps of all
+    kept: tuple[str, ...] = ()  # what the checkpoint has, by prefix
+    previews = False  # whether a cheaper generator of the same latents will do, where ``gan.preview`` has one
+
+    def __init__(
+        self,
+        space: LatentSpace,
+        objective: EncoderObjective,
+        distance: nn.Module | None,
+        identity: nn.Module | None,
+        data: IdxImages | FolderImages | None,
+        seed: int,
+        preview: LatentSpace | None = None,
+        batch_size: int = 8,
+        optimiser: Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer] = Ranger,
+        lr_decay: float = 0.0,
+        flip: float = 0.5,
+    ) -> None:
+        super().__init__()
+        if batch_size < 1 or not 0 <= lr_decay <= 1 or not 0 <= flip <= 1:
+            raise ValueError(
+                f"encoder.batch_size must be at least 1, lr_decay and flip between 0 and 1, got {batch_size}, {lr_decay} and {flip}"
+            )
+        if objective.latents and data is not None:
+            raise ValueError(f"encoder.objective.latents must be 0 for images whose latents nobody knows, got {objective.latents}")
+        self.space, self.objective, self.data, self.seed = space, objective, data, seed
+        self.shown = space if preview is None else preview
+        self.image_terms = ImageTerms(objective, distance, identity)
+        self.batch_size, self.optimiser, self.lr_decay, self.flip = batch_size, optimiser, lr_decay, flip
+        self.automatic_optimization = False
+
+    @property
+    def step(self) -> int:
+        """Batches so far."""
+        return self.global_step // self.optimisers
+
+    @property
+    def steps(self) -> int:
+        """Batches of the whole run."""
+        return self.trainer.max_steps // self.optimisers
+
+    def train_dataloader(self) -> DataLoader:
+        if self.data is None:  # the data of a step is its number
+            return DataLoader(range(self.steps))
+        return self.data.train_dataloader(self.steps, self.step, self.global_rank)
+
+    def examples(self, batch) -> Examples:
+        """What a step inverts."""
+        rng = stream(self.seed, self.global_rank, self.step, TRAINING)
+        with torch.no_grad():
+            if self.data is None:
+                codes = self.space.sample(self.batch_size, rng)
+                return Examples(self.shown.decode(codes.moved(codes.latents[:, : self.shown.shape[0]])), codes.latents, rng)
+            mirrored = (torch.rand(len(batch[0]), generator=rng) < self.flip).to(batch[0].device)
+            return Examples(torch.where(mirrored[:, None, None, None], batch[0].flip(3), batch[0]), None, rng)
+
+    def scheduled(self, optimiser: torch.optim.Optimizer):
+        return decaying(optimiser, self.lr_decay, self.steps)
+
+    def descend(self, loss: Tensor) -> None:
+        """Adds the gradient of a loss, which must be finite."""
+        if not loss.isfinite():
+            raise FloatingPointError(f"loss is not finite at step {self.step}; try a smaller encoder.optimiser.lr")
+        self.manual_backward(loss)
+
+    def end_step(self, terms: dict[str, Tensor], loss: Tensor) -> None:
+        """Moves the schedules on and logs."""
+        schedules = self.lr_schedulers() or []
+        for schedule in schedules if isinstance(schedules, list) else [schedules]:
+            schedule.step()
+        self.log("train/loss", loss.detach(), prog_bar=True)
+        self.log_dict({f"train/{name}": value.detach() for name, value in terms.items()})
+
+    def on_save_checkpoint(self, checkpoint: dict) -> None:
+        checkpoint["state_dict"] = {name: value for name, value in checkpoint["state_dict"].items() if name.startswith(self.kept)}
+
+    @abstractmethod
+    def networks(self) -> dict[str, nn.Module]:
+        """What was trained, and what it needs, by the names of :data:`latent_lab.inversion.encoders.files.PARTS`."""
+
+    @abstractmethod
+    def known(self) -> tuple[Tensor, int]:
+        """The mean style :math:`(L, D)` that the encoder starts at, and how often it is shown an image."""
+
+    @abstractmethod
+    def inverter(self, weights: Path) -> Inverter:
+        """The inverter that reads the finished file."""

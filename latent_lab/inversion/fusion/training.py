@@ -1,0 +1,140 @@
+"""The training of StyleFusion's networks by masks, on the generator's own samples."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import latent_lab.cpu_torchvision  # noqa: F401  (before lightning)
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from latent_lab.edits.moves import EVALUATION, TRAINING, stream
+from latent_lab.ops.psnr import psnr
+from latent_lab.ops.region import box_mask, file_mask
+from latent_lab.gans.space import Codes, LatentSpace
+from latent_lab.inversion.fusion.net import FusionNet, layout_of
+from latent_lab.inversion.fusion.objective import FusionObjective, region_error
+from latent_lab.inversion.perceptual import FeatureDistance
+from latent_lab.training.optimiser import decaying_adam
+
+
+class FusionTraining(pl.LightningModule):
+    """Trains the network of one division until ``trainer.max_steps``.
+
+    Everything random is a function of the seed, the rank and the step, so that a resumed run repeats an uninterrupted one.
+
+    Arguments:
+        space: Space s of the generator; its truncation is that of the samples.
+        network: What is trained.
+        region: The first region: a predictor of masks :math:`(N, 1, H, W)` in [0, 1] that is differentiable, a box
+            [top, left, bottom, right] in shares of the image, or a picture's file.
+        objective: Weights of the loss.
+        seed: Seed of the samples.
+        distance: A network whose maps are compared; None for pixels alone.
+        batch_size: Fused images a step and rank; each has three samples.
+        lr: Adam's learning rate.
+        lr_decay: Share of the run, at its end, in which it falls linearly to 0.
+    """
+
+    strict_loading = False  # the frozen networks are not in the checkpoint
+
+    def __init__(
+        self,
+        space: LatentSpace,
+        network: FusionNet,
+        region: nn.Module | Sequence[float] | str,
+        objective: FusionObjective,
+        seed: int,
+        distance: FeatureDistance | None = None,
+        batch_size: int = 4,
+        lr: float = 1e-4,
+        lr_decay: float = 0.5,
+    ) -> None:
+        super().__init__()
+        if batch_size < 1 or not 0 <= lr_decay <= 1:
+            raise ValueError(f"fusion.batch_size must be at least 1 and lr_decay between 0 and 1, got {batch_size} and {lr_decay}")
+        if space.name != "s":
+            raise ValueError(f"space must be s, whose style vectors are fused, got {space.name!r}")
+        size = space.generator.resolution
+        self.predictor = region.eval().requires_grad_(False) if isinstance(region, nn.Module) else None
+        fixed = None
+        if self.predictor is None:
+            fixed = file_mask(region, size, size) if isinstance(region, str) else box_mask(region, size, size)
+        self.register_buffer("fixed", fixed, persistent=False)
+        self.space, self.network, self.objective, self.distance = space, network, objective, distance
+        self.seed, self.batch_size, self.lr, self.lr_decay = seed, batch_size, lr, lr_decay
+        network.tags(layout_of(space.generator, network.width), 1, colours=False)  # one that is too small is refused before the run
+
+    def mask(self, images: Tensor) -> Tensor:
+        """The first region of images, with shape :math:`(N, 1, H, W)`."""
+        if self.predictor is not None:
+            return self.predictor(images.float())
+        return self.fixed.expand(len(images), 1, -1, -1)
+
+    def train(self, mode: bool = True) -> FusionTraining:
+        super().train(mode)
+        for frozen in (self.predictor, self.distance):
+            if frozen is not None:
+                frozen.eval()
+        return self
+
+    def configure_optimizers(self):
+        return decaying_adam([{"params": list(self.network.parameters()), "lr": self.lr}], self.lr_decay, self.trainer.max_steps)
+
+    # The data of a step is its number: codes are drawn where they are needed.
+    def train_dataloader(self) -> DataLoader:
+        return DataLoader(range(self.trainer.max_steps))
+
+    def drawn(self, num: int, rng: torch.Generator) -> tuple[tuple[Tensor, Tensor, Tensor], dict[str, Tensor]]:
+        """Styles of three samples for each fused image, and what else fixes the images."""
+        a, b, c = (self.space.sample(num, rng) for _ in range(3))
+        return (a.latents, b.latents, c.latents), {name: value for name, value in c.given.items() if name.startswith("noise")}
+
+    def training_step(self, batch: Tensor, batch_idx: int) -> Tensor:
+        styles, given = self.drawn(self.batch_size, stream(self.seed, self.global_rank, self.global_step, TRAINING))
+        places = layout_of(self.space.generator, self.network.width)
+        maps = self.distance.maps if self.distance is not None else None
+        terms = self.objective.terms(self.network, self.space.generator, places, styles, given, self.mask, maps)
+        if not terms["loss"].isfinite():
+            raise FloatingPointError(f"loss is not finite at step {self.global_step}; try a smaller fusion.lr")
+        self.log_dict({f"train/{name}": value.detach() for name, value in terms.items()}, prog_bar=True)
+        return terms["loss"]
+
+    def on_save_checkpoint(self, checkpoint: dict) -> None:
+        checkpoint["state_dict"] = {name: value for name, value in checkpoint["state_dict"].items() if name.startswith("network.")}
+
+    @torch.no_grad()
+    def judged(self, num: int) -> tuple[dict[str, float], Tensor]:
+        """Scores of samples that no step has seen, and images :math:`(n, C, H, W)` of at most 8 of them: a, b, c, fused.
+
+        ``first_kept`` and ``second_kept``: PSNR in dB of a region when the other's source is replaced, where there is any. ``mask_agreement``:
+        intersection over union of the fused first region and the common image's. ``first_taken``: share of the squared
+        difference between the two aligned sources within the first region that the fused image has crossed from b to a.
+        """
+        scores: dict[str, list[float]] = {name: [] for name in ("first_kept", "second_kept", "mask_agreement", "first_taken")}
+        shown: list[Tensor] = []
+        places = layout_of(self.space.generator, self.network.width)
+        for n in range(num):
+            rng = stream(self.seed, 0, n, EVALUATION)
+            (a, b, c), given = self.drawn(1, rng)
+            (other, _, _), _ = self.drawn(1, rng)
+
+            def image(latents: Tensor, given=given) -> Tensor:
+                return self.space.decode(Codes(latents, given)).float().clamp(-1, 1)
+
+            fused, pose = image(self.network(a, b, c, places)), image(c)
+            inside, outside = (self.mask(pose) >= 0.5).float(), (self.mask(pose) < 0.5).float()
+            found = self.mask(fused) >= 0.5
+            union = (found | (inside > 0)).sum().clamp_min(1)
+            mine, theirs = image(self.network.aligned(a, c, places)), image(self.network.aligned(b, c, places))
+            distances = region_error(fused, mine, inside), region_error(fused, theirs, inside)
+            scores["first_kept"].append(psnr(fused, image(self.network(a, other, c, places)), inside).item())
+            scores["second_kept"].append(psnr(fused, image(self.network(other, b, c, places)), outside).item())
+            scores["mask_agreement"].append(((found & (inside > 0)).sum() / union).item())
+            scores["first_taken"].append((distances[1] / sum(distances).clamp_min(1e-12)).item())
+            if n < 8:
+                shown += [image(a), image(b), pose, fused]
+        return {name: torch.tensor(values).nanmean().item() for name, values in scores.items()}, torch.cat(shown)

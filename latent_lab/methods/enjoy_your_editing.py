@@ -1,0 +1,89 @@
+"""Enjoy Your Editing: several attributes at once, and nothing else of the image."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from latent_lab.attributes.base import Predictor
+from latent_lab.gans.space import Codes, LatentSpace
+from latent_lab.methods.ganalyze import AssessorTarget
+from latent_lab.methods.base import Context
+
+
+class EditingTarget(AssessorTarget):
+    r"""All attributes take the values that they are asked for, the content stays, and a critic takes the image for an unedited one.
+
+    .. math:: L = \lambda_1 L_\text{reg} + \lambda_2 L_\text{disc} + \lambda_3 L_\text{content}
+
+    :math:`L_\text{reg}` is the cross-entropy between asked and reached probability, and half the squared error in standard deviations for
+    attributes that are no probabilities; attributes that are not walked along are asked to stay. :math:`L_\text{content}` is
+    :math:`1 - \cos` of the embeddings of both images. :math:`L_\text{disc} = \mathbb{E}\, \text{softplus}(-C(G(\phi(z))))`, with a critic C
+    that is trained beside the walks to tell edited from unedited samples: few generators are published with their discriminator, which the paper takes.
+
+    References:
+        | Enjoy Your Editing: Controllable GANs for Image Editing via Latent Space Navigation (Zhuang et al., 2021), Section 3
+        | https://arxiv.org/abs/2102.01187
+
+    Arguments:
+        regression, realism, content: Weights of the three losses, :math:`\lambda_1` to :math:`\lambda_3`.
+        embedding: Reads what must stay (an identity's or a classifier's embedding); None compares the pixels.
+        critic: Makes the critic from ``image_channels``.
+        attributes, samples, space, context, amounts: See :class:`AssessorTarget`.
+    """
+
+    def __init__(
+        self,
+        attributes: Sequence[str] | None,
+        samples: int = 512,
+        *,
+        regression: float,
+        realism: float,
+        content: float,
+        embedding: Predictor | None,
+        critic: Callable[..., nn.Module],
+        space: LatentSpace,
+        context: Context,
+        amounts: tuple[float, float],
+    ) -> None:
+        super().__init__(attributes, samples, space=space, context=context, amounts=amounts)
+        if min(regression, realism, content) < 0:
+            raise ValueError(f"target.regression, realism and content must be at least 0, got {regression}, {realism} and {content}")
+        self.weights = {"regression": regression, "realism": realism, "content": content, "critic": 1.0}
+        self.embedding = embedding.eval().requires_grad_(False).to(space.device) if embedding is not None else None
+        probability = torch.tensor([unit == "probability" for unit in self.attributes.units])
+        self.register_buffer("probability", probability.to(space.device), persistent=False)
+        with torch.random.fork_rng():
+            torch.manual_seed(context.rng.initial_seed())  # torch's layers initialise from the global source
+            self.critic = critic(image_channels=space.generator.channels)
+
+    def train(self, mode: bool = True) -> EditingTarget:
+        """The predictors stay in eval mode."""
+        super().train(mode)
+        if self.embedding is not None:
+            self.embedding.eval()
+        return self
+
+    def losses(self, codes: Codes, before: Tensor, moved: Codes, after: Tensor, amounts: Tensor) -> dict[str, Tensor]:
+        asked, reached, error = self.errors(codes, before, moved, after, amounts)
+        entropy = F.binary_cross_entropy(reached.clamp(1e-4, 1 - 1e-4), asked.clamp(0, 1), reduction="none")
+        terms = {
+            "regression": torch.where(self.probability, entropy, error.square() / 2).mean(),
+            "content": self.content(codes, before, moved, after),
+        }
+        self.critic.requires_grad_(False)  # the walks' term must not teach the critic
+        terms["realism"] = F.softplus(-self.critic(after)).mean()
+        self.critic.requires_grad_(True)
+        terms["critic"] = (F.softplus(-self.critic(before)) + F.softplus(self.critic(after.detach()))).mean()
+        return {name: self.weights[name] * value for name, value in terms.items()}
+
+    def content(self, codes: Codes, before: Tensor, moved: Codes, after: Tensor) -> Tensor:
+        """How much of what must stay has changed."""
+        if self.embedding is None:
+            return (after - before).square().mean()
+        with torch.no_grad():
+            start = self.embedding.measure(self.space, codes, before)
+        return (1 - F.cosine_similarity(start, self.embedding.measure(self.space, moved, after))).nanmean()
