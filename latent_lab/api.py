@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from latent_lab.gans.space import LatentSpace
+from latent_lab.loading import load_generator, space_and_paths
 from latent_lab.paths.base import Paths
 from latent_lab.runs import Run
-from latent_lab.workflows.build import load_generator, space_and_paths
 
 __all__ = ["load_generator", "load_run"]
 

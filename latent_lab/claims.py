@@ -1,4 +1,5 @@
-"""Folders of new runs: each run gets its own, also when two begin in the same second, and the other processes of a run find it."""
+"""Folders of new runs: each run gets its own, also when two begin in the same second, and the other processes of a run
+find it."""
 
 from __future__ import annotations
 
@@ -46,7 +47,9 @@ def claim(folder: Path, fixed: bool) -> Path:
             os.environ[FOUND_BY] = str(candidate.absolute())
             return candidate
         if fixed:
-            raise FileExistsError(f"{folder} already holds a run; continue it with run={folder}, or give another hydra.run.dir")
+            raise FileExistsError(
+                f"{folder} already holds a run; continue it with run={folder}, or give another hydra.run.dir"
+            )
 
 
 def take(folder: Path) -> bool:
@@ -81,7 +84,8 @@ def fresh(folder: Path) -> Path:
 
 
 def claimed(folder: Path) -> Path | None:
-    """The folder that the first process of this run claimed, once its configuration is there; None if there is none in time.
+    """The folder that the first process of this run claimed, once its configuration is there; None if there is none in
+    time.
 
     Ranks above 0 wait for it. A job that Slurm put back into its queue finds what it claimed when it ran before.
     """

@@ -8,15 +8,23 @@ from typing import NamedTuple
 
 from omegaconf import OmegaConf
 
-CONTINUING = ("train", "pretrain", "train_encoder", "train_fusion", "invert")  # commands that take run=<folder> to go on
+CONTINUING = (
+    "train",
+    "pretrain",
+    "train_encoder",
+    "train_fusion",
+    "invert",
+)  # commands that take run=<folder> to go on
 
-# one line for each run of this process's sweep that failed, and that was skipped; None outside of sweeps (latent_lab.workflows.sweep)
+# one line for each run of this process's sweep that failed, and that was skipped; None outside of sweeps
+# (latent_lab.workflows.sweep)
 failures: list[str] | None = None
 skipped: list[str] | None = None
 running = ""  # the sweep's run of the moment: its folder within the sweep's
 continues: str | None = None  # the folder of the run that has begun, which run=<folder> continues
 
-# hydra.run.dir: the new run's folder; where a run is continued Hydra makes none, for a name with a slip would become one
+# hydra.run.dir: the new run's folder; where a run is continued Hydra makes none, for a name with a slip would become
+# one
 OmegaConf.register_new_resolver("new_unless", lambda run, folder: folder if run is None else ".", replace=True)
 
 
@@ -38,7 +46,9 @@ class Stopped(BaseException):
 
 def stop(number: int, frame: object) -> None:
     """Handles SIGTERM as Ctrl-C is: the command ends with one line."""
-    if multiprocessing.parent_process() is not None:  # a helper of the command, which inherited this and has nothing to say
+    if (
+        multiprocessing.parent_process() is not None
+    ):  # a helper of the command, which inherited this and has nothing to say
         os._exit(128 + number)
     raise Stopped
 

@@ -1,4 +1,5 @@
-"""Image2StyleGAN++: ``python -m latent_lab.compose application=inpainting images=[photo.png] mask=[0.5,0.25,0.75,0.75]``."""
+"""Image2StyleGAN++: ``python -m latent_lab.compose application=inpainting images=[photo.png]
+mask=[0.5,0.25,0.75,0.75]``."""
 
 from latent_lab.workflows.command import command
 

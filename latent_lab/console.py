@@ -6,12 +6,16 @@ import sys
 
 
 def visible(text: object) -> str:
-    """The text as one line, with control characters (as names of files and labels may hold) shown as escapes such as ``\\x1b``.
+    """The text as one line, with control characters (as names of files and labels may hold) shown as escapes such as
+    ``\\x1b``.
 
     >>> visible("a" + chr(27) + "[31m")
     'a\\\\x1b[31m'
     """
-    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in " ".join(str(text).split()))
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
+        for letter in " ".join(str(text).split())
+    )
 
 
 def say(text: object, error: bool = False) -> None:
@@ -23,5 +27,7 @@ def say(text: object, error: bool = False) -> None:
     """
     stream = sys.stderr if error else sys.stdout
     encoding = getattr(stream, "encoding", None) or "utf-8"
-    line = f"latent_lab: {visible(text)}".encode(encoding, "backslashreplace").decode(encoding)  # a terminal may have no letter for it
+    line = f"latent_lab: {visible(text)}".encode(encoding, "backslashreplace").decode(
+        encoding
+    )  # a terminal may have no letter for it
     print(line, file=stream, flush=True)

@@ -1,8 +1,9 @@
 """Lets torchvision be imported beside a CPU build of torch.
 
-PyPI's torchvision is linked against CUDA. Beside a CPU torch its library does not load, and importing torchvision (hence
-lightning, torchmetrics and lpips) fails for want of two operators' schemas. Declaring these is all that the import needs;
-real ``nms`` and torchvision's own codecs stay missing, and nothing here uses them. Where the library loads, this does nothing.
+PyPI's torchvision is linked against CUDA. Beside a CPU torch its library does not load, and importing torchvision
+(hence lightning, torchmetrics and lpips) fails for want of two operators' schemas. Declaring these is all that the
+import needs; real ``nms`` and torchvision's own codecs stay missing, and nothing here uses them. Where the library
+loads, this does nothing.
 """
 
 from __future__ import annotations

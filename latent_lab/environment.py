@@ -22,17 +22,29 @@ def environment() -> dict[str, object]:
 
     def git(*arguments: str) -> str | None:
         answer = (
-            subprocess.run(["git", "-C", str(Path(__file__).parent), *arguments], capture_output=True, text=True, check=False)
+            subprocess.run(
+                ["git", "-C", str(Path(__file__).parent), *arguments], capture_output=True, text=True, check=False
+            )
             if Path(__file__).parent.parent.joinpath(".git").exists()
             else None
         )
         return answer.stdout.strip() if answer and answer.returncode == 0 else None
 
-    packages: Sequence[str] = ("latent_lab", "torch", "pytorch-lightning", "torchmetrics", "zuko", "hydra-core", "numpy")
+    packages: Sequence[str] = (
+        "latent_lab",
+        "torch",
+        "pytorch-lightning",
+        "torchmetrics",
+        "zuko",
+        "hydra-core",
+        "numpy",
+    )
     return {
         "versions": {"python": platform.python_version()} | {name: installed(name) for name in packages},
         "commit": git("rev-parse", "HEAD"),
         "uncommitted_changes": bool(git("status", "--porcelain", "--untracked-files=no")),
         "threads": torch.get_num_threads(),
-        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else platform.processor() or platform.machine(),
+        "device": torch.cuda.get_device_name()
+        if torch.cuda.is_available()
+        else platform.processor() or platform.machine(),
     }

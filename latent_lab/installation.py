@@ -1,4 +1,5 @@
-"""What the configurations of this installation say, read as plain yaml: where weights come from, and which classes a yaml may name."""
+"""What the configurations of this installation say, read as plain yaml: where weights come from, and which classes a
+yaml may name."""
 
 from __future__ import annotations
 
@@ -19,15 +20,18 @@ KEY = re.compile(r"( *)(?:- )?(?:'|\")?([\w.]+)(?:'|\")?:")
 
 
 def kind_of(path: Sequence[str]) -> str:
-    """The part of a configuration that a node belongs to: the first two keys on the way to it, such as ``gan.generator``."""
+    """The part of a configuration that a node belongs to: the first two keys on the way to it, such as
+    ``gan.generator``."""
     return ".".join(path[:2])
 
 
 @functools.cache
 def named_targets() -> Mapping[str, frozenset[str]]:
-    """The dotted names of the classes that the yamls of this installation name, by :func:`kind_of`; those in comments are offers, and count.
+    """The dotted names of the classes that the yamls of this installation name, by :func:`kind_of`; those in comments
+    are offers, and count.
 
-    A part that takes another one (``paths: ${flow}``, a default ``/hierarchy@hierarchy: person``) takes its classes too.
+    A part that takes another one (``paths: ${flow}``, a default ``/hierarchy@hierarchy: person``) takes its classes
+    too.
     """
     named: dict[str, set[str]] = {}
     takes: dict[str, set[str]] = {}
@@ -53,7 +57,11 @@ def named_targets() -> Mapping[str, frozenset[str]]:
                 takes.setdefault(kind, set()).update(found)
     for _ in takes:  # as long as a chain of parts can be
         for kind, others in takes.items():
-            found = [classes for other, classes in named.items() if any(other == one or other.startswith(f"{one}.") for one in others)]
+            found = [
+                classes
+                for other, classes in named.items()
+                if any(other == one or other.startswith(f"{one}.") for one in others)
+            ]
             if found:
                 named[kind] = named.get(kind, set()).union(*found)
     return {kind: frozenset(classes) for kind, classes in named.items()}
@@ -61,7 +69,8 @@ def named_targets() -> Mapping[str, frozenset[str]]:
 
 @functools.cache
 def configuration(group: str, name: str) -> Mapping | None:
-    """The yaml of a choice as it stands, on top of those that its defaults name in the same group; None where there is none."""
+    """The yaml of a choice as it stands, on top of those that its defaults name in the same group; None where there is
+    none."""
     file = CONF / group / f"{name}.yaml"
     if not re.fullmatch(r"\w+", name) or not file.is_file():
         return None

@@ -7,14 +7,17 @@ import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 
-LONGEST = 100  # bytes in UTF-8, of the 255 that file systems allow: suffixes and the names of unfinished files come on top
+LONGEST = (
+    100  # bytes in UTF-8, of the 255 that file systems allow: suffixes and the names of unfinished files come on top
+)
 
 
 def file_name(text: str) -> str:
     """Turn any text into one plain part of a path; a name that is plain already stays as it is.
 
-    Separators, characters that cannot be printed or encoded, dots and dashes at the start, and dots and spaces at the end become
-    ``_``. A name of more than ``LONGEST`` bytes is cut, and ends with ``-`` and 8 digits of the SHA-256 of the whole text.
+    Separators, characters that cannot be printed or encoded, dots and dashes at the start, and dots and spaces at the
+    end become ``_``. A name of more than ``LONGEST`` bytes is cut, and ends with ``-`` and 8 digits of the SHA-256 of
+    the whole text.
 
     >>> file_name("../a/b."), file_name("-rf")
     ('___a_b_', '_rf')
@@ -36,15 +39,20 @@ def digest(text: str) -> str:
 
 
 def same_file(name: str) -> str:
-    """What names have in common that a file system may take for one: it may ignore case, and how accents are written."""
+    """What names have in common that a file system may take for one: it may ignore case, and how accents are
+    written."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 
 def file_names(texts: Sequence[str]) -> dict[str, str]:
-    """Plain names of files by the texts that they are of, different also where case is ignored: with a digest where several would be one."""
+    """Plain names of files by the texts that they are of, different also where case is ignored: with a digest where
+    several would be one."""
     names = {text: file_name(text) for text in texts}
     times = Counter(map(same_file, names.values()))
-    return {text: name if times[same_file(name)] == 1 else file_name(f"{name}-{digest(text)}") for text, name in names.items()}
+    return {
+        text: name if times[same_file(name)] == 1 else file_name(f"{name}-{digest(text)}")
+        for text, name in names.items()
+    }
 
 
 def require_file_name(text: object, argument: str) -> str:

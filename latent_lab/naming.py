@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import torch
 
-from latent_lab.metrics.path_choice import amount_for_change
+from latent_lab.ops.calibration import amount_for_change
 from latent_lab.paths.base import Paths
 from latent_lab.runs import Run
 
@@ -40,8 +40,15 @@ def numbered(name: str, paths: Paths) -> int | None:
 
 
 def names_of(run: Run) -> tuple[dict[str, dict], list[str]]:
-    """The attributes that the evaluation gave paths to, with their calibration, and the paths' own names, which imported ones have."""
+    """The attributes that the evaluation gave paths to, with their calibration, and the paths' own names, which
+    imported ones have."""
     return run.read_json("names.json"), run.read_json("findings.json").get("names", [])
+
+
+def deviations_of(run: Run) -> dict[str, float]:
+    """Return the standard deviations over the prior of the attributes that the evaluation gave paths to."""
+    named = run.read_json("names.json")
+    return {name: entry["deviation"] for name, entry in named.items() if entry.get("deviation")}
 
 
 def path_number(run: Run, paths: Paths, name: str) -> int:
@@ -55,32 +62,42 @@ def path_number(run: Run, paths: Paths, name: str) -> int:
     if name in own or name in calibrated:
         number = own.index(name) if name in own else calibrated[name]["path"]
         if not 0 <= number < paths.num_paths:
-            raise ValueError(f"{run.folder} calls path {number} {name!r}, but has {paths.num_paths} paths; evaluate it again")
+            raise ValueError(
+                f"{run.folder} calls path {number} {name!r}, but has {paths.num_paths} paths; evaluate it again"
+            )
     if number is None:
         known = [*own, *[entry for entry in calibrated if entry not in own]]
-        listed = f"{known[:40]} or path0 to path{paths.num_paths - 1}" if known else f"path0 to path{paths.num_paths - 1}"
+        listed = (
+            f"{known[:40]} or path0 to path{paths.num_paths - 1}" if known else f"path0 to path{paths.num_paths - 1}"
+        )
         raise ValueError(
-            f"paths of {run.folder} are called {listed}, got {name!r}" + ("" if known else "; python -m latent_lab.evaluate names them")
+            f"paths of {run.folder} are called {listed}, got {name!r}"
+            + ("" if known else "; python -m latent_lab.evaluate names them")
         )
     return number
 
 
 def edit_of(run: Run, paths: Paths, name: str, strength: float) -> Edit:
-    """An edit of the run's paths: of an attribute's path in standard deviations of the attribute, of any other in the path's amounts.
+    """An edit of the run's paths: of an attribute's path in standard deviations of the attribute, of any other in the
+    path's amounts.
 
     A strength beyond what the evaluation saw is extrapolated, and its warning says so.
     """
     number, (calibrated, _) = path_number(run, paths, name), names_of(run)
-    if calibrated.get(name, {}).get("path") != number:  # a number, or an imported direction beside a better path of that attribute
+    if (
+        calibrated.get(name, {}).get("path") != number
+    ):  # a number, or an imported direction beside a better path of that attribute
         return Edit(name, number, strength, strength, False)
     amount, warning = calibrated_amount(name, calibrated[name], strength)
     return Edit(name, number, strength, amount, True, warning)
 
 
 def calibrated_amount(name: str, entry: dict, change: float) -> tuple[float, str]:
-    r"""The smallest amount whose mean change is ``change`` standard deviations; beyond the calibrated range the slope to its end is kept.
+    r"""The smallest amount whose mean change is ``change`` standard deviations; beyond the calibrated range the slope
+    to its end is kept.
 
-    .. math:: \varepsilon = c \, \varepsilon_e / c_e \text{ with the end } (\varepsilon_e, c_e) \text{ of the curve on that side}
+    .. math:: \varepsilon = c \, \varepsilon_e / c_e \text{ with the end } (\varepsilon_e, c_e) \text{ of the curve on
+        that side}
 
     Arguments:
         name: The attribute's.
@@ -89,7 +106,9 @@ def calibrated_amount(name: str, entry: dict, change: float) -> tuple[float, str
     """
     x, y = torch.tensor(entry["amounts"]), torch.tensor(entry["changes"])
     if len(x) != len(y) or not len(x) or len(entry["reachable"]) != 2:
-        raise ValueError(f"names.json must have a change for each amount of {name!r}, and two reachable ends; evaluate the run again")
+        raise ValueError(
+            f"names.json must have a change for each amount of {name!r}, and two reachable ends; evaluate the run again"
+        )
     if change == 0:
         return 0.0, ""
     amount = amount_for_change(x, y, change)
@@ -97,7 +116,9 @@ def calibrated_amount(name: str, entry: dict, change: float) -> tuple[float, str
         return amount, ""
     low, high = entry["reachable"]
     if low == high:
-        raise ValueError(f"edits: the path of {name!r} changes it nowhere; take another, or path{entry['path']} with an amount")
+        raise ValueError(
+            f"edits: the path of {name!r} changes it nowhere; take another, or path{entry['path']} with an amount"
+        )
     end = int(y.argmax()) if change > 0 and high > 0 or low >= 0 else int(y.argmin())
     warning = f"{name} by {change:+g} standard deviations is outside the calibrated range, {low:+.2f} to {high:+.2f}: extrapolated"
     return change * (x[end] / y[end]).item(), warning

@@ -28,7 +28,8 @@ TURNS = {
 
 
 def identity_of(file: Path | str) -> tuple[int, int] | None:
-    """The device and the inode of what a path leads to, equal for all names of one file; None where it leads nowhere."""
+    """The device and the inode of what a path leads to, equal for all names of one file; None where it leads
+    nowhere."""
     try:
         found = os.stat(file)
     except (OSError, ValueError):
@@ -37,11 +38,13 @@ def identity_of(file: Path | str) -> tuple[int, int] | None:
 
 
 def files_below(folder: Path, suffixes: Collection[str]) -> Iterator[Path]:
-    """Find the files of a folder and its sub-folders whose names end in one of the suffixes, each real file once, in a fixed order.
+    """Find the files of a folder and its sub-folders whose names end in one of the suffixes, each real file once, in a
+    fixed order.
 
-    Of a file's several names the first one counts: of those in the folder itself, then of those that symbolic links lead to. A link
-    to a folder elsewhere is followed, once; one to a folder that was seen, or that the folder lies in, is not. Names that start
-    with a dot are left out. What is no plain file, or leads nowhere, is given too, for :func:`opened` to say so.
+    Of a file's several names the first one counts: of those in the folder itself, then of those that symbolic links
+    lead to. A link to a folder elsewhere is followed, once; one to a folder that was seen, or that the folder lies in,
+    is not. Names that start with a dot are left out. What is no plain file, or leads nowhere, is given too, for
+    :func:`opened` to say so.
     """
     parents = Path(os.path.realpath(folder)).parents
     seen, links = {identity_of(place) for place in (folder, *parents)}, deque()
@@ -112,7 +115,9 @@ def opened(file: Path | str, formats: Collection[str]) -> Image.Image:
     pixels, most = picture.width * picture.height, Image.MAX_IMAGE_PIXELS
     if most is not None and pixels > most:
         picture.close()
-        raise ValueError(f"{pixels / 1e6:.0f} megapixels, more than the {most / 1e6:.0f} that are decoded; make it smaller")
+        raise ValueError(
+            f"{pixels / 1e6:.0f} megapixels, more than the {most / 1e6:.0f} that are decoded; make it smaller"
+        )
     return picture
 
 
@@ -133,7 +138,8 @@ def upright(picture: Image.Image) -> Image.Image:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Leave out Pillow's warnings, of sizes that are checked here and of notes that are not used; not to be entered by several threads."""
+    """Leave out Pillow's warnings, of sizes that are checked here and of notes that are not used; not to be entered by
+    several threads."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="PIL")
         yield

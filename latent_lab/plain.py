@@ -34,8 +34,8 @@ def read_yaml(file: Path) -> dict:
     """The mapping of a YAML file, of texts, numbers, true, false, null, lists and mappings with texts as keys alone.
 
     Raises:
-        ValueError: It is damaged or too large, or uses what a configuration does not need: anchors and aliases (whose copies can
-            be more than any memory holds), tags, interpolations (``${...}``), control characters.
+        ValueError: It is damaged or too large, or uses what a configuration does not need: anchors and aliases (whose
+            copies can be more than any memory holds), tags, interpolations (``${...}``), control characters.
     """
     text = read_text(file)
     try:
@@ -55,7 +55,9 @@ def read_yaml(file: Path) -> dict:
         require_plain(found)
     except (yaml.YAMLError, ValueError, TypeError, OverflowError, RecursionError) as error:
         reason = getattr(error, "problem", None) or error
-        raise ValueError(f"{file} is no configuration that can be read: {' '.join(str(reason).split())[:200]}") from None
+        raise ValueError(
+            f"{file} is no configuration that can be read: {' '.join(str(reason).split())[:200]}"
+        ) from None
     return found
 
 
@@ -72,7 +74,9 @@ def require_plain(value: object, path: tuple[str, ...] = ()) -> None:
             require_plain(part, path)
     elif isinstance(value, str):
         if "${" in value or value == "???" or not all(letter.isprintable() or letter in "\n\t" for letter in value):
-            raise ValueError(f"{where} must be plain text, without interpolations and control characters, got {value[:60]!r}")
+            raise ValueError(
+                f"{where} must be plain text, without interpolations and control characters, got {value[:60]!r}"
+            )
     elif value is not None and not isinstance(value, bool | int | float):
         raise ValueError(f"{where} must be a text, a number, true, false or null, got a {type(value).__name__}")
 
@@ -92,8 +96,9 @@ def read_json(file: Path) -> object:
 
 
 def fits(value: object, form: object) -> bool:
-    """Whether plain data have a form: a type or a tuple of types and forms (one of them), a list with the form of its entries, a
-    mapping with the forms of its keys (``"key?"``: it may be absent), or of all its values under the key ``str``.
+    """Whether plain data have a form: a type or a tuple of types and forms (one of them), a list with the form of its
+    entries, a mapping with the forms of its keys (``"key?"``: it may be absent), or of all its values under the key
+    ``str``.
 
     >>> fits({"age": {"path": 3, "changes": [0.5]}}, {str: {"path": int, "changes": [float]}})
     True
@@ -109,7 +114,10 @@ def fits(value: object, form: object) -> bool:
             return False
         if str in form:
             return all(fits(part, form[str]) for part in value.values())
-        return all(fits(value[name], part) if (name := key.removesuffix("?")) in value else name != key for key, part in form.items())
+        return all(
+            fits(value[name], part) if (name := key.removesuffix("?")) in value else name != key
+            for key, part in form.items()
+        )
     if form is None:
         return value is None
     if form is float:  # finite: what JSON can hold beyond is no number here

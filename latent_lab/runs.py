@@ -26,7 +26,7 @@ from latent_lab.claims import claim, settle
 from latent_lab.environment import environment
 from latent_lab.paths.base import Paths
 from latent_lab.plain import TABLE, fits, read_json, read_text, read_yaml
-from latent_lab.trust import RENAMED, nodes, require_inside, trusted
+from latent_lab.trust import nodes, require_inside, trusted
 
 FORMAT = 1
 FORMS = {  # of the files of a run, as far as anything reads them
@@ -65,11 +65,14 @@ def own_class(target: object, package: str, base: type) -> type:
             found = None
         if isinstance(found, type) and issubclass(found, base) and found is not base:
             return found
-    raise ValueError(f"{str(target)[:100]!r} is not a {base.__name__} of latent_lab.{package}; files cannot name other classes")
+    raise ValueError(
+        f"{str(target)[:100]!r} is not a {base.__name__} of latent_lab.{package}; files cannot name other classes"
+    )
 
 
 def described_paths(description: Mapping, depth: int = 0) -> Paths:
-    """Paths from their description, before their tensors are loaded; those around others hold the description of their ``base``."""
+    """Paths from their description, before their tensors are loaded; those around others hold the description of their
+    ``base``."""
     if not fits(description, {"class": str, "config": dict}) or depth > 4:
         raise ValueError("paths must be described by a class and its config, those around others by few levels of them")
     config = dict(description["config"])
@@ -100,7 +103,8 @@ class Run:
 
     @classmethod
     def create(cls, folder: Path, config: str, fixed: bool = True) -> Run:
-        """A new run. A folder that already holds one is never overwritten: where it is not ``fixed``, the next free name is taken."""
+        """A new run. A folder that already holds one is never overwritten: where it is not ``fixed``, the next free
+        name is taken."""
         run = cls(claim(folder, fixed))
         run.write("environment.json", json.dumps(environment(), indent=1))
         run.write("config.yaml", config)  # last: with it the folder is a run
@@ -111,8 +115,9 @@ class Run:
     def open(cls, folder: str | Path, weights: str | Path | None = None) -> Run:
         """A run that exists: the one door through which folders come in.
 
-        What lies in the folder is read as data. Its configuration may name only classes of this installation for the parts that
-        they are made for, no addresses, no packages and no files to write (:func:`latent_lab.trust.trusted`), and no link leads out of it.
+        What lies in the folder is read as data. Its configuration may name only classes of this installation for the
+        parts that they are made for, no addresses, no packages and no files to write
+        (:func:`latent_lab.trust.trusted`), and no link leads out of it.
 
         Arguments:
             folder: The run's folder.
@@ -129,7 +134,9 @@ class Run:
         if weights is not None:
             weights = Path(weights).expanduser().absolute()
             if not weights.is_file():
-                raise FileNotFoundError(f"weights must be a file with the run's generator, got {str(weights)!r}, which is none")
+                raise FileNotFoundError(
+                    f"weights must be a file with the run's generator, got {str(weights)!r}, which is none"
+                )
         run = cls(folder, None if weights is None else str(weights))
         run.config()
         return run
@@ -162,13 +169,16 @@ class Run:
         return read_text(file).strip() if file.is_file() else ""
 
     def read_json(self, name: str) -> dict:
-        """The data of a file of the folder; empty where there is none, refused where it has not the form of a run's (:data:`FORMS`)."""
+        """The data of a file of the folder; empty where there is none, refused where it has not the form of a run's
+        (:data:`FORMS`)."""
         file = self.folder / name
         if not file.exists():
             return {}
         found = read_json(file)
         if not fits(found, FORMS.get(name, dict)):
-            raise ValueError(f"{file} does not have the form of a run's {name}; evaluate the run again, or delete the file")
+            raise ValueError(
+                f"{file} does not have the form of a run's {name}; evaluate the run again, or delete the file"
+            )
         return found
 
     @contextlib.contextmanager
@@ -179,7 +189,8 @@ class Run:
             yield
 
     def require_generator(self, found: str) -> None:
-        """An error where the generator's weights, by their hash, are not those that the run began with; the first hash is noted."""
+        """An error where the generator's weights, by their hash, are not those that the run began with; the first hash
+        is noted."""
         about = self.read_json("environment.json")
         known = about.get("generator")
         if known is None:
@@ -206,13 +217,16 @@ class Run:
             raise FileNotFoundError(f"{self.folder} has no paths yet; continue it with run={self.folder}")
         tensors, metadata = native.read(file)
         if metadata.get("format") != FORMAT:
-            raise ValueError(f"{file} must have format {FORMAT}, got {shown(metadata.get('format'))}; it was written by another version")
+            raise ValueError(
+                f"{file} must have format {FORMAT}, got {shown(metadata.get('format'))}; it was written by another version"
+            )
         if not fits(metadata, {"generator": str, "space": str}):
             raise ValueError(f"{file} must say which generator and space its paths are of")
         return rebuild(lambda: described_paths(metadata), tensors, file), metadata
 
     def newest_checkpoint(self) -> tuple[Path | None, list[str]]:
-        """The newest whole training state of this run, and a line for each damaged or foreign one that was passed over."""
+        """The newest whole training state of this run, and a line for each damaged or foreign one that was passed
+        over."""
         complaints = []
         for name in ("last.ckpt", "previous.ckpt"):
             file = self.folder / "checkpoints" / name
@@ -229,12 +243,13 @@ class Run:
     def fingerprint(self) -> str:
         """What a training state is tied to: the seed, the generator, and the classes of all parts."""
         config = read_yaml(self.folder / "config.yaml")
-        parts = [[list(path), RENAMED.get(str(node["_target_"]), node["_target_"])] for path, node in nodes(config) if "_target_" in node]
+        parts = [[list(path), node["_target_"]] for path, node in nodes(config) if "_target_" in node]
         told = json.dumps([config["seed"], config["gan"]["name"], config["gan"]["generator"], parts], sort_keys=True)
         return hashlib.sha256(told.encode()).hexdigest()
 
     def keep_checkpoint(self, fresh: Path) -> None:
-        """Makes a complete file the last checkpoint, and the last one the previous. At every moment one of them is whole."""
+        """Makes a complete file the last checkpoint, and the last one the previous. At every moment one of them is
+        whole."""
         folder = self.folder / "checkpoints"
         if (folder / "last.ckpt").exists():
             os.replace(folder / "last.ckpt", folder / "previous.ckpt")
@@ -246,7 +261,8 @@ class Run:
         return self.folder / "logs" / str(len(attempts))
 
     def collect_curves(self) -> dict[str, list[tuple[int, float]]]:
-        """Joins the logs of all attempts into ``metrics.csv`` (where two hold a step, the later attempt's) and returns them by name."""
+        """Joins the logs of all attempts into ``metrics.csv`` (where two hold a step, the later attempt's) and returns
+        them by name."""
         rows: list[dict[str, str]] = []
         attempts = [file for file in (self.folder / "logs").glob("*/metrics.csv") if file.parent.name.isdecimal()]
         for file in sorted(attempts, key=lambda file: int(file.parent.name)):
@@ -262,7 +278,11 @@ class Run:
         writer.writeheader()
         writer.writerows(rows)
         self.write("metrics.csv", table.getvalue())
-        return {name: points for name in names[1:] if (points := [(int(row["step"]), float(row[name])) for row in rows if row.get(name)])}
+        return {
+            name: points
+            for name in names[1:]
+            if (points := [(int(row["step"]), float(row[name])) for row in rows if row.get(name)])
+        }
 
 
 def read_curves(file: Path) -> list[dict[str, str]]:
@@ -278,7 +298,8 @@ def read_curves(file: Path) -> list[dict[str, str]]:
 
 
 def require_state(tree: object, fingerprint: str) -> None:
-    """An error unless a checkpoint's content is a training state of this run, by its :meth:`Run.fingerprint` if it holds one."""
+    """An error unless a checkpoint's content is a training state of this run, by its :meth:`Run.fingerprint` if it
+    holds one."""
     if not fits(tree, {"state_dict": dict, "optimizer_states": list, "callbacks": dict, "global_step": int}):
         raise ValueError("it is no training state")
     for state in tree["callbacks"].values():

@@ -1,4 +1,5 @@
-"""Train an encoder that inverts a generator: ``python -m latent_lab.train_encoder encoder=e4e gan=mobilestylegan_256``."""
+"""Train an encoder that inverts a generator: ``python -m latent_lab.train_encoder encoder=e4e
+gan=mobilestylegan_256``."""
 
 from latent_lab.workflows.command import command
 

@@ -1,4 +1,5 @@
-"""What a run's folder may ask for: it may be a stranger's, so its configuration is a list of values and decides nothing of where and what."""
+"""What a run's folder may ask for: it may be a stranger's, so its configuration is a list of values and decides nothing
+of where and what."""
 
 from __future__ import annotations
 
@@ -9,11 +10,9 @@ from pathlib import Path
 
 from latent_lab.installation import configuration, kind_of, named_targets
 from latent_lab.names import require_file_name
+from latent_lab.renamed import current_name
 
 ENTRIES = 500_000  # of a folder
-
-# where a class of an older version is now: a run's configuration keeps the name that it was written with
-RENAMED = {"latent_lab.training.loggers.wandb_logger": "latent_lab.training.loggers.RunWandbLogger"}
 
 OPTIMISERS = ("Adadelta", "Adagrad", "Adam", "Adamax", "AdamW", "ASGD", "NAdam", "RAdam", "RMSprop", "Rprop", "SGD")
 SCHEDULES = (
@@ -29,13 +28,25 @@ SCHEDULES = (
 )
 
 # arguments that a folder may give to classes of others; what is missing would name files, addresses or other objects
-OF_LOGGERS = {"_target_", "_partial_", "name", "version", "project", "group", "tags", "notes", "prefix", "offline", "log_model"}
+OF_LOGGERS = {
+    "_target_",
+    "_partial_",
+    "name",
+    "version",
+    "project",
+    "group",
+    "tags",
+    "notes",
+    "prefix",
+    "offline",
+    "log_model",
+}
 OF_LOGGERS |= {"flush_logs_every_n_steps", "log_graph", "default_hp_metric"}
 NOT_OF_TRAINER = {"default_root_dir", "logger", "callbacks", "plugins", "profiler", "model_registry", "barebones"}
 LOGGERS = (
     "pytorch_lightning.loggers.CSVLogger",
     "pytorch_lightning.loggers.TensorBoardLogger",
-    RENAMED["latent_lab.training.loggers.wandb_logger"],
+    "latent_lab.training.loggers.RunWandbLogger",
 )
 TRAINER = "pytorch_lightning.Trainer"
 SHORT = {f"torch.optim.{name}" for name in OPTIMISERS} | {f"torch.optim.lr_scheduler.{name}" for name in SCHEDULES}
@@ -58,11 +69,14 @@ def allowed(path: Sequence[str]) -> frozenset[str]:
     own = named_targets().get(kind, frozenset())
     if path[:1] == ("logger",):
         return own | frozenset(LOGGERS)
-    return own | frozenset(SHORT if path[:1] in (("method",), ("encoder",), ("fusion",)) or kind == "gan.pretraining" else ())
+    return own | frozenset(
+        SHORT if path[:1] in (("method",), ("encoder",), ("fusion",)) or kind == "gan.pretraining" else ()
+    )
 
 
 def require_class(target: object, path: Sequence[str]) -> None:
-    """An error unless the part may name this class. Nothing is imported: a test holds that what the yamls name are classes."""
+    """An error unless the part may name this class. Nothing is imported: a test holds that what the yamls name are
+    classes."""
     where = ".".join(path) or "the configuration"
     if not isinstance(target, str) or target not in allowed(path):
         raise ValueError(
@@ -71,11 +85,18 @@ def require_class(target: object, path: Sequence[str]) -> None:
 
 
 def require_arguments(node: Mapping, path: Sequence[str]) -> None:
-    """An error where a node gives Hydra, or a class of others, what a folder may not; addresses of data were replaced before."""
+    """An error where a node gives Hydra, or a class of others, what a folder may not; addresses of data were replaced
+    before."""
     where = ".".join(path) or "the configuration"
     target = node.get("_target_")
-    if "_args_" in node or not isinstance(node.get("_partial_", False), bool) or not isinstance(node.get("_recursive_", True), bool):
-        raise ValueError(f"{where} of a run may give a class named arguments alone, with _partial_ and _recursive_ true or false")
+    if (
+        "_args_" in node
+        or not isinstance(node.get("_partial_", False), bool)
+        or not isinstance(node.get("_recursive_", True), bool)
+    ):
+        raise ValueError(
+            f"{where} of a run may give a class named arguments alone, with _partial_ and _recursive_ true or false"
+        )
     if target in LOGGERS:
         wrong = sorted(key for key in node if key not in OF_LOGGERS)
         for key in ("name", "version"):
@@ -86,17 +107,25 @@ def require_arguments(node: Mapping, path: Sequence[str]) -> None:
     if path[:2] != ("dataset", "data"):
         wrong += [key for key in ("url", "package") if node.get(key) is not None]
     if wrong:
-        raise ValueError(f"{where}.{wrong[0]} is not taken from a run's folder: it names files, addresses or packages; delete it there")
+        raise ValueError(
+            f"{where}.{wrong[0]} is not taken from a run's folder: it names files, addresses or packages; delete it there"
+        )
 
 
 def own_sources(config: dict) -> None:
-    """Replaces where weights come from by what this installation says of the generator, without its address: a folder never names
-    addresses, packages or files to write, and opening one fetches nothing."""
+    """Replaces where weights come from by what this installation says of the generator, without its address: a folder
+    never names addresses, packages or files to write, and opening one fetches nothing."""
     gan, dataset = config["gan"], config.get("dataset")
     here, name = configuration("gan", gan["name"]), gan["name"]
     if here:
-        hint = f"python -m latent_lab.convert source={name} target=<file>.safetensors fetches them; or give weights=<file>"
-        gan["source"] = {**here["source"], "url": None, "hint": hint if here["source"].get("url") else here["source"].get("hint")}
+        hint = (
+            f"python -m latent_lab.convert source={name} target=<file>.safetensors fetches them; or give weights=<file>"
+        )
+        gan["source"] = {
+            **here["source"],
+            "url": None,
+            "hint": hint if here["source"].get("url") else here["source"].get("hint"),
+        }
     else:
         gan["source"] = {
             "file": f"{name}.safetensors",
@@ -150,24 +179,31 @@ def trusted(config: dict) -> dict:
         if path[:2] in (("gan", "source"), ("gan", "preview")) and "_target_" not in node:
             continue  # this installation's
         if "_target_" in node:
-            node["_target_"] = RENAMED.get(node["_target_"], node["_target_"]) if isinstance(node["_target_"], str) else node["_target_"]
+            if isinstance(node["_target_"], str):
+                node["_target_"] = current_name(node["_target_"])
             require_class(node["_target_"], path)
         require_arguments(node, path)
     return config
 
 
 def require_inside(folder: Path) -> None:
-    """An error where an entry of the folder leads out of it, or is neither a file nor a folder: it would be read, or written through.
+    """An error where an entry of the folder leads out of it, or is neither a file nor a folder: it would be read, or
+    written through.
 
     Raises:
         ValueError: with the entry.
     """
     root = os.path.realpath(folder)
     if os.path.lexists(os.path.join(root, "wandb", "settings")):
-        raise ValueError(f"{folder} has a file wandb/settings, which can send what W&B logs elsewhere and no run writes; delete it")
+        raise ValueError(
+            f"{folder} has a file wandb/settings, which can send what W&B logs elsewhere and no run writes; delete it"
+        )
     waiting, seen = [root], 0
     while waiting:
-        with contextlib.suppress(FileNotFoundError), os.scandir(waiting.pop()) as entries:  # another process may just have removed it
+        with (
+            contextlib.suppress(FileNotFoundError),
+            os.scandir(waiting.pop()) as entries,
+        ):  # another process may just have removed it
             for entry in entries:
                 seen += 1
                 if seen > ENTRIES:
@@ -179,7 +215,9 @@ def require_inside(folder: Path) -> None:
                             f"{entry.path} is a link out of the run's folder, which is not followed; replace it by what it leads to"
                         )
                 elif entry.is_dir(follow_symlinks=False):
-                    if entry.path != os.path.join(root, "wandb"):  # W&B links to its own logs elsewhere, and opens new folders only
+                    if entry.path != os.path.join(
+                        root, "wandb"
+                    ):  # W&B links to its own logs elsewhere, and opens new folders only
                         waiting.append(entry.path)
                 elif not entry.is_file(follow_symlinks=False):
                     raise ValueError(f"{entry.path} is neither a file nor a folder; delete it")

@@ -70,7 +70,8 @@ def sphere() -> LatentSpace:
 
 @pytest.fixture
 def undrawn(request, monkeypatch):
-    """Figures are laid out but not drawn, which takes a third of a short run; tests/pictures draw them, and so do tests marked ``drawn``."""
+    """Figures are laid out but not drawn, which takes a third of a short run; tests/figures draw them, and so do tests
+    marked ``drawn``."""
     if request.node.get_closest_marker("drawn"):
         return
     from matplotlib.figure import Figure

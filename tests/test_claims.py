@@ -55,7 +55,8 @@ def test_processes_that_race_get_folders_of_their_own(tmp_path):
 
     begin = str(time.time() + 6)
     racers = [
-        subprocess.Popen([sys.executable, "-c", RACER, str(tmp_path / "run"), begin], stdout=subprocess.PIPE, text=True) for _ in range(6)
+        subprocess.Popen([sys.executable, "-c", RACER, str(tmp_path / "run"), begin], stdout=subprocess.PIPE, text=True)
+        for _ in range(6)
     ]
     found = {racer.communicate()[0].strip() for racer in racers}
     assert found == {str(tmp_path / name) for name in ("run", "run-2", "run-3", "run-4", "run-5", "run-6")}

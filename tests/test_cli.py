@@ -1,4 +1,5 @@
-"""What a command says of arguments that it cannot take, when it is stopped, and where it cannot write: one line each."""
+"""What a command says of arguments that it cannot take, when it is stopped, and where it cannot write: one line
+each."""
 
 import os
 import re
@@ -15,11 +16,23 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from latent_lab import cli
-from latent_lab.workflows.command import command, inside, require_flags
 from latent_lab.installation import CONF
+from latent_lab.workflows.command import command, inside, require_flags
 from latent_lab.workflows.overrides import escaped, line_of, quoted
 
-ODD = list("=,[]{}'\"#~;()&!^`<>|*?$%@:+\\ é’") + ["${x}", "{a}", "[a].png", "a,b", "{a:b}", "it's", "1", "null", "true", "a'b\"c", "$HOME"]
+ODD = list("=,[]{}'\"#~;()&!^`<>|*?$%@:+\\ é’") + [
+    "${x}",
+    "{a}",
+    "[a].png",
+    "a,b",
+    "{a:b}",
+    "it's",
+    "1",
+    "null",
+    "true",
+    "a'b\"c",
+    "$HOME",
+]
 
 
 def said(name: str, *arguments: str) -> str:
@@ -39,7 +52,9 @@ def test_a_quoted_argument_is_read_as_it_was_meant(value):
         assert f"run={escaped(path)}" == argument
 
 
-@pytest.mark.parametrize("path", ["a=b", "a,b", "[a].png", "a]", "{a}", "a{b}c", "it's", "a#b", "~/runs", "a;b", "a(b)", "a&b", "é"])
+@pytest.mark.parametrize(
+    "path", ["a=b", "a,b", "[a].png", "a]", "{a}", "a{b}c", "it's", "a#b", "~/runs", "a;b", "a(b)", "a&b", "é"]
+)
 def test_a_path_with_marks_is_shown_as_it_must_be_quoted(path):
     line = said("train", f"run={path}")
     assert path in line and line.endswith(quoted(f"run={path}")) and "\n" not in line
@@ -169,10 +184,14 @@ def test_a_full_disk_advises_to_continue_only_what_continues(monkeypatch):
 @pytest.mark.parametrize("folder", ["file/run", "file", "a" * 300, "/proc/nothing/run"])
 def test_a_folder_that_cannot_be_made_is_one_line(convert, folder):
     Path("file").write_text("")
-    with pytest.raises(SystemExit, match=r"^latent_lab: cannot make the folder .* \(.+\); give another hydra.run.dir$") as stop:
+    with pytest.raises(
+        SystemExit, match=r"^latent_lab: cannot make the folder .* \(.+\); give another hydra.run.dir$"
+    ) as stop:
         convert("target=a", f"hydra.run.dir={folder}")
     assert "\n" not in stop.value.code
-    with pytest.raises(SystemExit, match=r"^latent_lab: cannot make the folder .* \(.+\); give another hydra.sweep.dir$"):
+    with pytest.raises(
+        SystemExit, match=r"^latent_lab: cannot make the folder .* \(.+\); give another hydra.sweep.dir$"
+    ):
         convert("target=a,b", f"hydra.sweep.dir={folder}", "-m")
 
 

@@ -7,18 +7,31 @@ import yaml
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
+from latent_lab.configuration.validate import validate
 from latent_lab.installation import CONF
 from latent_lab.trust import trusted
-from latent_lab.configuration.validate import validate
 
-TRAIN_GROUPS = ("gan", "method", "dataset", "flow", "reconstructor", "evaluation", "trainer", "logger", "launcher", "debug")
+TRAIN_GROUPS = (
+    "gan",
+    "method",
+    "dataset",
+    "flow",
+    "reconstructor",
+    "evaluation",
+    "trainer",
+    "logger",
+    "launcher",
+    "debug",
+)
 ENCODER_GROUPS = ("encoder", "gan", "dataset", "trainer", "logger", "debug")
 PRETRAIN_GROUPS = ("gan", "dataset", "trainer", "logger", "debug")
 
 
 def choices(group: str) -> list[str]:
     return sorted(
-        str(file.relative_to(CONF / group).with_suffix("")) for file in (CONF / group).rglob("*.yaml") if "base" not in file.parts
+        str(file.relative_to(CONF / group).with_suffix(""))
+        for file in (CONF / group).rglob("*.yaml")
+        if "base" not in file.parts
     )
 
 
@@ -93,7 +106,9 @@ def test_edit_composes():
     assert list(OmegaConf.to_container(config, resolve=True)["edits"].items()) == [("age", 2), ("path3", -1.5)]
 
 
-@pytest.mark.parametrize(("group", "choice"), [(group, choice) for group in ("gan", "inverter") for choice in choices(group)])
+@pytest.mark.parametrize(
+    ("group", "choice"), [(group, choice) for group in ("gan", "inverter") for choice in choices(group)]
+)
 def test_invert_composes(group, choice):
     let_in(composed("invert", f"{group}={choice}", "images=held_out"), "invert")
 

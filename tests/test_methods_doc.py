@@ -33,7 +33,9 @@ def test_settings_are_those_of_the_file_with_its_defaults(name):
         if isinstance(value, str) and "${" in value:
             assert shown.strip("`") in value, f"{name}: {key} is {value}, not {shown}"
         elif not isinstance(value, dict):
-            assert value == OmegaConf.to_container(OmegaConf.create(f"value: {shown}"))["value"], f"{name}: {key} is {value}, not {shown}"
+            assert value == OmegaConf.to_container(OmegaConf.create(f"value: {shown}"))["value"], (
+                f"{name}: {key} is {value}, not {shown}"
+            )
     missing = {key for key in own(name) if key not in ("defaults", "_target_")} - {key.split(".")[0] for key in found}
     assert not missing, f"{name}: docs/methods.md has no row for {missing}"
 

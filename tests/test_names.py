@@ -44,11 +44,18 @@ def test_any_text_becomes_a_file_in_its_own_folder(text, tmp_path):
     file = tmp_path / f".{name}.safetensors.1234567890.partial"
     file.write_bytes(b"")
     assert file.parent == tmp_path and [entry.name for entry in tmp_path.iterdir()] == [file.name]
-    assert 0 < len(name.encode()) <= LONGEST and name.isprintable() and not name.startswith((".", "-")) and not name.endswith((".", " "))
+    assert (
+        0 < len(name.encode()) <= LONGEST
+        and name.isprintable()
+        and not name.startswith((".", "-"))
+        and not name.endswith((".", " "))
+    )
     assert file_name(name) == name == require_file_name(name, "name")
 
 
-@pytest.mark.parametrize("name", ["a", "CON", "a_b^$", "=1+1", "größe 2", "a.b-c", "日本", "x" * LONGEST, "ä" * (LONGEST // 2), "overview"])
+@pytest.mark.parametrize(
+    "name", ["a", "CON", "a_b^$", "=1+1", "größe 2", "a.b-c", "日本", "x" * LONGEST, "ä" * (LONGEST // 2), "overview"]
+)
 def test_plain_names_stay_as_they_are(name):
     assert file_name(name) == name == require_file_name(name, "name")
 
@@ -76,7 +83,9 @@ def test_names_of_several_files_are_different_where_case_is_ignored():
 
 @pytest.mark.parametrize("text", [*STRANGE, 3, None, b"a"])
 def test_other_names_are_refused_in_one_line(text):
-    with pytest.raises(ValueError, match=r"^label must be a plain name of a file, of at most 100 bytes .*, got ") as error:
+    with pytest.raises(
+        ValueError, match=r"^label must be a plain name of a file, of at most 100 bytes .*, got "
+    ) as error:
         require_file_name(text, "label")
     message = str(error.value)
     assert message.isprintable() and len(message) < 320

@@ -23,6 +23,11 @@ def test_the_wheel_holds_what_it_needs(tmp_path):
     } <= names
     command = [sys.executable, "-m", "latent_lab.train", "--cfg", "job", "method=linear"]
     shown = subprocess.run(
-        command, cwd=tmp_path / "site", env=os.environ | {"PYTHONPATH": str(tmp_path / "site")}, capture_output=True, text=True, check=True
+        command,
+        cwd=tmp_path / "site",
+        env=os.environ | {"PYTHONPATH": str(tmp_path / "site")},
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert "latent_lab.paths.linear.LinearPaths" in shown.stdout

@@ -70,7 +70,9 @@ def test_links_show_no_picture_twice(folder, links):
         (folder / link).symlink_to(target)
     found = list(files_below(folder, FORMATS))
     assert sorted(file.relative_to(folder).as_posix() for file in found) == sorted(plain) and len(plain) == 4
-    assert {identity_of(file) for file in files_of(data_of(folder))} == {identity_of(file) for file in found} and len(found) == 4
+    assert {identity_of(file) for file in files_of(data_of(folder))} == {identity_of(file) for file in found} and len(
+        found
+    ) == 4
     assert len(find_pictures(str(folder))) == 4
 
 
@@ -88,7 +90,9 @@ def test_a_folder_of_pictures_elsewhere_is_followed_once(folder):
         (folder / link).symlink_to(folder.parent / "elsewhere")
     (folder.parent / "elsewhere" / "back").symlink_to(folder)
     found = [file.relative_to(folder).as_posix() for file in files_below(folder, FORMATS)]
-    assert found == ["a/0.png", "a/2.png", "b/1.png", "b/3.png", "b/far3/sub/far.png"] or found[-1] == "far1/sub/far.png"
+    assert (
+        found == ["a/0.png", "a/2.png", "b/1.png", "b/3.png", "b/far3/sub/far.png"] or found[-1] == "far1/sub/far.png"
+    )
     assert len(found) == 5 and found == [file.relative_to(folder).as_posix() for file in files_below(folder, FORMATS)]
 
 
@@ -106,7 +110,9 @@ def test_a_folder_of_any_depth_has_an_end(tmp_path):
 
 def test_a_folder_may_be_a_link_itself(folder):
     (folder.parent / "link").symlink_to(folder)
-    assert len(list(files_below(folder.parent / "link", FORMATS))) == 4 == len(find_pictures(str(folder.parent / "link")))
+    assert (
+        len(list(files_below(folder.parent / "link", FORMATS))) == 4 == len(find_pictures(str(folder.parent / "link")))
+    )
 
 
 def test_pipes_sockets_and_links_to_nowhere_are_said_and_left_out(folder, capsys, monkeypatch):
@@ -144,7 +150,11 @@ def test_too_many_pixels_are_refused_from_the_header_without_a_warning(folder, c
                 read_photograph(folder / f"{name}.png")
     assert len(files_of(data)) == 4
     said = capfd.readouterr()
-    assert "3 of 7" in said.out and "179 megapixels, more than the 89 that are decoded; make it smaller" in said.out and said.err == ""
+    assert (
+        "3 of 7" in said.out
+        and "179 megapixels, more than the 89 that are decoded; make it smaller" in said.out
+        and said.err == ""
+    )
 
 
 def test_a_line_of_pixels_cannot_be_shown_whole_and_stops_no_training(tmp_path):
@@ -172,7 +182,9 @@ def test_huge_chunks_and_files_are_no_load(tmp_path):
         assert time.perf_counter() - start < 5
     with (tmp_path / "large.png").open("wb") as stream:
         stream.truncate(1 << 40)  # of holes
-    with pytest.raises(ValueError, match=r"large\.png cannot be read as a picture \(1024\.0 GiB, more than the 1 that is read\)"):
+    with pytest.raises(
+        ValueError, match=r"large\.png cannot be read as a picture \(1024\.0 GiB, more than the 1 that is read\)"
+    ):
         read_photograph(tmp_path / "large.png")
 
 
@@ -211,7 +223,8 @@ def test_frames_are_not_counted_without_end(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "noted", [b"Exif\0\0", b"Exif\0\0II*\0", b"Exif\0\0MM\0*" + b"\xff" * 64, b"Exif\0\0II*\0\x08\0\0\0" + b"\xff\xff" * 500]
+    "noted",
+    [b"Exif\0\0", b"Exif\0\0II*\0", b"Exif\0\0MM\0*" + b"\xff" * 64, b"Exif\0\0II*\0\x08\0\0\0" + b"\xff\xff" * 500],
 )
 def test_notes_of_the_camera_that_cannot_be_read_are_left_alone(tmp_path, noted):
     Image.new("RGB", (20, 16), "white").save(tmp_path / "a.jpg", exif=noted)

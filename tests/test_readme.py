@@ -34,12 +34,19 @@ def run_main(monkeypatch, module: str, arguments: list[str]) -> None:
 def digits(tmp_path, monkeypatch):
     """A data folder with 1,100 images of noise in MNIST's format."""
     rng = torch.Generator().manual_seed(0)
-    images, labels = torch.randint(256, (1100, 28, 28), generator=rng, dtype=torch.uint8), torch.arange(1100, dtype=torch.uint8) % 10
+    images, labels = (
+        torch.randint(256, (1100, 28, 28), generator=rng, dtype=torch.uint8),
+        torch.arange(1100, dtype=torch.uint8) % 10,
+    )
     folder = tmp_path / "data" / "mnist"
     folder.mkdir(parents=True)
     for name, values in (("train-images-idx3-ubyte.gz", images), ("train-labels-idx1-ubyte.gz", labels)):
         with gzip.open(folder / name, "wb", compresslevel=1) as stream:
-            stream.write(struct.pack(">HBB", 0, 8, values.ndim) + struct.pack(f">{values.ndim}i", *values.shape) + values.numpy().tobytes())
+            stream.write(
+                struct.pack(">HBB", 0, 8, values.ndim)
+                + struct.pack(f">{values.ndim}i", *values.shape)
+                + values.numpy().tobytes()
+            )
     monkeypatch.setenv("LATENT_LAB_DATA", str(tmp_path / "data"))
 
 
@@ -52,7 +59,10 @@ def test_commands(line, monkeypatch, tmp_path, digits, undrawn, capfd):
         with pytest.raises(SystemExit) as stop:
             run_main(monkeypatch, module, arguments)
         assert stop.value.code in (0, None)
-        assert f"method: {', '.join(sorted(file.stem for file in (CONF / 'method').glob('*.yaml')))}" in capfd.readouterr().out
+        assert (
+            f"method: {', '.join(sorted(file.stem for file in (CONF / 'method').glob('*.yaml')))}"
+            in capfd.readouterr().out
+        )
         return
     if module == "latent_lab.invert":
         from PIL import Image
@@ -64,7 +74,9 @@ def test_commands(line, monkeypatch, tmp_path, digits, undrawn, capfd):
             else ["count=2"]
         )
         steps = (
-            [f"inverter.blocks.{part}.steps=2" for part in ("latents", "noise")] if "inverter=i2spp" in arguments else ["inverter.steps=2"]
+            [f"inverter.blocks.{part}.steps=2" for part in ("latents", "noise")]
+            if "inverter=i2spp" in arguments
+            else ["inverter.steps=2"]
         )
         arguments = [argument.replace("<file>", "a.png") for argument in arguments] + [*gan, *steps]
         run_main(monkeypatch, module, arguments)
@@ -80,21 +92,30 @@ def test_commands(line, monkeypatch, tmp_path, digits, undrawn, capfd):
             (run / "names.json").write_text(json.dumps(dict.fromkeys(("slant", "thickness", "age", "smile"), entry)))
             arguments += ["frames=3", "steps=3"]
         if "source=<inversion>" in arguments:
-            run_main(monkeypatch, "latent_lab.invert", ["images=held_out", "count=2", "inverter.steps=2", "hydra.run.dir=inverted"])
+            run_main(
+                monkeypatch,
+                "latent_lab.invert",
+                ["images=held_out", "count=2", "inverter.steps=2", "hydra.run.dir=inverted"],
+            )
             arguments[arguments.index("source=<inversion>")] = "source=inverted"
     else:
         arguments = [*arguments, "debug=fast", "logger=csv"]
     run_main(monkeypatch, module, arguments)
-    produced = {"latent_lab.pretrain": "generator.safetensors", "latent_lab.compare": "compare.html", "latent_lab.edit": "edits.json"}.get(
-        module, "report.html"
-    )
+    produced = {
+        "latent_lab.pretrain": "generator.safetensors",
+        "latent_lab.compare": "compare.html",
+        "latent_lab.edit": "edits.json",
+    }.get(module, "report.html")
     jobs = 4 if "-m" in arguments else 1
     assert len(list(tmp_path.glob(f"outputs/**/{produced}"))) == jobs
 
 
 @pytest.mark.parametrize(
     "line",
-    sorted({line for line in LINES if line.startswith("make")} | {f"make {target}" for target in re.findall(r"`make (\w+)`", README)}),
+    sorted(
+        {line for line in LINES if line.startswith("make")}
+        | {f"make {target}" for target in re.findall(r"`make (\w+)`", README)}
+    ),
 )
 def test_make_targets(line):
     subprocess.run([*shlex.split(line), "--dry-run"], cwd=ROOT, check=True, capture_output=True)
@@ -113,7 +134,18 @@ def test_links():
 
 
 def test_its_choices_are_all_there():
-    for group in ("gan", "method", "flow", "reconstructor", "dataset", "inverter", "evaluation", "trainer", "logger", "launcher"):
+    for group in (
+        "gan",
+        "method",
+        "flow",
+        "reconstructor",
+        "dataset",
+        "inverter",
+        "evaluation",
+        "trainer",
+        "logger",
+        "launcher",
+    ):
         (row,) = re.findall(rf"^\| `{group}` \|(.*)$", README, re.MULTILINE)
         for file in (Path(CONF) / group).glob("*.yaml"):
             assert f"`{file.stem}`" in row, f"{group}={file.stem}"

@@ -2,7 +2,8 @@
 
     python experiments/ablation/study.py [seeds=0]     ->  outputs/ablation/, outputs/ablation/table.md
 
-Every run is `python -m latent_lab.train` with the arguments of its row; runs that exist under outputs/ablation are not repeated.
+Every run is `python -m latent_lab.train` with the arguments of its row; runs that exist under outputs/ablation are not
+repeated.
 """
 
 import csv
@@ -62,7 +63,15 @@ def train(row: str, seed: int) -> Path:
     slug = "".join(letter if letter.isalnum() else "-" for letter in row)
     folder = ROOT / "outputs" / "ablation" / f"{slug}-s{seed}"
     if not (folder / "report.html").exists():
-        command = [sys.executable, "-m", "latent_lab.train", *ROWS[row], f"seed={seed}", "logger=csv", f"hydra.run.dir={folder}"]
+        command = [
+            sys.executable,
+            "-m",
+            "latent_lab.train",
+            *ROWS[row],
+            f"seed={seed}",
+            "logger=csv",
+            f"hydra.run.dir={folder}",
+        ]
         if (folder / "config.yaml").exists():
             command = [sys.executable, "-m", "latent_lab.train", f"run={folder}"]
         subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
@@ -74,7 +83,9 @@ def measured(folder: Path) -> dict[str, float]:
     scores = json.loads((folder / "metrics.json").read_text())["fast"]["scores"]
     with (folder / "metrics.csv").open() as stream:
         last = [row for row in csv.DictReader(stream) if row["val/accuracy"]][-1]
-    return {name: float(last[key]) if kind == "curve" else scores[key]["mean"] for name, (kind, key, _) in COLUMNS.items()}
+    return {
+        name: float(last[key]) if kind == "curve" else scores[key]["mean"] for name, (kind, key, _) in COLUMNS.items()
+    }
 
 
 def cell(values: list[float], form: str) -> str:
@@ -89,7 +100,9 @@ def main() -> None:
     lines = ["| | " + " | ".join(forms) + " |", "|---" * (len(forms) + 1) + "|"]
     for row in ROWS:
         runs = [measured(train(row, seed)) for seed in seeds]
-        lines.append(f"| {row} | " + " | ".join(cell([run[name] for run in runs], form) for name, form in forms.items()) + " |")
+        lines.append(
+            f"| {row} | " + " | ".join(cell([run[name] for run in runs], form) for name, form in forms.items()) + " |"
+        )
         print(lines[-1], flush=True)
     lines += ["", f"Seeds {seeds}; mean (range) over seeds. Arguments of each row:", ""]
     lines += [f"- {row}: `{' '.join(arguments)}`" for row, arguments in ROWS.items()]

@@ -1,7 +1,8 @@
-"""How the generator's avatars compare with drawn ones, by the shipped classifier: python experiments/avatars/judge.py [weights]
+"""How the generator's avatars compare with drawn ones, by the shipped classifier: python experiments/avatars/judge.py
+[weights]
 
-For each attribute its mean and the classifier's certainty (the mean probability of the likeliest class), on 10,000 samples and on the 1,000
-drawings that no training saw.
+For each attribute its mean and the classifier's certainty (the mean probability of the likeliest class), on 10,000
+samples and on the 1,000 drawings that no training saw.
 """
 
 import sys

@@ -1,7 +1,8 @@
 """The avatar classifier that the package ships: python experiments/avatars/train_classifier.py
 
-Trains on the first 9,000 of the avatars that draw.js has written into data/avatars, with the attributes that they were drawn with, and
-writes latent_lab/attributes/weights/avatar_classifier.safetensors with its card, its accuracy measured on the last 1,000.
+Trains on the first 9,000 of the avatars that draw.js has written into data/avatars, with the attributes that they were
+drawn with, and writes latent_lab/attributes/weights/avatar_classifier.safetensors with its card, its accuracy measured
+on the last 1,000.
 """
 
 import csv
@@ -29,7 +30,8 @@ def true_classes(file: str, values: dict[str, list[float]]) -> Tensor:
 
 
 def train(images: Tensor, classes: Tensor, sizes: list[int]) -> Classifier:
-    """The sum of the attributes' cross-entropies, on images moved by up to 2 pixels each way, with noise that blurs the drawings' exact colours."""
+    """The sum of the attributes' cross-entropies, on images moved by up to 2 pixels each way, with noise that blurs the
+    drawings' exact colours."""
     torch.manual_seed(SEED)
     model = Classifier(3, sum(sizes))
     steps = EPOCHS * (len(images) // BATCH)
@@ -62,7 +64,9 @@ if __name__ == "__main__":
         found = torch.stack([logits.argmax(1) for logits in classifier(unseen).split(sizes, 1)], 1)
     scores = (found == truth).float().mean(0).tolist()
     usual = [(truth[:, i] == classes[: len(images), i].mode().values).float().mean().item() for i in range(len(sizes))]
-    (WEIGHTS / "avatar_classifier.safetensors").write_bytes(native.to_bytes(classifier.state_dict(), {"config": classifier.config}))
+    (WEIGHTS / "avatar_classifier.safetensors").write_bytes(
+        native.to_bytes(classifier.state_dict(), {"config": classifier.config})
+    )
     size = sum(p.numel() for p in classifier.parameters())
     card = [
         "# avatar_classifier\n",

@@ -1,7 +1,9 @@
-"""A training step of each method beside its floor, in one process: python experiments/bench/bench.py [size=paper] [steps=3] [batch=128] ...
+"""A training step of each method beside its floor, in one process: python experiments/bench/bench.py [size=paper]
+[steps=3] [batch=128] ...
 
-The floor is the generator alone at the same batch and precision: one forward without a graph, one forward and backward to the
-latent. A step can never be faster, for it needs both decodes. Step and floor alternate, so that a busy machine slows both.
+The floor is the generator alone at the same batch and precision: one forward without a graph, one forward and backward
+to the latent. A step can never be faster, for it needs both decodes. Step and floor alternate, so that a busy machine
+slows both.
 """
 
 import logging
@@ -18,17 +20,17 @@ import torch
 
 from latent_lab.attributes.digits import DigitAttributes
 from latent_lab.cpu_memory import keep_freed_memory
+from latent_lab.evaluation.observe import observe
+from latent_lab.evaluation.plan import make_plan
+from latent_lab.evaluation.protocol import Protocol
 from latent_lab.gans.sngan import SNGAN
 from latent_lab.methods.base import Context
 from latent_lab.methods.reconstructor_guided import ReconstructorGuided
+from latent_lab.methods.reconstructor_training import Objective
 from latent_lab.paths.curvilinear import CurvilinearPaths
 from latent_lab.paths.linear import LinearPaths
 from latent_lab.paths.rbf import RBFPaths
 from latent_lab.reconstructors.lenet import LeNetReconstructor
-from latent_lab.methods.reconstructor_training import Objective
-from latent_lab.evaluation.observe import observe
-from latent_lab.evaluation.plan import make_plan
-from latent_lab.evaluation.protocol import Protocol
 
 SIZES = {"paper": dict(latent_dim=128, widths=[256] * 4), "embedded": dict(latent_dim=64, widths=[64, 64, 32, 16])}
 # paths, number of paths, amounts, objective; the bound is what DESIGN asks of the paper's size on a CPU
@@ -76,9 +78,21 @@ def measure(name: str, size: str, batch: int, steps: int, precision: str, accele
     space = SNGAN(**SIZES[size], image_channels=1).space()
     method = ReconstructorGuided(paths, LeNetReconstructor, num_paths, objective, amounts, batch, 1e-4, 1e-4)
     watch = Stopwatch(batch, precision)
-    quiet = dict(logger=False, enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False, limit_val_batches=0)
+    quiet = dict(
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        limit_val_batches=0,
+    )
     trainer = pl.Trainer(
-        max_steps=steps + 1, max_epochs=-1, accelerator=accelerator, devices=1, precision=precision, callbacks=[watch], **quiet
+        max_steps=steps + 1,
+        max_epochs=-1,
+        accelerator=accelerator,
+        devices=1,
+        precision=precision,
+        callbacks=[watch],
+        **quiet,
     )
     method.fit(space, Context(trainer, 0, torch.Generator().manual_seed(0), lambda num: {}))
     return statistics.median(watch.floors[1:]), statistics.median(watch.steps[1:])
@@ -89,8 +103,18 @@ def measure_evaluation(size: str, batch: int, seconds: float = 20) -> tuple[floa
     torch.manual_seed(0)
     space = SNGAN(**SIZES[size], image_channels=1).space()
     paths, attributes = LinearPaths(*space.shape, 16), DigitAttributes()
-    options = dict(num_paths=8, num_latents=1000, prior_latents=2 * batch, ranking_latents=1, matrix_latents=1, length=6.0, resamples=10)
-    protocol = Protocol("bench", 0, changes=[-0.5, 0.5], pairs=8, choose_by="correlation", batch_size=batch, strip_steps=3, **options)
+    options = dict(
+        num_paths=8,
+        num_latents=1000,
+        prior_latents=2 * batch,
+        ranking_latents=1,
+        matrix_latents=1,
+        length=6.0,
+        resamples=10,
+    )
+    protocol = Protocol(
+        "bench", 0, changes=[-0.5, 0.5], pairs=8, choose_by="correlation", batch_size=batch, strip_steps=3, **options
+    )
     plan = make_plan(space, paths, attributes, protocol)
     count, num = 0, max(1, batch // protocol.pairs)
     decode = space.decode
@@ -121,21 +145,32 @@ def main() -> None:
     warnings.filterwarnings("ignore")
     keep_freed_memory()  # as the commands do
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
-    defaults = {"size": "paper", "batch": "128", "steps": "3", "precision": "32-true", "accelerator": "cpu", "methods": ",".join(METHODS)}
+    defaults = {
+        "size": "paper",
+        "batch": "128",
+        "steps": "3",
+        "precision": "32-true",
+        "accelerator": "cpu",
+        "methods": ",".join(METHODS),
+    }
     given = dict(argument.split("=", 1) for argument in sys.argv[1:])
     unknown = given.keys() - defaults.keys()
     if unknown:
         sys.exit(f"bench takes {', '.join(f'{key}={value}' for key, value in defaults.items())}; got {sorted(unknown)}")
     o = defaults | given
     device = torch.cuda.get_device_name() if o["accelerator"] == "gpu" else f"CPU, {torch.get_num_threads()} threads"
-    print(f"SNGAN {o['size']}, batch {o['batch']}, {o['precision']}, {device}, torch {torch.__version__}; median of {o['steps']}")
+    print(
+        f"SNGAN {o['size']}, batch {o['batch']}, {o['precision']}, {device}, torch {torch.__version__}; median of {o['steps']}"
+    )
     print(f"{'method':10}{'floor [s]':>12}{'step [s]':>12}{'ratio':>9}{'bound':>9}")
     for name in filter(None, o["methods"].split(",")):
         floor, step = measure(name, o["size"], int(o["batch"]), int(o["steps"]), o["precision"], o["accelerator"])
         print(f"{name:10}{floor:12.4f}{step:12.4f}{step / floor:9.3f}{METHODS[name][-1]:9.2f}", flush=True)
     if o["accelerator"] == "cpu":
         bare, evaluated = measure_evaluation(o["size"], min(int(o["batch"]), 64))
-        print(f"evaluation: {evaluated:.0f} images/s, bare generator {bare:.0f}, ratio {evaluated / bare:.3f} (at least 0.90)")
+        print(
+            f"evaluation: {evaluated:.0f} images/s, bare generator {bare:.0f}, ratio {evaluated / bare:.3f} (at least 0.90)"
+        )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-"""What photographs cost (make faces first): MobileStyleGAN at 1024 pixels, its exits, bfloat16, and the scoring of its images.
+"""What photographs cost (make faces first): MobileStyleGAN at 1024 pixels, its exits, bfloat16, and the scoring of its
+images.
 
     python experiments/bench/faces.py [batch=2] [repeats=3] [accelerator=cpu]
 
@@ -35,14 +36,19 @@ def main() -> None:
     defaults = {"batch": "2", "repeats": "3", "accelerator": "cpu"}
     o = defaults | dict(argument.split("=", 1) for argument in sys.argv[1:])
     if o.keys() - defaults.keys():
-        sys.exit(f"faces takes {', '.join(f'{key}={value}' for key, value in defaults.items())}; got {sorted(o.keys() - defaults.keys())}")
+        sys.exit(
+            f"faces takes {', '.join(f'{key}={value}' for key, value in defaults.items())}; got {sorted(o.keys() - defaults.keys())}"
+        )
     keep_freed_memory()
     device = torch.device("cuda" if o["accelerator"] == "gpu" else "cpu")
     with initialize_config_dir(str(CONF), version_base="1.3"):
         dataset = compose("train", ["dataset=faces"]).dataset
     attributes, identity = instantiate(dataset.attributes).to(device), instantiate(dataset.identity).to(device)
     whole = load_generator("mobilestylegan").to(device)
-    spaces = {pixels: early_exit(whole, pixels).requires_grad_(False).to(device).space("w", truncation=0.7) for pixels in (64, 256)}
+    spaces = {
+        pixels: early_exit(whole, pixels).requires_grad_(False).to(device).space("w", truncation=0.7)
+        for pixels in (64, 256)
+    }
     space = spaces[1024] = whole.space("w", truncation=0.7)
     codes = space.sample(int(o["batch"]), torch.Generator().manual_seed(0))
     images = step(space, codes.latents, torch.float32)

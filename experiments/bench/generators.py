@@ -1,9 +1,11 @@
 """Seconds an image of each synthesis network beside the plain reading of the official code, alternating in one process:
 
-    python experiments/bench/generators.py [gans=stylegan2_celebahq,stylegan2,stylegan3_afhq,mobilestylegan] [batch=1] [repeats=3]
+    python experiments/bench/generators.py [gans=stylegan2_celebahq,stylegan2,stylegan3_afhq,mobilestylegan] [batch=1]
+    [repeats=3]
         [backward=false] [accelerator=cpu] [precision=float32] [compile=false]
 
-Weights are random, sizes are the official ones; with backward=true a step goes back to the latents. On a GPU the bound is not asked for; memory is printed instead.
+Weights are random, sizes are the official ones; with backward=true a step goes back to the latents. On a GPU the bound
+is not asked for; memory is printed instead.
 """
 
 import statistics
@@ -17,8 +19,16 @@ from torch import Tensor
 from latent_lab import load_generator
 from latent_lab.cpu_memory import keep_freed_memory
 
-PLAIN = {"stylegan2_celebahq": (plain.stylegan2, 2), "stylegan2": (plain.stylegan2, 2), "stylegan3_afhq": (plain.stylegan3, 6)}
-PLAIN |= {"mobilestylegan": (plain.mobilestylegan, 3), "stylegan2_car": (plain.stylegan2, 2), "stylegan3_afhq_r": (plain.stylegan3, 6)}
+PLAIN = {
+    "stylegan2_celebahq": (plain.stylegan2, 2),
+    "stylegan2": (plain.stylegan2, 2),
+    "stylegan3_afhq": (plain.stylegan3, 6),
+}
+PLAIN |= {
+    "mobilestylegan": (plain.mobilestylegan, 3),
+    "stylegan2_car": (plain.stylegan2, 2),
+    "stylegan3_afhq_r": (plain.stylegan3, 6),
+}
 
 
 def seconds(work, device: torch.device) -> float:
@@ -29,7 +39,9 @@ def seconds(work, device: torch.device) -> float:
     return time.perf_counter() - start
 
 
-def measure(name: str, batch: int, repeats: int, backward: bool, device: torch.device, precision: torch.dtype, compiled: bool) -> str:
+def measure(
+    name: str, batch: int, repeats: int, backward: bool, device: torch.device, precision: torch.dtype, compiled: bool
+) -> str:
     generator = load_generator(name, weights="random").to(device)
     space = generator.space("w+")
     codes = space.sample(batch, torch.Generator().manual_seed(0))
@@ -61,12 +73,19 @@ def measure(name: str, batch: int, repeats: int, backward: bool, device: torch.d
 
 
 def main() -> None:
-    defaults = {"gans": "stylegan2_celebahq,stylegan2,stylegan3_afhq,mobilestylegan", "batch": "1", "repeats": "3", "backward": "false"}
+    defaults = {
+        "gans": "stylegan2_celebahq,stylegan2,stylegan3_afhq,mobilestylegan",
+        "batch": "1",
+        "repeats": "3",
+        "backward": "false",
+    }
     defaults |= {"accelerator": "cpu", "precision": "float32", "compile": "false"}
     given = dict(argument.split("=", 1) for argument in sys.argv[1:])
     unknown = [*(given.keys() - defaults.keys()), *(set((defaults | given)["gans"].split(",")) - PLAIN.keys())]
     if unknown:
-        sys.exit(f"generators takes {', '.join(f'{key}={value}' for key, value in defaults.items())}, gans of {list(PLAIN)}; got {unknown}")
+        sys.exit(
+            f"generators takes {', '.join(f'{key}={value}' for key, value in defaults.items())}, gans of {list(PLAIN)}; got {unknown}"
+        )
     o = defaults | given
     device = torch.device("cuda" if o["accelerator"] == "gpu" else "cpu")
     place = torch.cuda.get_device_name() if device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads"

@@ -1,9 +1,10 @@
-"""A step of inversion beside its floor, in one process: python experiments/bench/inversion.py [gan=mobilestylegan_256] [size=full] [batch=1] [steps=4] [repeats=5] [accelerator=cpu]
+"""A step of inversion beside its floor, in one process: python experiments/bench/inversion.py [gan=mobilestylegan_256]
+[size=full] [batch=1] [steps=4] [repeats=5] [accelerator=cpu]
 
-The floor is the generator forward and backward to what is optimised, and the feature network forward and backward to the image, where
-the step compares by one. Step and floor alternate, so that a busy machine slows both; i2s is Image2StyleGAN, w+ and noise are
-Image2StyleGAN++'s masked steps. Without `make faces` there is no feature network, and only pixels are compared. Weights are random
-unless weights=null names the configuration's own.
+The floor is the generator forward and backward to what is optimised, and the feature network forward and backward to
+the image, where the step compares by one. Step and floor alternate, so that a busy machine slows both; i2s is
+Image2StyleGAN, w+ and noise are Image2StyleGAN++'s masked steps. Without `make faces` there is no feature network, and
+only pixels are compared. Weights are random unless weights=null names the configuration's own.
 """
 
 import functools
@@ -20,10 +21,9 @@ from latent_lab.cpu_memory import keep_freed_memory
 from latent_lab.gans.space import LatentSpace
 from latent_lab.inversion.optimisation import i2s as optimise
 from latent_lab.inversion.optimisation.descent import Descent
-from latent_lab.inversion.optimisation.masked import BuildingBlocks, mean_codes
 from latent_lab.inversion.optimisation.i2s import Image2StyleGAN
-from latent_lab.workflows.build import composed
-from latent_lab.workflows.reconstruction import network_if_here
+from latent_lab.inversion.optimisation.masked import BuildingBlocks, mean_codes
+from latent_lab.workflows.build import composed, network_if_here
 
 BOUND = 1.15
 
@@ -33,7 +33,11 @@ def floor(
 ) -> Callable[[], None]:
     """The networks' own work in so many steps; with ``last`` they look once more at what came of them."""
     codes = mean_codes(space, len(images))
-    maps = [value.expand(len(images), 1, *value.shape).clone().requires_grad_() for value in space.generator.noise_maps()] if noise else []
+    maps = (
+        [value.expand(len(images), 1, *value.shape).clone().requires_grad_() for value in space.generator.noise_maps()]
+        if noise
+        else []
+    )
     leaves = maps or [codes.latents.requires_grad_()]
     codes = codes._replace(given={f"noise.{i}": value for i, value in enumerate(maps)})
 
@@ -70,7 +74,9 @@ def main() -> None:
         )
     keep_freed_memory()  # as the commands do
     device = torch.device("cuda" if o["accelerator"] == "gpu" else "cpu")
-    options = {"weights": None if o["weights"] == "null" else o["weights"]} | ({"size": o["size"]} if o["size"] != "full" else {})
+    options = {"weights": None if o["weights"] == "null" else o["weights"]} | (
+        {"size": o["size"]} if o["size"] != "full" else {}
+    )
     space = load_generator(o["gan"], **options).to(device).space("w+")
     dataset = composed("train", [f"gan={o['gan']}"]).dataset
     features, missing = network_if_here(dataset.features)
@@ -89,7 +95,10 @@ def main() -> None:
     optimise.moments = functools.cache(optimise.moments)  # of the prior, once a generator: no part of a step
     rngs = [torch.Generator() for _ in images]
     works = {
-        "i2s": (lambda: i2s.invert(space, images, rngs), floor(space, images, features, noise=False, steps=steps, last=True)),
+        "i2s": (
+            lambda: i2s.invert(space, images, rngs),
+            floor(space, images, features, noise=False, steps=steps, last=True),
+        ),
         "w+": (lambda: blocks.w_plus(space, start, likeness), floor(space, images, features, noise=False, steps=steps)),
         "noise": (lambda: blocks.noise(space, start, pixels), floor(space, images, None, noise=True, steps=steps)),
     }

@@ -1,9 +1,12 @@
-"""J^T J of an image in W beside the published way, row by row over the pixels, and GANSpace's pass over a million samples of w:
+"""J^T J of an image in W beside the published way, row by row over the pixels, and GANSpace's pass over a million
+samples of w:
 
-    python experiments/bench/jacobians.py [pixels=256] [dim=512] [channels=512] [directions=512] [chunk=8] [rows=64] [samples=1000000] [accelerator=cpu]
+    python experiments/bench/jacobians.py [pixels=256] [dim=512] [channels=512] [directions=512] [chunk=8] [rows=64]
+    [samples=1000000] [accelerator=cpu]
 
-StyleGAN2 with random weights. ``rows`` backward passes of one pixel each, as the code of LowRankGAN and ReSeFa makes them (at
-256 pixels all three channels), are timed and multiplied to all pixels; so are ``directions`` of the D products, where fewer are asked for.
+StyleGAN2 with random weights. ``rows`` backward passes of one pixel each, as the code of LowRankGAN and ReSeFa makes
+them (at 256 pixels all three channels), are timed and multiplied to all pixels; so are ``directions`` of the D
+products, where fewer are asked for.
 """
 
 import resource
@@ -14,9 +17,9 @@ import torch
 from generators import seconds
 
 from latent_lab import load_generator
-from latent_lab.ops.jacobian import metric_product
 from latent_lab.methods.base import Context
 from latent_lab.methods.ganspace import GANSpace
+from latent_lab.ops.jacobian import metric_product
 
 
 def rows_of_pixels(space, codes, rows: int) -> None:
@@ -56,7 +59,13 @@ def main() -> None:
     place = torch.cuda.get_device_name() if device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads"
     widths = [min(channels, 512 * 64 // size) for size in (2**i for i in range(2, pixels.bit_length()))]
     options = {"latent_dim": dim, "style_dim": dim, "widths": widths, "mapping_layers": 8}
-    config = {"_target_": "latent_lab.gans.stylegan2.StyleGAN2", "classes": 0, "image_channels": 3, "clamp": None, **options}
+    config = {
+        "_target_": "latent_lab.gans.stylegan2.StyleGAN2",
+        "classes": 0,
+        "image_channels": 3,
+        "clamp": None,
+        **options,
+    }
     space = load_generator("stylegan2", weights="random", generator=config).to(device).space("w")
     print(f"StyleGAN2 of {pixels} pixels, widths {widths}, D = {dim}, {place}, torch {torch.__version__}")
 
@@ -65,7 +74,8 @@ def main() -> None:
         before = memory(device)
         passed = seconds(lambda: GANSpace(num_paths=min(80, dim), samples=samples).fit(space, context), device)
         print(
-            f"ganspace, {samples} samples of w: {passed:.1f} s, largest memory {memory(device):.2f} GiB ({before:.2f} before)", flush=True
+            f"ganspace, {samples} samples of w: {passed:.1f} s, largest memory {memory(device):.2f} GiB ({before:.2f} before)",
+            flush=True,
         )
 
     codes = space.sample(1, torch.Generator().manual_seed(0))

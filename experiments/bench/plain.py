@@ -1,5 +1,6 @@
-"""The plain reading of the official synthesis networks, as floors to beat: float32, NCHW, a kernel for every image (grouped
-convolutions), zeros inserted and multiplied in every resampling. It takes the tensors of latent_lab's own modules."""
+"""The plain reading of the official synthesis networks, as floors to beat: float32, NCHW, a kernel for every image
+(grouped convolutions), zeros inserted and multiplied in every resampling. It takes the tensors of latent_lab's own
+modules."""
 
 from __future__ import annotations
 
@@ -59,7 +60,9 @@ def stylegan2(generator: StyleGAN2, w: Tensor) -> Tensor:
             x, row = styled(conv, x, w[:, row]), row + 1
         rgb = block.rgb
         colours = modulated(x, rgb.conv.weight, rgb.affine(w[:, row]), False) + rgb.conv.bias[:, None, None]
-        image = colours if image is None else upfirdn(image, torch.outer(FIR, FIR).to(x), up=2, padding=(2, 1)) + colours
+        image = (
+            colours if image is None else upfirdn(image, torch.outer(FIR, FIR).to(x), up=2, padding=(2, 1)) + colours
+        )
     return image
 
 
@@ -101,4 +104,6 @@ def mobilestylegan(generator: MobileStyleGAN, w: Tensor) -> Tensor:
         x = separable(block.conv1, x, w[:, 3 * i + 2])
         x = separable(block.conv2, x, w[:, 3 * i + 3])
     colours = generator.rgb
-    return wavelets(F.conv2d(x * colours.affine(w[:, -1])[:, :, None, None], colours.weight[:, :, None, None], colours.bias))
+    return wavelets(
+        F.conv2d(x * colours.affine(w[:, -1])[:, :, None, None], colours.weight[:, :, None, None], colours.bias)
+    )

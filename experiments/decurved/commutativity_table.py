@@ -9,14 +9,23 @@ from study import mean_and_half, options, results, score, write
 
 def main() -> None:
     gan = options()[0]["gan"]
-    names = [f"commutativity/{form}/{level}" for form in ("return", "swap") for level in ("attributes", "images", "latents")]
+    names = [
+        f"commutativity/{form}/{level}" for form in ("return", "swap") for level in ("attributes", "images", "latents")
+    ]
     lines = [
-        "| method | seeds | " + " | ".join(name.removeprefix("commutativity/") for name in names) + " | worst pair, return [%] | bracket |"
+        "| method | seeds | "
+        + " | ".join(name.removeprefix("commutativity/") for name in names)
+        + " | worst pair, return [%] | bracket |"
     ]
     lines.append("|---" * (len(names) + 4) + "|")
     for label, runs in results().items():
         worst = [
-            max(value for row in run["matrices"]["commutativity/return/attributes"]["values"] for value in row if value is not None)
+            max(
+                value
+                for row in run["matrices"]["commutativity/return/attributes"]["values"]
+                for value in row
+                if value is not None
+            )
             for run in runs
         ]
         cells = [mean_and_half([score(run, name) for run in runs]) for name in names]

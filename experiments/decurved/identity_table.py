@@ -1,4 +1,5 @@
-"""The paper's identity errors at equal change of the target attribute: python experiments/decurved/identity_table.py gan=sngan_mnist"""
+"""The paper's identity errors at equal change of the target attribute: python experiments/decurved/identity_table.py
+gan=sngan_mnist"""
 
 from study import mean_and_half, options, results, score, write
 
@@ -16,7 +17,10 @@ def main() -> None:
         },
         key=float,
     )
-    lines = ["| method | seeds | " + " | ".join(f"1 - cosine at {change}" for change in changes) + " |", "|---" * (len(changes) + 2) + "|"]
+    lines = [
+        "| method | seeds | " + " | ".join(f"1 - cosine at {change}" for change in changes) + " |",
+        "|---" * (len(changes) + 2) + "|",
+    ]
     targets: dict[str, dict[str, list[float]]] = {}
     for label, runs in found.items():
         cells = [mean_and_half([score(run, f"identity/{change}") for run in runs]) for change in changes]
@@ -30,7 +34,9 @@ def main() -> None:
     lines += ["| target | " + " | ".join(found) + " |", "|---" * (len(found) + 1) + "|"]
     for target, rows in sorted(targets.items()):
         lines.append(
-            f"| {target} | " + " | ".join(mean_and_half(rows[label]) if label in rows else "not reached" for label in found) + " |"
+            f"| {target} | "
+            + " | ".join(mean_and_half(rows[label]) if label in rows else "not reached" for label in found)
+            + " |"
         )
     write(gan, "identity", lines)
 

@@ -1,6 +1,8 @@
-"""The paper's figures of single and sequential edits, a picture a method: python experiments/decurved/sequential_figure.py gan=sngan_mnist
+"""The paper's figures of single and sequential edits, a picture a method: python
+experiments/decurved/sequential_figure.py gan=sngan_mnist
 
-Takes the pictures that the evaluation made (the same latents for all methods) to docs/results/decurved/, at most 300 kB each.
+Takes the pictures that the evaluation made (the same latents for all methods) to docs/results/decurved/, at most 300 kB
+each.
 """
 
 import io

@@ -1,11 +1,12 @@
 """The study of Deep Curvilinear Editing: methods x seeds on one generator, fitted, evaluated in full, collected.
 
-    python experiments/decurved/study.py gan=sngan_mnist [seeds=0,1,2] [methods=linear/warped] [evaluation=full] [jobs=2]
+    python experiments/decurved/study.py gan=sngan_mnist [seeds=0,1,2] [methods=linear/warped] [evaluation=full]
+    [jobs=2]
         [launcher=slurm] [any argument of latent_lab.train]
 
-Fits what is missing under outputs/decurved/<gan>, evaluates what has no scores of this evaluation, and compares. The tables
-and the figure of the paper are then one command each, beside this file: commutativity_table.py, side_effect_table.py,
-identity_table.py, sequential_figure.py, with the same gan= and evaluation=.
+Fits what is missing under outputs/decurved/<gan>, evaluates what has no scores of this evaluation, and compares. The
+tables and the figure of the paper are then one command each, beside this file: commutativity_table.py,
+side_effect_table.py, identity_table.py, sequential_figure.py, with the same gan= and evaluation=.
 """
 
 from __future__ import annotations
@@ -33,7 +34,14 @@ CONTRAST = {"shapes": 1.0}  # as many paths as latent coordinates; elsewhere 0.2
 
 def options() -> tuple[dict[str, str], list[str]]:
     """The study's own options, and what it hands on to the training."""
-    own = {"gan": "sngan_mnist", "seeds": "0,1,2", "methods": "/".join(METHODS), "evaluation": "full", "jobs": "2", "launcher": "local"}
+    own = {
+        "gan": "sngan_mnist",
+        "seeds": "0,1,2",
+        "methods": "/".join(METHODS),
+        "evaluation": "full",
+        "jobs": "2",
+        "launcher": "local",
+    }
     rest = []
     for argument in sys.argv[1:]:
         key, _, value = argument.partition("=")
@@ -67,7 +75,16 @@ def fit_and_score(own: dict[str, str], label: str, seed: int, rest: list[str]) -
         if (folder / "config.yaml").exists():
             run("train", f"run={folder}")
         elif launcher == "local":
-            run("train", f"gan={gan}", *method, f"label='{label}'", f"seed={seed}", "logger=csv", f"hydra.run.dir={folder}", *rest)
+            run(
+                "train",
+                f"gan={gan}",
+                *method,
+                f"label='{label}'",
+                f"seed={seed}",
+                "logger=csv",
+                f"hydra.run.dir={folder}",
+                *rest,
+            )
         else:  # a sweep of one job, so that the cluster's launcher takes it and requeues it
             where = (f"hydra.sweep.dir={folder.parent}", f"hydra.sweep.subdir={folder.name}", f"launcher={launcher}")
             run("train", "-m", f"gan={gan}", *method, f"label='{label}'", f"seed={seed}", "logger=csv", *where, *rest)
@@ -88,7 +105,9 @@ def results() -> dict[str, list[dict]]:
             if result:
                 found.setdefault(label, []).append(result | {"seed": seed, "folder": file.parent})
     if not found:
-        sys.exit(f"no evaluated runs under outputs/decurved/{gan}: make them with python experiments/decurved/study.py gan={gan}")
+        sys.exit(
+            f"no evaluated runs under outputs/decurved/{gan}: make them with python experiments/decurved/study.py gan={gan}"
+        )
     return found
 
 
@@ -119,7 +138,12 @@ def main() -> None:
         list(pool.map(lambda job: fit_and_score(own, *job, rest), jobs))
     target = ROOT / "outputs" / "decurved" / f"compare-{own['gan']}"
     if not target.exists():
-        run("compare", f"runs={ROOT}/outputs/decurved/{own['gan']}/*", f"target={target}", f"protocol={own['evaluation']}")
+        run(
+            "compare",
+            f"runs={ROOT}/outputs/decurved/{own['gan']}/*",
+            f"target={target}",
+            f"protocol={own['evaluation']}",
+        )
     print((target / f"{own['gan']}.md").read_text())
 
 

@@ -1,8 +1,10 @@
-"""How far the predictors of faces can be trusted: do two of them agree, what does a mirror do to them, who is told from whom, what do they cost.
+"""How far the predictors of faces can be trusted: do two of them agree, what does a mirror do to them, who is told from
+whom, what do they cost.
 
     python experiments/faces/predictors.py faces.npy     ->  the table of docs/faces.md
 
-faces.npy holds images (N, 3, H, W) in [-1, 1] of different faces that are aligned as FFHQ's; `make faces` must have been run.
+faces.npy holds images (N, 3, H, W) in [-1, 1] of different faces that are aligned as FFHQ's; `make faces` must have
+been run.
 """
 
 import sys
@@ -41,12 +43,19 @@ def main(file: str) -> None:
     back = measured(attributes, mirror)[0]
     back[:, attributes.names.index("yaw")] *= -1
     print(f"{len(images)} faces of {images.shape[2]} pixels, batches of {BATCH}, {torch.get_num_threads()} threads\n")
-    print("| attribute | mean | standard deviation | mean absolute difference of a mirror image | not measured |\n|---|---|---|---|---|")
+    print(
+        "| attribute | mean | standard deviation | mean absolute difference of a mirror image | not measured |\n|---|---|---|---|---|"
+    )
     for name, one, other in zip(attributes.names, values.T, back.T):
         found = one[one.isfinite()]
-        print(f"| {name} | {found.mean():.2f} | {found.std():.2f} | {(one - other).abs().nanmean():.2f} | {int(one.isnan().sum())} |")
+        print(
+            f"| {name} | {found.mean():.2f} | {found.std():.2f} | {(one - other).abs().nanmean():.2f} | {int(one.isnan().sum())} |"
+        )
     male, judge = (values[:, attributes.names.index(name)] for name in ("male", "male_judge"))
-    print(f"\nmale and male_judge agree at {int(((male > 0.5) == (judge > 0.5)).sum())} of {len(images)}, correlation ", end="")
+    print(
+        f"\nmale and male_judge agree at {int(((male > 0.5) == (judge > 0.5)).sum())} of {len(images)}, correlation ",
+        end="",
+    )
     print(f"{torch.corrcoef(torch.stack([male, judge]))[0, 1]:.2f}; all attributes take {took:.0f} ms an image\n")
     print(
         "| identity | cosine with the mirror image: mean, least | cosine with others: mean, largest | not found | ms an image |\n|---|---|---|---|---|"
@@ -57,7 +66,9 @@ def main(file: str) -> None:
         known = F.normalize(found[found.isfinite().all(1)])
         others = (known @ known.T)[~torch.eye(len(known), dtype=torch.bool)]
         same = same[same.isfinite()]
-        row = f"{same.mean():.3f}, {same.min():.3f} | {others.mean():.3f}, {others.max():.3f} | {len(found) - len(known)}"
+        row = (
+            f"{same.mean():.3f}, {same.min():.3f} | {others.mean():.3f}, {others.max():.3f} | {len(found) - len(known)}"
+        )
         print(f"| {type(identity).__name__} | {row} | {took:.0f} |")
     print(f"\nPersonMask takes {measured(PersonMask(), images)[1]:.0f} ms an image")
 

@@ -1,11 +1,12 @@
 """A photograph and samples through every inverter and application on gan=mobilestylegan_256.
 
-    python experiments/inversion/faces.py photograph=<file> [samples=2] [only=e4e,i2spp] [applications=true] [large=true]
+    python experiments/inversion/faces.py photograph=<file> [samples=2] [only=e4e,i2spp] [applications=true]
+    [large=true]
 
-Needs `make faces`. The photograph is aligned as FFHQ's; the samples are of latents that no encoder was trained on. Encoders are
-trained thin first. Everything is made once under outputs/inversion/ (``only`` names what to make of it, to share a machine);
-the tables are of what is there: docs/results/inversion/faces.md, faces_psnr.md, applications.md and pictures. ``large`` inverts the
-photograph and the first sample at 1024 pixels too.
+Needs `make faces`. The photograph is aligned as FFHQ's; the samples are of latents that no encoder was trained on.
+Encoders are trained thin first. Everything is made once under outputs/inversion/ (``only`` names what to make of it, to
+share a machine); the tables are of what is there: docs/results/inversion/faces.md, faces_psnr.md, applications.md and
+pictures. ``large`` inverts the photograph and the first sample at 1024 pixels too.
 """
 
 from __future__ import annotations
@@ -20,11 +21,11 @@ from PIL import Image
 from torch import Tensor
 
 from latent_lab import load_generator
+from latent_lab.data.photographs import Photographs
 from latent_lab.data.pictures import find_pictures, to_tensor
+from latent_lab.editing.inversions import Inversions
 from latent_lab.figures.page import png_bytes
 from latent_lab.figures.strips import Strip, mosaic_png, row_figure
-from latent_lab.editing.inversions import Inversions
-from latent_lab.data.photographs import Photographs
 
 GAN = "gan=mobilestylegan_256"
 PICTURES = OUTPUTS / "faces-pictures"
@@ -43,7 +44,13 @@ OPTIMISERS = {  # at most 500 steps
 }
 LARGE = ["inverter.blocks.latents.steps=100", "inverter.blocks.noise.steps=60"]
 SHORT = ["application.blocks.latents.steps=120", "application.blocks.noise.steps=80"]
-COLUMNS = {"psnr": "PSNR [dB]", "ssim": "SSIM", "identity_error": "identity error", "seconds": "seconds a picture", "steps": "steps"}
+COLUMNS = {
+    "psnr": "PSNR [dB]",
+    "ssim": "SSIM",
+    "identity_error": "identity error",
+    "seconds": "seconds a picture",
+    "steps": "steps",
+}
 
 
 def make_pictures(folder: Path, gan: str, photograph: str, samples: int) -> None:
@@ -109,7 +116,14 @@ def large(photograph: str) -> None:
     folder = OUTPUTS / "large-pictures"
     if not folder.exists():
         make_pictures(folder, "mobilestylegan", photograph, 1)
-    common = ("dataset=faces", "gan=mobilestylegan", f"images={folder}", "inverter=i2spp", "batch_size=1", "perceptual=null")
+    common = (
+        "dataset=faces",
+        "gan=mobilestylegan",
+        f"images={folder}",
+        "inverter=i2spp",
+        "batch_size=1",
+        "perceptual=null",
+    )
     found = Inversions.open(folder_of("large-i2spp", "invert", "overview.png", *common, *LARGE))
     lines = by_step({name: found.read(name)[0] for name in found.names()}, 20)
     (RESULTS / "large_psnr.md").write_text("\n".join(lines) + "\n")
@@ -121,7 +135,9 @@ def by_step(tensors: dict[str, dict[str, Tensor]], every: int = 50) -> list[str]
     curves = {name: found["curves.psnr"] for name, found in tensors.items()}
     steps = range(0, len(next(iter(curves.values()))), every)
     lines = [f"| step | {' | '.join(map(str, steps))} | last |", "|---" * (len(steps) + 2) + "|"]
-    return lines + [f"| {name} | {' | '.join(f'{curve[i]:.1f}' for i in [*steps, -1])} |" for name, curve in curves.items()]
+    return lines + [
+        f"| {name} | {' | '.join(f'{curve[i]:.1f}' for i in [*steps, -1])} |" for name, curve in curves.items()
+    ]
 
 
 def applications(photograph: str) -> None:
@@ -132,7 +148,13 @@ def applications(photograph: str) -> None:
     wanted = {
         "crossover": [f"images=[{mine},{other}]", "mask=[0,0,1,0.5]", *SHORT],
         "inpainting": [f"images=[{mine}]", "mask=[0.6,0.3,0.82,0.7]", "application.completions=2", *SHORT],
-        "scribble": [*one, "mask=[0.04,0.2,0.2,0.8]", "application.colour=[-0.55,-0.7,-0.8]", "application.layers=3-12", *SHORT],
+        "scribble": [
+            *one,
+            "mask=[0.04,0.2,0.2,0.8]",
+            "application.colour=[-0.55,-0.7,-0.8]",
+            "application.layers=3-12",
+            *SHORT,
+        ],
         "style_transfer": [*both, "mask=[0.2,0.2,0.95,0.8]", *SHORT],
         "feature_transfer": [*both, "mask=[0.6,0.3,0.82,0.7]"],
     }
@@ -141,7 +163,11 @@ def applications(photograph: str) -> None:
         folder = folder_of(f"faces-{name}", "compose", "scores.json", f"application={name}", GAN, *arguments)
         scores = json.loads((folder / "scores.json").read_text())
         publish(folder / "picture.png", name)
-        cells = [f"{key}: {', '.join(f'{one:.1f}' for one in value)} dB" for key, value in scores.items() if key.startswith("psnr")]
+        cells = [
+            f"{key}: {', '.join(f'{one:.1f}' for one in value)} dB"
+            for key, value in scores.items()
+            if key.startswith("psnr")
+        ]
         lines.append(f"| {name} | {scores['seconds']:.0f} | {'; '.join(cells)} |")
     (RESULTS / "applications.md").write_text("\n".join(lines) + "\n")
     print("\n".join(lines))

@@ -1,4 +1,5 @@
-"""What the studies share: the folders of commands' runs, each made once, so that a study that is stopped goes on; arguments; small pictures."""
+"""What the studies share: the folders of commands' runs, each made once, so that a study that is stopped goes on;
+arguments; small pictures."""
 
 from __future__ import annotations
 
@@ -15,7 +16,8 @@ RESULTS = ROOT / "docs" / "results" / "inversion"
 
 
 def folder_of(name: str, module: str, finished: str, *arguments: str) -> Path:
-    """The folder ``outputs/inversion/<name>`` of a command, made now, or continued where it lacks the file that comes last."""
+    """The folder ``outputs/inversion/<name>`` of a command, made now, or continued where it lacks the file that comes
+    last."""
     folder = OUTPUTS / name
     if not (folder / finished).exists():
         begun = [f"run={folder}"] if (folder / "config.yaml").exists() else [*arguments, f"hydra.run.dir={folder}"]
@@ -27,7 +29,9 @@ def options(**defaults: str) -> dict[str, str]:
     """The script's own arguments, ``name=value``."""
     given = dict(argument.split("=", 1) for argument in sys.argv[1:])
     if given.keys() - defaults.keys():
-        sys.exit(f"{Path(sys.argv[0]).name} takes {', '.join(f'{key}={value}' for key, value in defaults.items())}; got {sorted(given)}")
+        sys.exit(
+            f"{Path(sys.argv[0]).name} takes {', '.join(f'{key}={value}' for key, value in defaults.items())}; got {sorted(given)}"
+        )
     return defaults | given
 
 

@@ -1,10 +1,12 @@
 """Does HFGI-SF leave less of a ghost than HFGI on large changes of the view, and what does it cost?
 
-    python experiments/inversion/hfgi_sf.py [trainer=gpu|cpu] [images=200] [seed=0]   ->  docs/results/inversion/hfgi_sf.md, hfgi_sf.png
+    python experiments/inversion/hfgi_sf.py [trainer=gpu|cpu] [images=200] [seed=0]   ->
+    docs/results/inversion/hfgi_sf.md, hfgi_sf.png
 
-Needs `make faces`; trainer=cpu is a thin budget. Trains on gan=mobilestylegan_256, each run once: an encoder (e4e), HFGI on it, the fusion
-network of person and background, and the direction of yaw (InterFaceGAN). Then samples that no training has seen are inverted by
-the encoder, turned by YAW degrees to either side, and corrected. The sign and size of the amount are measured, not assumed.
+Needs `make faces`; trainer=cpu is a thin budget. Trains on gan=mobilestylegan_256, each run once: an encoder (e4e),
+HFGI on it, the fusion network of person and background, and the direction of yaw (InterFaceGAN). Then samples that no
+training has seen are inverted by the encoder, turned by YAW degrees to either side, and corrected. The sign and size of
+the amount are measured, not assumed.
 """
 
 from __future__ import annotations
@@ -22,19 +24,24 @@ from folders import RESULTS, folder_of, options, publish
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
-from latent_lab.edits.moves import stream
-from latent_lab.ops.psnr import psnr
+from latent_lab.evaluation.bootstrap import Bootstrap
+from latent_lab.figures.page import png_bytes
 from latent_lab.gans.space import Codes, LatentSpace
 from latent_lab.inversion.fusion.hfgi_sf import HFGISF
 from latent_lab.metrics.ghosting import ghosting_error
+from latent_lab.ops.psnr import psnr
+from latent_lab.ops.streams import stream
 from latent_lab.paths.base import Paths
 from latent_lab.paths.layerwise import LayerwisePaths
-from latent_lab.figures.page import png_bytes
-from latent_lab.evaluation.bootstrap import Bootstrap
 
 GAN, YAW, AMOUNTS, HELD_OUT = "gan=mobilestylegan_256", (15.0, 30.0), (-6.0, -4.0, -2.0, 2.0, 4.0, 6.0), 7
 BUDGETS = {
-    "gpu": {"e4e": ["trainer.max_steps=20000"], "hfgi": ["trainer.max_steps=10000"], "fusion": ["trainer.max_steps=10000"], "yaw": []},
+    "gpu": {
+        "e4e": ["trainer.max_steps=20000"],
+        "hfgi": ["trainer.max_steps=10000"],
+        "fusion": ["trainer.max_steps=10000"],
+        "yaw": [],
+    },
     "cpu": {  # about an hour and a half of a core
         "e4e": ["trainer.max_steps=1200"],
         "hfgi": ["trainer.max_steps=200", "encoder.batch_size=2"],
@@ -63,7 +70,9 @@ def trained(trainer: str, seed: int) -> dict[str, Path]:
     return {
         "hfgi": folder("hfgi", "train_encoder", "encoder.safetensors", "encoder=hfgi_small", weights),
         "fusion": folder("fusion", "train_fusion", "hierarchy.json"),
-        "yaw": folder("yaw", "train", "paths.safetensors", "method=interfacegan", "method.attributes=[yaw]", "gan.space=w"),
+        "yaw": folder(
+            "yaw", "train", "paths.safetensors", "method=interfacegan", "method.attributes=[yaw]", "gan.space=w"
+        ),
     }
 
 
@@ -72,7 +81,9 @@ def turned(paths: Paths, codes: Codes, amount: float) -> Codes:
     every = LayerwisePaths(paths, range(codes.latents.shape[1]))
     num = len(codes.latents)
     k = torch.zeros(num, dtype=torch.long, device=codes.latents.device)
-    return codes.moved(every.shift(codes.latents, k, torch.full((num,), amount, device=codes.latents.device)).to(codes.latents.dtype))
+    return codes.moved(
+        every.shift(codes.latents, k, torch.full((num,), amount, device=codes.latents.device)).to(codes.latents.dtype)
+    )
 
 
 @torch.no_grad()
@@ -119,7 +130,10 @@ def compare(
 
 def table(scores: dict[float, dict[str, dict[str, Tensor]]], seed: int = 0) -> str:
     """Markdown: a row for each turn and method, means with 95 % bootstrap intervals over the images."""
-    lines = ["| turn [degrees] | method | " + " | ".join(title for title, _ in COLUMNS.values()) + " |", "|---" * (len(COLUMNS) + 2) + "|"]
+    lines = [
+        "| turn [degrees] | method | " + " | ".join(title for title, _ in COLUMNS.values()) + " |",
+        "|---" * (len(COLUMNS) + 2) + "|",
+    ]
     for turn, rows in scores.items():
         for method, columns in rows.items():
             bootstrap, cells = Bootstrap(len(columns["identity"]), 1000, torch.Generator().manual_seed(seed)), []
@@ -146,7 +160,9 @@ def figure(images: dict[str, Tensor], num: int = 4) -> Figure:
 def reached(space: LatentSpace, paths: Paths, codes: Codes, yaw: Callable[[Tensor], Tensor]) -> dict[float, float]:
     """Mean absolute change of yaw in degrees by amount."""
     start = yaw(space.decode(codes))
-    return {amount: (yaw(space.decode(turned(paths, codes, amount))) - start).abs().nanmean().item() for amount in AMOUNTS}
+    return {
+        amount: (yaw(space.decode(turned(paths, codes, amount))) - start).abs().nanmean().item() for amount in AMOUNTS
+    }
 
 
 def main(trainer: str = "gpu", images: int = 200, seed: int = 0) -> None:
@@ -154,8 +170,8 @@ def main(trainer: str = "gpu", images: int = 200, seed: int = 0) -> None:
     from latent_lab.attributes.faces.facemesh import FaceGeometry
     from latent_lab.attributes.faces.mobileface import MobileFaceIdentity
     from latent_lab.attributes.faces.selfie import PersonMask
-    from latent_lab.inversion.hfgi.hfgi import hfgi
     from latent_lab.inversion.fusion.hierarchy import Hierarchy
+    from latent_lab.inversion.hfgi.hfgi import hfgi
 
     device = torch.device("cuda" if trainer == "gpu" else "cpu")
     folders = trained(trainer, seed)
@@ -167,7 +183,10 @@ def main(trainer: str = "gpu", images: int = 200, seed: int = 0) -> None:
     methods = HFGISF(correction, hierarchy, person), HFGISF(correction, hierarchy, person, masked=False)
     paths = load_run(folders["yaw"])[1].to(device)
     found: dict[float, list] = {turn: [] for turn in YAW}
-    measured = [reached(space, paths, space.sample(8, stream(seed, 1, n, HELD_OUT)), lambda x: geometry(x)[:, 0]) for n in range(4)]
+    measured = [
+        reached(space, paths, space.sample(8, stream(seed, 1, n, HELD_OUT)), lambda x: geometry(x)[:, 0])
+        for n in range(4)
+    ]
     degrees = {amount: sum(each[amount] for each in measured) / len(measured) for amount in AMOUNTS}
     for turn in YAW:
         # on each side the amount that comes nearest to the turn
@@ -181,7 +200,9 @@ def main(trainer: str = "gpu", images: int = 200, seed: int = 0) -> None:
         turn: {name: {key: torch.cat([part[0][name][key] for part in parts]) for key in COLUMNS} for name in METHODS}
         for turn, parts in found.items()
     }
-    budget = json.dumps({"trainer": trainer, "budget": BUDGETS[trainer], "images": images, "seed": seed, "degrees by amount": degrees})
+    budget = json.dumps(
+        {"trainer": trainer, "budget": BUDGETS[trainer], "images": images, "seed": seed, "degrees by amount": degrees}
+    )
     (RESULTS / "hfgi_sf.md").write_text(f"# HFGI-SF beside HFGI on turned faces\n\n{table(scores)}\n`{budget}`\n")
     publish(io.BytesIO(png_bytes(figure(found[YAW[-1]][0][1]), 150)), "hfgi_sf")
 

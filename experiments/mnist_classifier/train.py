@@ -30,7 +30,9 @@ if __name__ == "__main__":
     accuracy = (probabilities.argmax(1) == truth).float().mean().item()
     confidence = probabilities.amax(1).mean().item()
     WEIGHTS.mkdir(exist_ok=True)
-    (WEIGHTS / "mnist_classifier.safetensors").write_bytes(native.to_bytes(classifier.state_dict(), {"config": classifier.config}))
+    (WEIGHTS / "mnist_classifier.safetensors").write_bytes(
+        native.to_bytes(classifier.state_dict(), {"config": classifier.config})
+    )
     size = sum(p.numel() for p in classifier.parameters())
     (WEIGHTS / "mnist_classifier.md").write_text(
         "# mnist_classifier\n\n"

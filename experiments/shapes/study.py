@@ -1,9 +1,11 @@
 """Which objective and which kind of paths identify known factors, over how strongly the latent mixes them.
 
-    python experiments/shapes/study.py [jobs=2] [seeds=5] [others=3]   ->  outputs/shapes/, docs/results/shapes.md, shapes.png
+    python experiments/shapes/study.py [jobs=2] [seeds=5] [others=3]   ->  outputs/shapes/, docs/results/shapes.md,
+    shapes.png
 
-Every run is `python -m latent_lab.train gan=shapes` with the arguments of its row, on one thread; runs that exist are not
-repeated. `seeds` are those of the comparison at mixing 0.5, `others` those of every other cell. Success is a paired interval over seeds that excludes 0: curvilinear against linear and warped at mixing 0.5.
+Every run is `python -m latent_lab.train gan=shapes` with the arguments of its row, on one thread; runs that exist are
+not repeated. `seeds` are those of the comparison at mixing 0.5, `others` those of every other cell. Success is a paired
+interval over seeds that excludes 0: curvilinear against linear and warped at mixing 0.5.
 """
 
 import json
@@ -24,7 +26,14 @@ PUBLISHED = (
 )
 CONTRAST = (*PUBLISHED, "method.objective.contrast=1", "method.pool=4096", "trainer.gradient_clip_val=1")
 # without clipping these flows diverge in some runs: their scales explode near step 300 to 400
-FLOW = ("method=curvilinear", "flow=coupling", "flow.layers=8", "flow.width=64", *PUBLISHED, "trainer.gradient_clip_val=1")
+FLOW = (
+    "method=curvilinear",
+    "flow=coupling",
+    "flow.layers=8",
+    "flow.width=64",
+    *PUBLISHED,
+    "trainer.gradient_clip_val=1",
+)
 ROWS = {
     "random basis": ("method=random",),
     "linear, published": ("method=linear", *PUBLISHED),
@@ -85,7 +94,9 @@ def main() -> None:
     contrast = [row for row in ROWS if "contrast" in row]
     plan = [(row, 0.5, seed) for seed in range(seeds) for row in contrast]
     plan += [(row, mixing, 0) for mixing in (0.0, 0.25, 0.5, 1.0) for row in ["random basis"]]
-    plan += [(row, mixing, seed) for seed in range(others) for mixing in (0.5, 0.0) for row in ROWS if "published" in row]
+    plan += [
+        (row, mixing, seed) for seed in range(others) for mixing in (0.5, 0.0) for row in ROWS if "published" in row
+    ]
     plan += [(row, mixing, seed) for seed in range(others) for mixing in (0.0, 1.0, 0.25) for row in contrast]
     with ThreadPoolExecutor(int(options["jobs"])) as pool:
         folders = dict(zip(plan, pool.map(lambda one: train(*one), plan)))
@@ -96,13 +107,17 @@ def main() -> None:
             runs = [folders[one] for one in plan if one[:2] == (row, mixing)]
             if runs:
                 cells = [interval([value(run, *where) for run in runs]) for where in SHOWN.values()]
-                texts = ["" if mean != mean else f"{mean:.3g}" + (f" ± {half:.2g}" if half == half else "") for mean, half in cells]
+                texts = [
+                    "" if mean != mean else f"{mean:.3g}" + (f" ± {half:.2g}" if half == half else "")
+                    for mean, half in cells
+                ]
                 lines.append(f"| {row} | {mixing:g} | {len(runs)} | " + " | ".join(texts) + " |")
     lines.append("")
     for other in ("linear, contrast", "warped, contrast"):
         for name in ("purity", "side effects [%]", "at equal change [%]"):
             pairs = [
-                value(folders["curvilinear, contrast", 0.5, seed], *SHOWN[name]) - value(folders[other, 0.5, seed], *SHOWN[name])
+                value(folders["curvilinear, contrast", 0.5, seed], *SHOWN[name])
+                - value(folders[other, 0.5, seed], *SHOWN[name])
                 for seed in range(seeds)
             ]
             mean, half = interval(pairs)
@@ -115,7 +130,9 @@ def main() -> None:
 
     figure = Figure(figsize=(9, 3.2), layout="constrained")
     for axes, name in zip(figure.subplots(1, 3), ("purity", "side effects [%]", "matched R2")):
-        for number, row in enumerate(("random basis", *contrast)):  # a row has one colour, also where a panel lacks another row
+        for number, row in enumerate(
+            ("random basis", *contrast)
+        ):  # a row has one colour, also where a panel lacks another row
             points = {}
             for one in plan:
                 if one[0] == row:
@@ -124,11 +141,15 @@ def main() -> None:
             if points:
                 means, halves = zip(*points.values())
                 halves = [half if half == half else 0 for half in halves]
-                axes.errorbar(list(points), means, halves, marker="o", markersize=3, capsize=2, label=row, color=f"C{number}")
+                axes.errorbar(
+                    list(points), means, halves, marker="o", markersize=3, capsize=2, label=row, color=f"C{number}"
+                )
         axes.set_xlabel("mixing")
         axes.set_title(name, fontsize=10)
         axes.grid(alpha=0.3)
-    figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=8, frameon=False)
+    figure.legend(
+        *figure.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=8, frameon=False
+    )
     figure.savefig(target / "shapes.png", dpi=110)
     print("\n".join(lines))
 

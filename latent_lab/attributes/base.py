@@ -15,7 +15,8 @@ class Predictor(nn.Module):
     """What reads an image: its attributes, or the embedding of who or what it shows."""
 
     def measure(self, space: LatentSpace, codes: Codes, images: Tensor) -> Tensor:
-        """What the images that ``space`` decodes from ``codes`` are read as; only a generator with known factors needs the codes."""
+        """What the images that ``space`` decodes from ``codes`` are read as; only a generator with known factors needs
+        the codes."""
         return self(images)
 
 

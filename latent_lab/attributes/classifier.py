@@ -25,9 +25,16 @@ class Classifier(nn.Module):
         embedding: Size E of the embedding.
     """
 
-    def __init__(self, image_channels: int = 1, classes: int = 10, widths: Sequence[int] = (24, 48, 64), embedding: int = 64) -> None:
+    def __init__(
+        self, image_channels: int = 1, classes: int = 10, widths: Sequence[int] = (24, 48, 64), embedding: int = 64
+    ) -> None:
         super().__init__()
-        self.config = {"image_channels": image_channels, "classes": classes, "widths": list(widths), "embedding": embedding}
+        self.config = {
+            "image_channels": image_channels,
+            "classes": classes,
+            "widths": list(widths),
+            "embedding": embedding,
+        }
         stages = []
         for inner, outer in zip((image_channels, *widths), widths):
             stages += [nn.Conv2d(inner, outer, 3, stride=2, padding=1), nn.BatchNorm2d(outer), nn.ReLU()]
@@ -91,9 +98,11 @@ class Confidence(Attributes):
 
 
 class ExpectedValues(Attributes):
-    r"""Several attributes of few values each: the mean of an attribute's values under its class probabilities, :math:`\sum_i p_i v_i`.
+    r"""Several attributes of few values each: the mean of an attribute's values under its class probabilities,
+    :math:`\sum_i p_i v_i`.
 
-    With the values 0 and 1 that is the probability of 1. The classifier's logits are the attributes' classes, one after another.
+    With the values 0 and 1 that is the probability of 1. The classifier's logits are the attributes' classes, one after
+    another.
 
     Arguments:
         weights: A file, or the name of a shipped classifier.
@@ -107,8 +116,14 @@ class ExpectedValues(Attributes):
         self.units = tuple("probability" if list(numbers) == [0, 1] else "share" for numbers in values.values())
         self.ranges = tuple((float(min(numbers)), float(max(numbers))) for numbers in values.values())
         if sum(self.sizes) != self.classifier.config["classes"]:
-            raise ValueError(f"values must be {self.classifier.config['classes']} in all, one a class, got {sum(self.sizes)}")
-        self.register_buffer("values", torch.tensor([float(number) for numbers in values.values() for number in numbers]), persistent=False)
+            raise ValueError(
+                f"values must be {self.classifier.config['classes']} in all, one a class, got {sum(self.sizes)}"
+            )
+        self.register_buffer(
+            "values",
+            torch.tensor([float(number) for numbers in values.values() for number in numbers]),
+            persistent=False,
+        )
 
     def forward(self, images: Tensor) -> Tensor:
         means = [

@@ -13,15 +13,25 @@ from latent_lab.attributes.base import Attributes
 class ColourAttributes(Attributes):
     r"""Brightness, contrast, hue, saturation, sharpness, and the subject's size and position against the background.
 
-    With colours in [0, 1]: luma is 0.299 R + 0.587 G + 0.114 B; brightness and contrast are its mean and standard deviation,
-    sharpness is the root mean square of its gradient over its contrast (a blur lowers it; a chessboard of pixels has √8). Hue and saturation are angle and length of the mean
-    chroma :math:`(R - \tfrac{G + B}{2}, \tfrac{\sqrt 3}{2} (G - B))`. The background is the mean colour of the image's border;
-    a pixel belongs to the subject by :math:`d^2 / (d^2 + 0.15^2)`, d its distance from that colour; size is the mean of
-    this, position its centroid. Differentiable everywhere.
+    With colours in [0, 1]: luma is 0.299 R + 0.587 G + 0.114 B; brightness and contrast are its mean and standard
+    deviation, sharpness is the root mean square of its gradient over its contrast (a blur lowers it; a chessboard of
+    pixels has √8). Hue and saturation are angle and length of the mean chroma :math:`(R - \tfrac{G + B}{2},
+    \tfrac{\sqrt 3}{2} (G - B))`. The background is the mean colour of the image's border; a pixel belongs to the
+    subject by :math:`d^2 / (d^2 + 0.15^2)`, d its distance from that colour; size is the mean of this, position its
+    centroid. Differentiable everywhere.
     """
 
     names = ("brightness", "contrast", "hue", "saturation", "sharpness", "size", "x", "y")
-    units = ("share", "share", "degrees", "share", "per pixel", "share of the image", "share of the side", "share of the side")
+    units = (
+        "share",
+        "share",
+        "degrees",
+        "share",
+        "per pixel",
+        "share of the image",
+        "share of the side",
+        "share of the side",
+    )
     ranges = ((0.0, 1.0), (0.0, 0.5), (-180.0, 180.0), (0.0, 1.0), (0.0, 2.83), (0.0, 1.0), (-0.5, 0.5), (-0.5, 0.5))
     periods = (0.0, 0.0, 360.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
@@ -37,12 +47,18 @@ class ColourAttributes(Attributes):
         grey = 1e-6  # keeps the gradients of a grey image's hue and saturation finite
         gradient = (luma.diff(dim=2)[:, :-1].square() + luma.diff(dim=1)[:, :, :-1].square()).mean((1, 2))
 
-        border = torch.cat([colours[:, :, 0], colours[:, :, -1], colours[:, :, 1:-1, 0], colours[:, :, 1:-1, -1]], 2).mean(2)
+        border = torch.cat(
+            [colours[:, :, 0], colours[:, :, -1], colours[:, :, 1:-1, 0], colours[:, :, 1:-1, -1]], 2
+        ).mean(2)
         squared = (colours - border[:, :, None, None]).square().sum(1)
         subject = squared / (squared + 0.15**2)
         area = subject.sum((1, 2)).clamp_min(1e-3)
-        columns = (torch.arange(subject.shape[2], dtype=subject.dtype, device=subject.device) + 0.5) / subject.shape[2] - 0.5
-        rows = (torch.arange(subject.shape[1], dtype=subject.dtype, device=subject.device) + 0.5) / subject.shape[1] - 0.5
+        columns = (torch.arange(subject.shape[2], dtype=subject.dtype, device=subject.device) + 0.5) / subject.shape[
+            2
+        ] - 0.5
+        rows = (torch.arange(subject.shape[1], dtype=subject.dtype, device=subject.device) + 0.5) / subject.shape[
+            1
+        ] - 0.5
         return torch.stack(
             [
                 luma.mean((1, 2)),

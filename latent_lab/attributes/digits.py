@@ -9,7 +9,8 @@ from latent_lab.attributes.base import Attributes
 
 
 class DigitAttributes(Attributes):
-    r"""Ink, width, height, slant, stroke thickness and position of bright strokes on a dark ground, by moments of the image.
+    r"""Ink, width, height, slant, stroke thickness and position of bright strokes on a dark ground, by moments of the
+    image.
 
     Differentiable everywhere. With ink density :math:`p = (x + 1) / 2`, its centroid and its central second moments
     :math:`\mu`: width and height are :math:`\sqrt{12 \mu}`, the extent of a uniform bar; slant is the shear

@@ -28,7 +28,9 @@ class TrueFactors(Attributes):
     ranges = ((-math.inf, math.inf),) * len(names)
 
     def forward(self, images: Tensor) -> Tensor:
-        raise ValueError("true factors are read from codes, not from images; measure them with the space that decodes them")
+        raise ValueError(
+            "true factors are read from codes, not from images; measure them with the space that decodes them"
+        )
 
     def measure(self, space: LatentSpace, codes: Codes, images: Tensor) -> Tensor:
         return true_factors(space, codes)

@@ -15,7 +15,8 @@ def load_user_file(module: nn.Module, weights: str, unused: Sequence[str] = ()) 
     """Fills a module from a state dict, plain or under ``state_dict``, and freezes it. Nothing in the file is executed.
 
     Arguments:
-        module: Has exactly the names and shapes of the published file. Batch counters, which old files lack, may be missing.
+        module: Has exactly the names and shapes of the published file. Batch counters, which old files lack, may be
+            missing.
         weights: The file.
         unused: Names in the file that no score needs.
     """
@@ -27,7 +28,9 @@ def load_user_file(module: nn.Module, weights: str, unused: Sequence[str] = ()) 
     try:
         content = open_tree(file)
     except ValueError as error:
-        raise ValueError(f"{file} is no state dict that can be read safely ({str(error).removeprefix(str(file))[:300]})") from None
+        raise ValueError(
+            f"{file} is no state dict that can be read safely ({str(error).removeprefix(str(file))[:300]})"
+        ) from None
     state = content.get("state_dict", content) if isinstance(content, dict) else None
     if not isinstance(state, dict) or not state or not all(isinstance(value, Tensor) for value in state.values()):
         raise ValueError(f"{file} must hold a state dict, got a {type(content).__name__}")
@@ -37,5 +40,6 @@ def load_user_file(module: nn.Module, weights: str, unused: Sequence[str] = ()) 
 
 
 def expectation(logits: Tensor, values: Tensor) -> Tensor:
-    """The mean of ``values`` :math:`(B,)` under the softmax of logits :math:`(N, B)`; it rises as probability moves up, where the number and the probability of the largest bin jump."""
+    """The mean of ``values`` :math:`(B,)` under the softmax of logits :math:`(N, B)`; it rises as probability moves up,
+    where the number and the probability of the largest bin jump."""
     return logits.softmax(1) @ values.to(logits)

@@ -17,12 +17,15 @@ HEAD = [f"classifier.{i}.{part}" for i in (0, 3, 6) for part in ("weight", "bias
 
 
 class VGG16Features(FeatureNetwork):
-    """Maps of VGG16's convolutions after their ReLU, of the ImageNet weights that torchvision publishes. Grey images are repeated.
+    """Maps of VGG16's convolutions after their ReLU, of the ImageNet weights that torchvision publishes. Grey images
+    are repeated.
 
     References:
-        | Very Deep Convolutional Networks for Large-Scale Image Recognition (Simonyan & Zisserman, 2015), configuration D
+        | Very Deep Convolutional Networks for Large-Scale Image Recognition (Simonyan & Zisserman, 2015), configuration
+          D
         | https://arxiv.org/abs/1409.1556
-        | Image2StyleGAN (Abdal et al., 2019), Section 3.3: the layers; Image2StyleGAN++ (2020) takes conv1_1, conv1_2, conv2_2, conv3_3
+        | Image2StyleGAN (Abdal et al., 2019), Section 3.3: the layers; Image2StyleGAN++ (2020) takes conv1_1, conv1_2,
+          conv2_2, conv3_3
 
     Arguments:
         weights: The file ``vgg16-397923af.pth``.
@@ -30,7 +33,9 @@ class VGG16Features(FeatureNetwork):
         size: Longest side in pixels; larger images are reduced to it.
     """
 
-    def __init__(self, weights: str, layers: Sequence[str] = ("conv1_1", "conv1_2", "conv3_2", "conv4_2"), size: int = 256) -> None:
+    def __init__(
+        self, weights: str, layers: Sequence[str] = ("conv1_1", "conv1_2", "conv3_2", "conv4_2"), size: int = 256
+    ) -> None:
         super().__init__()
         stages, self.taps, inner = [], {}, 3
         for i, widths in enumerate(WIDTHS):
@@ -51,7 +56,9 @@ class VGG16Features(FeatureNetwork):
         x = images.float().expand(-1, 3, -1, -1)
         if max(x.shape[2:]) > self.size:
             scale = self.size / max(x.shape[2:])
-            x = F.interpolate(x, tuple(max(1, round(scale * side)) for side in x.shape[2:]), mode="bilinear", antialias=True)
+            x = F.interpolate(
+                x, tuple(max(1, round(scale * side)) for side in x.shape[2:]), mode="bilinear", antialias=True
+            )
         x, maps = ((x + 1) / 2 - self.mean) / self.std, {}
         names = {self.taps[name]: name for name in self.layers}
         for i, layer in enumerate(self.features):

@@ -44,7 +44,8 @@ class Bounded(TorchDispatchMode):
 
 
 class Counted(Bounded):
-    """A block in which a network of a stranger's sees one image: the numbers that it makes and the products in them are few.
+    """A block in which a network of a stranger's sees one image: the numbers that it makes and the products in them are
+    few.
 
     Raises:
         ValueError: before there are more than :data:`NUMBERS` or :data:`PRODUCTS`.

@@ -1,4 +1,5 @@
-"""What holds a published checkpoint: a zip of torch, torch's older format, a bare pickle, OpenVINO's XML; told apart by content."""
+"""What holds a published checkpoint: a zip of torch, torch's older format, a bare pickle, OpenVINO's XML; told apart by
+content."""
 
 from __future__ import annotations
 
@@ -33,8 +34,8 @@ FAULTS = (
 def open_tree(file: str | Path):
     """The content of a checkpoint as plain dicts, lists, tensors and arrays. Nothing in it is executed.
 
-    A file of n bytes is read in a time and a memory of a few times n, or refused. Anything but numbers and their names is refused
-    with the name of what was refused.
+    A file of n bytes is read in a time and a memory of a few times n, or refused. Anything but numbers and their names
+    is refused with the name of what was refused.
     """
     plain_file(file, "a checkpoint")
     try:
@@ -43,7 +44,9 @@ def open_tree(file: str | Path):
         if content[:4] == b"PK\x03\x04":
             return plain(read_zip(content, work), len(content))
         if content[:5] == b"<?xml":
-            beside = {part for part in Path(file).parent.glob("*.xml") if part.with_suffix(".bin").is_file()}  # graphs, not any XML
+            beside = {
+                part for part in Path(file).parent.glob("*.xml") if part.with_suffix(".bin").is_file()
+            }  # graphs, not any XML
             if len(beside) > GRAPHS:
                 raise ValueError(f"it lies beside {len(beside)} other graphs, more than {GRAPHS}")
             return {part.stem: read_graph(part) for part in sorted(beside | {Path(file)})}
@@ -62,8 +65,14 @@ class Storages(dict):
         self.known: dict[str, Storage] = {}
 
     def of(self, identity: object) -> Storage:
-        """The storage of torch's persistent id ``('storage', type, key, place, numel)``: one for each key, however often it is asked for."""
-        if not isinstance(identity, tuple) or len(identity) < 5 or identity[0] != "storage" or identity[1] not in DTYPES.values():
+        """The storage of torch's persistent id ``('storage', type, key, place, numel)``: one for each key, however
+        often it is asked for."""
+        if (
+            not isinstance(identity, tuple)
+            or len(identity) < 5
+            or identity[0] != "storage"
+            or identity[1] not in DTYPES.values()
+        ):
             raise ValueError("it has a persistent id that is no storage")
         if len(identity) > 5 and identity[5] is not None:
             raise ValueError("it has views of storages, which torch no longer writes")
@@ -105,7 +114,9 @@ def only_storage(raw: object, work: Work) -> Storage:
 def read_zip(content: bytes, work: Work, nested: bool = True):
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         entries = archive.infolist()
-        stored = all(entry.compress_type == zipfile.ZIP_STORED and entry.compress_size == entry.file_size for entry in entries)
+        stored = all(
+            entry.compress_type == zipfile.ZIP_STORED and entry.compress_size == entry.file_size for entry in entries
+        )
         if not stored or sum(entry.file_size for entry in entries) > len(content):
             raise ValueError("a torch file must not be compressed, nor its parts overlap")
         names = {entry.filename for entry in entries}

@@ -16,17 +16,35 @@ from torch import Tensor
 from latent_lab.checkpoints.container import open_tree
 from latent_lab.checkpoints.limits import plain_file, reason, shown
 
-LARGEST, TIMES = 2**30, 20  # bytes of an archive's arrays once they are unpacked, and times its own; published ones have 1.1
-FAULTS = (ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error, RuntimeError, MemoryError, OSError, LookupError)
-COMPONENTS = (("comp", "std"), ("lat_comp", "lat_stdev"))  # GANSpace's components in .pt, and in .npz those carried to the latent
+LARGEST, TIMES = (
+    2**30,
+    20,
+)  # bytes of an archive's arrays once they are unpacked, and times its own; published ones have 1.1
+FAULTS = (
+    ValueError,
+    TypeError,
+    EOFError,
+    zipfile.BadZipFile,
+    zlib.error,
+    RuntimeError,
+    MemoryError,
+    OSError,
+    LookupError,
+)
+COMPONENTS = (
+    ("comp", "std"),
+    ("lat_comp", "lat_stdev"),
+)  # GANSpace's components in .pt, and in .npz those carried to the latent
 FORMATS = (".npy", ".npz", ".pt")
 
 
 def read_directions(file: str | Path) -> Tensor:
-    r"""Directions as a file has them, in float32: :math:`(D,)`, :math:`(K, D)`, :math:`(K, 1, D)`, or with a row for each layer of w+.
+    r"""Directions as a file has them, in float32: :math:`(D,)`, :math:`(K, D)`, :math:`(K, 1, D)`, or with a row for
+    each layer of w+.
 
-    An array alone (InterFaceGAN's boundaries, SeFa's ``.npy``) comes as it is. GANSpace's components are scaled by their standard
-    deviations, so that an amount of 1 is one of them; a factorisation of rosinality (``eigvec``) has its directions in columns.
+    An array alone (InterFaceGAN's boundaries, SeFa's ``.npy``) comes as it is. GANSpace's components are scaled by
+    their standard deviations, so that an amount of 1 is one of them; a factorisation of rosinality (``eigvec``) has its
+    directions in columns.
 
     Raises:
         ValueError: if the file holds anything else, or numbers that are no directions.
@@ -105,7 +123,9 @@ def array_of(content: bytes) -> np.ndarray:
         raise ValueError(f"its arrays must be of numbers, got {shown(str(dtype))}")
     count, start = math.prod(shape), stream.tell()
     if min(shape, default=0) < 0 or max(shape, default=0) > 2**62 or count * dtype.itemsize != len(content) - start:
-        raise ValueError(f"an array of the shape {str(shape)[:60]} does not have the {len(content) - start} bytes of its numbers")
+        raise ValueError(
+            f"an array of the shape {str(shape)[:60]} does not have the {len(content) - start} bytes of its numbers"
+        )
     return np.frombuffer(content, dtype, count, start).reshape(shape, order="F" if fortran else "C")
 
 
@@ -113,7 +133,9 @@ def tensor(array: np.ndarray) -> Tensor:
     """An array of numbers in the machine's byte order."""
     if array.dtype.kind not in "fiu":
         raise ValueError(f"its arrays must be of numbers, got {array.dtype}")
-    return torch.from_numpy(np.array(array, array.dtype.newbyteorder("="), order="C"))  # a copy: a file's bytes cannot be written
+    return torch.from_numpy(
+        np.array(array, array.dtype.newbyteorder("="), order="C")
+    )  # a copy: a file's bytes cannot be written
 
 
 def directions_bytes(directions: Tensor, mean: Tensor, suffix: str) -> bytes:
@@ -122,8 +144,8 @@ def directions_bytes(directions: Tensor, mean: Tensor, suffix: str) -> bytes:
     Arguments:
         directions: With shape :math:`(K, D)`, or :math:`(K, L, D)` with a row for each layer of w+.
         mean: The space's mean, with shape :math:`(D,)`.
-        suffix: ``.npy`` (the array alone, as InterFaceGAN and SeFa), ``.npz`` or ``.pt`` (GANSpace's components of unit length, and
-            their lengths as standard deviations).
+        suffix: ``.npy`` (the array alone, as InterFaceGAN and SeFa), ``.npz`` or ``.pt`` (GANSpace's components of unit
+            length, and their lengths as standard deviations).
     """
     stream, array = io.BytesIO(), directions.detach().cpu().float()
     if suffix == ".npy":

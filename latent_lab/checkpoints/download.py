@@ -21,13 +21,18 @@ class Resuming:
 
     def __call__(self, url: str, output_file: str, pooch: object) -> None:
         start = self.part.stat().st_size if self.part.is_file() else 0
-        with requests.get(url, headers={"Range": f"bytes={start}-"} if start else {}, stream=True, timeout=30) as answer:
+        with requests.get(
+            url, headers={"Range": f"bytes={start}-"} if start else {}, stream=True, timeout=30
+        ) as answer:
             if start and answer.status_code == 416:  # nothing is left to send; the checksum judges what is there
                 return self.finish(output_file)
             answer.raise_for_status()
             start = start if answer.status_code == 206 else 0
             total = int(answer.headers.get("Content-Length", 0)) + start
-            with open(self.part, "ab" if start else "wb") as stream, tqdm(total=total, initial=start, unit="B", unit_scale=True) as bar:
+            with (
+                open(self.part, "ab" if start else "wb") as stream,
+                tqdm(total=total, initial=start, unit="B", unit_scale=True) as bar,
+            ):
                 for piece in answer.iter_content(self.chunk):
                     stream.write(piece)
                     bar.update(len(piece))

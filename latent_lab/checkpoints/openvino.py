@@ -1,4 +1,5 @@
-"""OpenVINO's intermediate representation, a graph in XML beside its numbers, as plain data. Nothing in it is executed."""
+"""OpenVINO's intermediate representation, a graph in XML beside its numbers, as plain data. Nothing in it is
+executed."""
 
 from __future__ import annotations
 
@@ -13,7 +14,12 @@ from torch import Tensor
 
 from latent_lab.checkpoints.limits import plain_file, shown
 
-LARGEST, ELEMENTS, DEPTH, DIMENSIONS = 2**24, 200_000, 16, 8  # of the XML: bytes and elements, their nesting, a constant's shape
+LARGEST, ELEMENTS, DEPTH, DIMENSIONS = (
+    2**24,
+    200_000,
+    16,
+    8,
+)  # of the XML: bytes and elements, their nesting, a constant's shape
 INPUTS, TIMES = 64, 4  # what an operation reads, and how often constants may read the numbers
 KINDS = {"f32": torch.float32, "f16": torch.float16, "i64": torch.int64, "i32": torch.int32}
 
@@ -66,7 +72,9 @@ def read_graph(file: str | Path) -> dict[str, Node]:
     if not numbers.is_file():
         raise ValueError(f"{numbers.name} must lie beside it")
     try:
-        parser = ElementTree.XMLParser(target=Bounded(), encoding="utf-8")  # in another one a declaration is not seen above
+        parser = ElementTree.XMLParser(
+            target=Bounded(), encoding="utf-8"
+        )  # in another one a declaration is not seen above
         parser.feed(text)
         root = parser.close()
     except ElementTree.ParseError as error:
@@ -88,7 +96,9 @@ def read_graph(file: str | Path) -> dict[str, Node]:
         left -= value.numel() * value.dtype.itemsize if value is not None else 0
         if left < 0:
             raise ValueError(f"its constants read the same numbers more than {TIMES} times")
-        nodes[number] = Node(kind, layer.get("name", ""), tuple(at for _, at in sorted(inputs.get(number, {}).items())), value)
+        nodes[number] = Node(
+            kind, layer.get("name", ""), tuple(at for _, at in sorted(inputs.get(number, {}).items())), value
+        )
     return nodes
 
 
@@ -101,9 +111,17 @@ def whole(text: str) -> int:
 
 def constant(content: bytearray, data: Mapping[str, str]) -> Tensor:
     """The numbers that ``data`` (type, shape, place and size in bytes) describes."""
-    kind, shape = data.get("element_type"), [whole(part) for part in data.get("shape", "").split(",", DIMENSIONS + 1) if part.strip()]
+    kind, shape = (
+        data.get("element_type"),
+        [whole(part) for part in data.get("shape", "").split(",", DIMENSIONS + 1) if part.strip()],
+    )
     offset, size = whole(data.get("offset", "-1")), whole(data.get("size", "-1"))
-    fits = kind in KINDS and len(shape) <= DIMENSIONS and min([0, *shape]) >= 0 and size == prod(shape) * KINDS[kind].itemsize
+    fits = (
+        kind in KINDS
+        and len(shape) <= DIMENSIONS
+        and min([0, *shape]) >= 0
+        and size == prod(shape) * KINDS[kind].itemsize
+    )
     if not fits or not 0 <= offset <= len(content) - size or (not size and max(shape) > 2**16):
         raise ValueError(f"a constant of {shown(kind)} {shape[:DIMENSIONS]} at byte {offset} does not fit its numbers")
     if not size:

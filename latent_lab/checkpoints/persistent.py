@@ -8,7 +8,8 @@ from latent_lab.checkpoints.stand_ins import Record
 
 
 def state_of(tree) -> tuple[dict[str, Tensor], dict] | None:
-    """The averaged generator's state dict and arguments; a plain state dict has no arguments. None if the tree is neither."""
+    """The averaged generator's state dict and arguments; a plain state dict has no arguments. None if the tree is
+    neither."""
     module = module_of(tree)
     if module is not None:
         return tensors_of(module), options_of(module)
@@ -18,10 +19,16 @@ def state_of(tree) -> tuple[dict[str, Tensor], dict] | None:
 
 
 def module_of(tree) -> dict | None:
-    """The averaged generator's description in a pickle of NVIDIA's, or a whole module that was saved alone; None if it is neither."""
+    """The averaged generator's description in a pickle of NVIDIA's, or a whole module that was saved alone; None if it
+    is neither."""
     if isinstance(tree, dict):
         tree = tree.get("G_ema")
-    if isinstance(tree, Record) and tree.kind == "persistent" and tree.arguments and isinstance(tree.arguments[0], dict):
+    if (
+        isinstance(tree, Record)
+        and tree.kind == "persistent"
+        and tree.arguments
+        and isinstance(tree.arguments[0], dict)
+    ):
         return tree.arguments[0]
     return None
 

@@ -13,8 +13,9 @@ def proggan(dense: Layer, convs: Sequence[Layer], rgb: Layer):
     """Family, config and tensors from the layers.
 
     Arguments:
-        dense: The first layer: a linear one with a weight for each of :math:`C \\times 4 \\times 4` outputs, or the same as a
-            convolution :math:`(C, D, 4, 4)` that was turned round; its bias has one number a channel or an output.
+        dense: The first layer: a linear one with a weight for each of :math:`C \\times 4 \\times 4` outputs, or the
+            same as a convolution :math:`(C, D, 4, 4)` that was turned round; its bias has one number a channel or an
+            output.
         convs: The 3x3 convolutions.
         rgb: The last, 1x1.
     """

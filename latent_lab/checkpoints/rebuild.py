@@ -13,13 +13,24 @@ from latent_lab.checkpoints import native
 from latent_lab.checkpoints.limits import NUMBERS, PARTS, reason, within
 
 M = TypeVar("M", bound=nn.Module)
-FAULTS = (ArithmeticError, AssertionError, AttributeError, LookupError, MemoryError, RuntimeError, StopIteration, TypeError, ValueError)
+FAULTS = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    MemoryError,
+    RuntimeError,
+    StopIteration,
+    TypeError,
+    ValueError,
+)
 
 
 def rebuild(make: Callable[[], M], tensors: Mapping[str, Tensor], file: str | Path) -> M:
     """The module with the tensors, frozen and in eval mode. Random numbers of others are not touched.
 
-    Its sizes come from the file, so it is first built without memory, and stopped as soon as it is clearly larger than the tensors.
+    Its sizes come from the file, so it is first built without memory, and stopped as soon as it is clearly larger than
+    the tensors.
 
     Arguments:
         make: Builds it; it is called twice.
@@ -41,7 +52,8 @@ def rebuild(make: Callable[[], M], tensors: Mapping[str, Tensor], file: str | Pa
 
 
 def planned(make: Callable[[], M], what: object, numbers: int = NUMBERS, parts: int = PARTS) -> M:
-    """The module on the meta device: names and shapes, without memory; an error if its arguments are wrong or it would be too large.
+    """The module on the meta device: names and shapes, without memory; an error if its arguments are wrong or it would
+    be too large.
 
     Arguments:
         make: Builds it.

@@ -1,4 +1,5 @@
-"""What a pickle of weights may name, as stand-ins of ours: they hold what they are given, and check it before they use it."""
+"""What a pickle of weights may name, as stand-ins of ours: they hold what they are given, and check it before they use
+it."""
 
 from __future__ import annotations
 
@@ -13,7 +14,12 @@ from torch import Tensor
 from latent_lab.checkpoints.limits import shown
 
 DTYPES = {
-    **{"DoubleStorage": torch.float64, "FloatStorage": torch.float32, "HalfStorage": torch.float16, "BFloat16Storage": torch.bfloat16},
+    **{
+        "DoubleStorage": torch.float64,
+        "FloatStorage": torch.float32,
+        "HalfStorage": torch.float16,
+        "BFloat16Storage": torch.bfloat16,
+    },
     **{"LongStorage": torch.int64, "IntStorage": torch.int32, "ShortStorage": torch.int16, "CharStorage": torch.int8},
     **{"ByteStorage": torch.uint8, "BoolStorage": torch.bool},
 }
@@ -23,8 +29,8 @@ DIMENSIONS = 32  # of a tensor
 def require_key(key: object) -> object:
     """The key of a dictionary, if its hash is a moment's work and cannot be that of many others.
 
-    Tuples have neither: one that holds the same tuple twice, and so on 60 deep, is hashed for years. Large integers can be chosen
-    such that they all collide.
+    Tuples have neither: one that holds the same tuple twice, and so on 60 deep, is hashed for years. Large integers can
+    be chosen such that they all collide.
     """
     if key is None or isinstance(key, str | bool) or (isinstance(key, int) and abs(key) < 2**31):
         return key
@@ -33,13 +39,18 @@ def require_key(key: object) -> object:
 
 def sizes(values: object) -> tuple[int, ...]:
     """The sizes of a tensor, if they are; few, and such that their product is no more than an address."""
-    if not isinstance(values, tuple | list) or len(values) > DIMENSIONS or any(type(n) is not int or not 0 <= n < 2**62 for n in values):
+    if (
+        not isinstance(values, tuple | list)
+        or len(values) > DIMENSIONS
+        or any(type(n) is not int or not 0 <= n < 2**62 for n in values)
+    ):
         raise ValueError(f"the sizes of a tensor must be at most {DIMENSIONS} whole numbers from 0")
     return tuple(values)
 
 
 def require_volume(size: tuple[int, ...], numel: int) -> None:
-    """An error where a shape has more entries than there are; also without those of its sides that are 0, which sums would leave out."""
+    """An error where a shape has more entries than there are; also without those of its sides that are 0, which sums
+    would leave out."""
     if prod(size) > numel or prod(n for n in size if n) > max(numel, 2**16):
         raise ValueError(f"a tensor of shape {str(size)[:60]} does not lie in its storage of {numel}")
 
@@ -93,17 +104,27 @@ class View:
     """Stands for a tensor: a part of a storage."""
 
     def __init__(self, storage: Storage, offset: int, size: tuple, stride: tuple, *rest) -> None:
-        if not isinstance(storage, Storage) or not isinstance(size, tuple | list) or not isinstance(stride, tuple | list):
+        if (
+            not isinstance(storage, Storage)
+            or not isinstance(size, tuple | list)
+            or not isinstance(stride, tuple | list)
+        ):
             raise ValueError("a tensor must be a storage with an offset, sizes and strides")
-        if len(size) != len(stride) or any(type(n) is not int or n < 0 for n in (offset, *size[:DIMENSIONS], *stride[:DIMENSIONS])):
+        if len(size) != len(stride) or any(
+            type(n) is not int or n < 0 for n in (offset, *size[:DIMENSIONS], *stride[:DIMENSIONS])
+        ):
             raise ValueError("a tensor must be a storage with an offset, sizes and strides")
         self.storage, self.offset, self.size, self.stride = storage, offset, sizes(size), sizes(stride)
         sizes((offset,))
 
     def tensor(self, whole: Tensor) -> Tensor:
-        last = self.offset + sum((n - 1) * step for n, step in zip(self.size, self.stride)) if 0 not in self.size else -1
+        last = (
+            self.offset + sum((n - 1) * step for n, step in zip(self.size, self.stride)) if 0 not in self.size else -1
+        )
         if last >= self.storage.numel:
-            raise ValueError(f"a tensor of shape {str(self.size)[:60]} does not lie in its storage of {self.storage.numel}")
+            raise ValueError(
+                f"a tensor of shape {str(self.size)[:60]} does not lie in its storage of {self.storage.numel}"
+            )
         require_volume(self.size, self.storage.numel)
         return torch.as_strided(whole, self.size, self.stride, self.offset if self.storage.numel > self.offset else 0)
 
@@ -135,7 +156,9 @@ class Array:
         if not isinstance(kind, DType) or not isinstance(raw, bytes):
             raise ValueError("an array must have a shape, a dtype and bytes")
         require_volume(shape, len(raw) // kind.dtype.itemsize)
-        self.value = np.frombuffer(raw, kind.dtype).reshape(shape, order="F" if fortran else "C")  # refuses bytes of another length
+        self.value = np.frombuffer(raw, kind.dtype).reshape(
+            shape, order="F" if fortran else "C"
+        )  # refuses bytes of another length
 
 
 def scalar(kind: DType, raw: bytes) -> float | int | bool:

@@ -20,8 +20,11 @@ class Conv(NamedTuple):
     noise: Tensor | None = None
 
 
-def mapped(mapping: Sequence[tuple[Tensor, Tensor]], mean: Tensor, embed: tuple[Tensor, Tensor] | None) -> dict[str, Tensor]:
-    """The mapping's tensors from its layers, stored at 100 times their size over a gain of 1 / sqrt(inputs), and the embedding of classes."""
+def mapped(
+    mapping: Sequence[tuple[Tensor, Tensor]], mean: Tensor, embed: tuple[Tensor, Tensor] | None
+) -> dict[str, Tensor]:
+    """The mapping's tensors from its layers, stored at 100 times their size over a gain of 1 / sqrt(inputs), and the
+    embedding of classes."""
     tensors = {"mapping.mean": mean}
     for i, (weight, bias) in enumerate(mapping):
         tensors[f"mapping.layers.{i}.weight"] = weight * (0.01 / math.sqrt(weight.shape[1]))
@@ -55,7 +58,8 @@ def stylegan2(
         convs: The convolutions in order: one at 4x4, two at each other resolution.
         colours: One for each resolution.
         embed: The class embedding's weight and bias.
-        demodulation: Whether the small constant of the demodulation is added to sums over scaled weights, not stored ones.
+        demodulation: Whether the small constant of the demodulation is added to sums over scaled weights, not stored
+            ones.
         clamp: As in the family.
     """
     tensors = mapped(mapping, mean, embed) | {"const": const}
@@ -69,7 +73,10 @@ def stylegan2(
     for i, conv in enumerate(colours):
         name = f"blocks.{i}.rgb"
         tensors |= affine(name, conv.affine_weight, conv.affine_bias)
-        tensors |= {f"{name}.conv.weight": conv.weight / math.sqrt(conv.weight.shape[1]), f"{name}.conv.bias": conv.bias}
+        tensors |= {
+            f"{name}.conv.weight": conv.weight / math.sqrt(conv.weight.shape[1]),
+            f"{name}.conv.bias": conv.bias,
+        }
     classes, style_dim = 0 if embed is None else embed[0].shape[1], len(mean)
     config = {
         "latent_dim": mapping[0][0].shape[1] - (style_dim if classes else 0),

@@ -14,14 +14,17 @@ TIMES = 8  # ... and a large one, per byte
 ATOMS, TEXTS, CONTAINERS = (int, float, complex), (str, bytes, bytearray), (list, tuple, set, frozenset)
 
 
-Part = tuple[object, int, int, int]  # a value; nodes in it, and the bytes of their content, each as often as it is reached; its nesting
+Part = tuple[
+    object, int, int, int
+]  # a value; nodes in it, and the bytes of their content, each as often as it is reached; its nesting
 
 
 def plain(tree: object, size: int) -> object:
-    """Stand-ins become dicts, lists, tensors and arrays; objects become ``(kind, arguments, state)`` records of plain parts.
+    """Stand-ins become dicts, lists, tensors and arrays; objects become ``(kind, arguments, state)`` records of plain
+    parts.
 
-    A pickle can hold a value once and name it often. Whoever walks or copies the result sees it as often as it is named, so that is
-    what is counted.
+    A pickle can hold a value once and name it often. Whoever walks or copies the result sees it as often as it is
+    named, so that is what is counted.
 
     Arguments:
         tree: What was unpickled.

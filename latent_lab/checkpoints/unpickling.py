@@ -1,6 +1,7 @@
 """Pickles read as data: every global that a file may name is a stand-in of ours, everything else is refused by name.
 
-A machine of its own, not Python's: that one hashes whatever a file makes a key, and a tuple of tuples can be hashed for years.
+A machine of its own, not Python's: that one hashes whatever a file makes a key, and a tuple of tuples can be hashed for
+years.
 """
 
 from __future__ import annotations
@@ -10,16 +11,62 @@ import pickletools
 from collections.abc import Callable
 
 from latent_lab.checkpoints.limits import reason, shown
-from latent_lab.checkpoints.stand_ins import ALLOWED, Array, DType, Record, Storage, Table, counts, encode, require_key, sizes
+from latent_lab.checkpoints.stand_ins import (
+    ALLOWED,
+    Array,
+    DType,
+    Record,
+    Storage,
+    Table,
+    counts,
+    encode,
+    require_key,
+    sizes,
+)
 
-PUSHED = {"INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT", "STRING", "BINSTRING", "SHORT_BINSTRING"}
-PUSHED |= {"UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8", "BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8"}
+PUSHED = {
+    "INT",
+    "BININT",
+    "BININT1",
+    "BININT2",
+    "LONG",
+    "LONG1",
+    "LONG4",
+    "FLOAT",
+    "BINFLOAT",
+    "STRING",
+    "BINSTRING",
+    "SHORT_BINSTRING",
+}
+PUSHED |= {
+    "UNICODE",
+    "BINUNICODE",
+    "SHORT_BINUNICODE",
+    "BINUNICODE8",
+    "BINBYTES",
+    "SHORT_BINBYTES",
+    "BINBYTES8",
+    "BYTEARRAY8",
+}
 CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": ()}
 EMPTY = {"EMPTY_LIST": list, "EMPTY_DICT": dict, "EMPTY_SET": set}
 TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 STATED = (Record, Array, DType)  # what a state is given to; of others it is left out
-MAKING = {*EMPTY, *TUPLES, "TUPLE", "LIST", "DICT", "FROZENSET", "REDUCE", "NEWOBJ", "NEWOBJ_EX"}  # many bytes and microseconds each
-OPCODES, TIMES = 2**21, 4  # operations of a file (of MAKING a quarter), and how often its bytes may be read; published files have 2**18
+MAKING = {
+    *EMPTY,
+    *TUPLES,
+    "TUPLE",
+    "LIST",
+    "DICT",
+    "FROZENSET",
+    "REDUCE",
+    "NEWOBJ",
+    "NEWOBJ_EX",
+}  # many bytes and microseconds each
+OPCODES, TIMES = (
+    2**21,
+    4,
+)  # operations of a file (of MAKING a quarter), and how often its bytes may be read; published files have 2**18
 FAULTS = (ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError)
 
 
@@ -58,7 +105,8 @@ def unpickle(
     storage: Callable[[object], Storage] = refuse_storages,
     nested: Callable[[bytes], Storage] | None = None,
 ) -> tuple[object, int]:
-    """The object of a pickle, of stand-ins (:func:`latent_lab.checkpoints.trees.plain` makes it data), and where the pickle ends.
+    """The object of a pickle, of stand-ins (:func:`latent_lab.checkpoints.trees.plain` makes it data), and where the
+    pickle ends.
 
     Arguments:
         content: Holds the pickle.
@@ -86,7 +134,9 @@ def unpickle(
 class Machine:
     """The stack machine that a pickle is a program of."""
 
-    def __init__(self, size: int, work: Work, storage: Callable[[object], Storage], nested: Callable[[bytes], Storage] | None) -> None:
+    def __init__(
+        self, size: int, work: Work, storage: Callable[[object], Storage], nested: Callable[[bytes], Storage] | None
+    ) -> None:
         self.size, self.work, self.storage, self.nested = size, work, storage, nested
         self.stack: list = []
         self.marks: list[int] = []
@@ -117,7 +167,9 @@ class Machine:
             self.marks.append(len(stack))
         elif name in ("TUPLE", "LIST", "FROZENSET"):
             items = self.marked()
-            stack.append(tuple(items) if name == "TUPLE" else items if name == "LIST" else frozenset(map(require_key, items)))
+            stack.append(
+                tuple(items) if name == "TUPLE" else items if name == "LIST" else frozenset(map(require_key, items))
+            )
         elif name in ("APPEND", "APPENDS"):
             items = self.marked() if name == "APPENDS" else [stack.pop()]
             self.top(list).extend(items)

@@ -15,7 +15,16 @@ from latent_lab.checkpoints.bounded import Bounded
 from latent_lab.checkpoints.container import open_tree
 from latent_lab.checkpoints.limits import reason, shown
 
-FAULTS = (ArithmeticError, AssertionError, AttributeError, LookupError, MemoryError, RuntimeError, TypeError, ValueError)
+FAULTS = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    MemoryError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
 
 
 class Weights(NamedTuple):
@@ -38,7 +47,9 @@ def read_weights(file: str | Path) -> Weights:
         tensors, metadata = native.read(file)
         family, config = metadata.get("class"), metadata.get("config", {})
         if not isinstance(family, str | None) or not isinstance(config, dict) or len(family or "") > 200:
-            raise ValueError(f"{file} must say its class and its config, got {shown(family)} and a {type(config).__name__}")
+            raise ValueError(
+                f"{file} must say its class and its config, got {shown(family)} and a {type(config).__name__}"
+            )
         return Weights(family, config, tensors)
     tree = open_tree(file)
     names = sorted(module.name for module in pkgutil.iter_modules(formats.__path__))

@@ -1,4 +1,5 @@
-"""Kinds of values: Python's type hints, and :mod:`latent_lab.configuration.options`' own, as far as YAML can hold such values."""
+"""Kinds of values: Python's type hints, and :mod:`latent_lab.configuration.options`' own, as far as YAML can hold such
+values."""
 
 from __future__ import annotations
 
@@ -41,7 +42,12 @@ def is_mapping(kind: object) -> bool:
 def is_built(kind: object) -> bool:
     """Whether values of this kind are made by a ``_target_``."""
     plain = (int, float, str, bool, type(None), object, typing.Any)
-    return isinstance(kind, Built) or kind is Built or typing.get_origin(kind) is Callable or (isinstance(kind, type) and kind not in plain)
+    return (
+        isinstance(kind, Built)
+        or kind is Built
+        or typing.get_origin(kind) is Callable
+        or (isinstance(kind, type) and kind not in plain)
+    )
 
 
 def fits(value: object, kind: object) -> bool:
@@ -68,7 +74,9 @@ def named(kind: object) -> str:
         return f"one of {list(typing.get_args(kind))}".replace("None", "null")
     if is_list(kind):
         parts = [named(part) for part in typing.get_args(kind) if part is not Ellipsis]
-        return f"a list of {' or '.join(dict.fromkeys(parts))}".replace("of an integer", "of integers").replace("of a number", "of numbers")
+        return f"a list of {' or '.join(dict.fromkeys(parts))}".replace("of an integer", "of integers").replace(
+            "of a number", "of numbers"
+        )
     if is_mapping(kind):
         return "a dictionary"
     return words.get(kind, "what a _target_ makes")

@@ -37,7 +37,11 @@ def require_device(name: object) -> None:
     if not isinstance(name, str) or not re.fullmatch(r"auto|cpu|mps|cuda(:\d{1,3})?", name):
         raise ValueError(f"device must be auto, cpu, cuda, cuda:<number> or mps, got {name!r}")
     if name.startswith("cuda") and int(name.partition(":")[2] or 0) >= (found := gpus()):
-        raise ValueError(f"device must be auto or cpu here, or one of {found} GPUs, got {name!r}" if found else none_here("device", name))
+        raise ValueError(
+            f"device must be auto or cpu here, or one of {found} GPUs, got {name!r}"
+            if found
+            else none_here("device", name)
+        )
     if name == "mps" and not torch.backends.mps.is_available():
         raise ValueError(none_here("device", name))
 
@@ -64,12 +68,18 @@ def require_trainer(trainer: Mapping) -> None:
 
         if accelerator == "tpu" or not torch.backends.mps.is_available():
             raise ValueError(none_here("trainer.accelerator", accelerator))
-    found = gpus() if accelerator in ("gpu", "cuda") or (accelerator == "auto" and gpus()) else max(os.cpu_count() or 1, 2)
+    found = (
+        gpus() if accelerator in ("gpu", "cuda") or (accelerator == "auto" and gpus()) else max(os.cpu_count() or 1, 2)
+    )
     if isinstance(devices, str) and re.fullmatch(r"-?\d+", devices):
         devices = int(devices)
-    indices = isinstance(devices, list) and devices and all(isinstance(one, int) and 0 <= one < found for one in devices)
+    indices = (
+        isinstance(devices, list) and devices and all(isinstance(one, int) and 0 <= one < found for one in devices)
+    )
     if not (devices == "auto" or indices or (type(devices) is int and (devices == -1 or 1 <= devices <= found))):
-        raise ValueError(f"trainer.devices must be auto or from 1 to {found} on this machine, got {trainer['devices']!r}")
+        raise ValueError(
+            f"trainer.devices must be auto or from 1 to {found} on this machine, got {trainer['devices']!r}"
+        )
     if devices == -1 and accelerator == "cpu":
         raise ValueError(f"trainer.devices must be auto or from 1 to {found} with trainer.accelerator=cpu, got -1")
     nodes = trainer.get("num_nodes", 1)
@@ -81,7 +91,9 @@ def require_trainer(trainer: Mapping) -> None:
         raise ValueError("trainer.max_epochs must be -1 (no limit) or an integer of at least 1, got 0")
     precision = trainer.get("precision")
     if precision is not None and (isinstance(precision, bool) or precision not in PRECISIONS):
-        raise ValueError(f"trainer.precision must be one of {[name for name in PRECISIONS if '-' in str(name)]}, got {precision!r}")
+        raise ValueError(
+            f"trainer.precision must be one of {[name for name in PRECISIONS if '-' in str(name)]}, got {precision!r}"
+        )
     strategy = trainer.get("strategy", "auto")
     if not isinstance(strategy, str) or not STRATEGIES.fullmatch(strategy):
         raise ValueError(f"trainer.strategy must be auto, ddp, fsdp or another of Lightning's, got {strategy!r}")

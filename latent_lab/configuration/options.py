@@ -7,8 +7,9 @@ from dataclasses import fields
 from typing import Any, Literal, get_type_hints
 
 from latent_lab.configuration.kinds import Built
-from latent_lab.evaluation.protocol import Protocol
+from latent_lab.configuration.signatures import located
 
+PROTOCOL = located("latent_lab.evaluation.protocol.Protocol")  # by its name, as all that a configuration builds
 NODE, NETWORK = Built(), Built("torch.nn.Module")
 TEXT, TEXTS, WHOLE = str | None, str | Sequence[str] | None, int | None
 
@@ -26,7 +27,14 @@ GAN = {
     "truncation_layers?": WHOLE,
     "noise?": Literal["const", "none", "random"],
     "preview?": Mapping[str, Any] | None,
-    "edits": {"num_paths": int, "amounts": Sequence[float], "length": float, "feature?": TEXT, "contrast": float, "pool": int},
+    "edits": {
+        "num_paths": int,
+        "amounts": Sequence[float],
+        "length": float,
+        "feature?": TEXT,
+        "contrast": float,
+        "pool": int,
+    },
     "generator": Built("latent_lab.gans.base.Generator"),
     "tiny?": Mapping[str, Any] | None,
     "pretraining?": (NODE, None),
@@ -48,7 +56,7 @@ EXTRAS = {
     "quality": ({"shares": Sequence[float], "num": int}, None),
 }
 EVALUATION = {
-    **{field.name: get_type_hints(Protocol)[field.name] for field in fields(Protocol)},
+    **{field.name: get_type_hints(PROTOCOL)[field.name] for field in fields(PROTOCOL)},
     "attributes": (Sequence[str], None),
     "perceptual": (NETWORK, None),
     "extras": (EXTRAS, None),
@@ -75,7 +83,12 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "label": TEXT,
         "compile": bool,
     },
-    "pretrain": {**TRAINING, "compile": bool, "statistics_batches": int, "judge": {"epochs": int, "samples": int, "steps": int}},
+    "pretrain": {
+        **TRAINING,
+        "compile": bool,
+        "statistics_batches": int,
+        "judge": {"epochs": int, "samples": int, "steps": int},
+    },
     "train_encoder": {
         **TRAINING,
         "encoder": NODE,

@@ -41,7 +41,13 @@ def count(high: float, low: int = 1) -> Range:
 
 
 MANY, MORE = 10**6, 10**9  # of images or latents; of steps
-SEED, POSITIVE, SHARE, SIGNED, WEIGHT = count(2**32 - 1, 0), Range(0, above=True), Range(0, 1), Range(-LARGEST), Range(0)
+SEED, POSITIVE, SHARE, SIGNED, WEIGHT = (
+    count(2**32 - 1, 0),
+    Range(0, above=True),
+    Range(0, 1),
+    Range(-LARGEST),
+    Range(0),
+)
 FAR = Range(0, 10_000, above=True)  # in units of the latent
 
 # the longest end of a key that is here counts; other numbers are not negative

@@ -10,7 +10,8 @@ from functools import cache
 
 @cache
 def located(name: str) -> type | None:
-    """A class by its dotted name; None where there is none. Only latent_lab's, torch's and Lightning's modules are imported."""
+    """A class by its dotted name; None where there is none. Only latent_lab's, torch's and Lightning's modules are
+    imported."""
     module, _, last = name.rpartition(".")
     try:
         import latent_lab.cpu_torchvision  # noqa: F401  (before lightning and torchmetrics)

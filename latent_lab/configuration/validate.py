@@ -1,4 +1,5 @@
-"""One check of a whole configuration before anything starts: types, ranges and choices, each with the option's full key."""
+"""One check of a whole configuration before anything starts: types, ranges and choices, each with the option's full
+key."""
 
 from __future__ import annotations
 
@@ -13,16 +14,14 @@ from functools import cache
 from typing import Any
 
 import yaml
-from omegaconf import DictConfig, OmegaConf
 
-from latent_lab.console import visible
-from latent_lab.installation import CONF
 from latent_lab.configuration.kinds import Built, alternatives, fits, is_built, is_list, named
-from latent_lab.configuration.options import OPTIONS, PREVIEW
-from latent_lab.workflows.overrides import nearest, resolved
-from latent_lab.evaluation.protocol import Protocol
+from latent_lab.configuration.nearest import nearest
+from latent_lab.configuration.options import OPTIONS, PREVIEW, PROTOCOL
 from latent_lab.configuration.ranges import LARGEST, range_of
 from latent_lab.configuration.signatures import arguments, located
+from latent_lab.console import visible
+from latent_lab.installation import CONF
 
 LONGEST, DEEPEST, MOST = 10_000, 40, 100_000  # letters of a text, levels, values
 GIVEN = ("seed",)  # plain arguments that the commands give to what they build
@@ -31,41 +30,36 @@ HYDRAS = ("_target_", "_partial_", "_convert_", "_recursive_")
 TRAINING = ("train", "pretrain", "train_encoder", "train_fusion")
 
 
-def validate_here(config: DictConfig, command: str) -> None:
-    """Checks the configuration of a command that starts on this machine."""
-    from latent_lab.configuration.machine import require_machine
-
-    if command == "evaluate":  # of each run, what its evaluation refers to
-        config = OmegaConf.merge({"gan": {"edits": {"length": 1.0}}, "dataset": {"targets": None}}, config)
-    require_plain(OmegaConf.to_container(config), command)  # first what was given, then what refers to it
-    plain = resolved(config)
-    validate(plain, command)
-    require_machine(plain)
-
-
-def validate(config: Mapping | DictConfig, command: str) -> None:
+def validate(plain: Mapping, command: str) -> None:
     """An error where an option cannot be, by its full key.
 
     Arguments:
-        config: The configuration of a command, e.g. as a run's ``config.yaml`` holds it.
+        plain: The configuration of a command, e.g. as a run's ``config.yaml`` holds it.
         command: The command's name, e.g. ``train``.
     """
-    plain = resolved(config) if isinstance(config, DictConfig) else config
     if not isinstance(plain, Mapping):
         raise ValueError(f"the configuration of {command} must be a dictionary, got {shown(plain)}")
     require_plain(plain, command)
     options = own_options(command) | OPTIONS[command]
-    known = {name.rstrip("?") for every in (options, *OPTIONS.values()) for name in every}  # debug=fast sets those of several
+    known = {
+        name.rstrip("?") for every in (options, *OPTIONS.values()) for name in every
+    }  # debug=fast sets those of several
     for name in plain:
         if name not in known:
-            raise ValueError(f"{name} is no key of latent_lab.{command}; nearest: {', '.join(nearest(str(name), known))}")
-    check_keys({name: value for name, value in plain.items() if f"{name}?" in options or name in options}, options, "", command)
+            raise ValueError(
+                f"{name} is no key of latent_lab.{command}; nearest: {', '.join(nearest(str(name), known))}"
+            )
+    check_keys(
+        {name: value for name, value in plain.items() if f"{name}?" in options or name in options}, options, "", command
+    )
     if "gan" in options:
         check_generators(plain["gan"])
     if "dataset" in options:
         require_measured(plain)
     if isinstance(evaluation := plain.get("evaluation"), Mapping) and "evaluation" in options:
-        Protocol(**{name: value for name, value in evaluation.items() if name not in ("attributes", "perceptual", "extras")})
+        PROTOCOL(
+            **{name: value for name, value in evaluation.items() if name not in ("attributes", "perceptual", "extras")}
+        )
 
 
 def shown(value: object) -> str:
@@ -75,7 +69,8 @@ def shown(value: object) -> str:
 
 
 def require_plain(plain: Mapping, command: str) -> None:
-    """An error where a number is not finite or out of its range, a text is no text for a file or a terminal, or all is too much."""
+    """An error where a number is not finite or out of its range, a text is no text for a file or a terminal, or all is
+    too much."""
     parts: list[tuple[str, object, int]] = [("", plain, 0)]
     seen = 0
     while parts:
@@ -102,7 +97,9 @@ def require_plain(plain: Mapping, command: str) -> None:
             if not allowed.holds(value):
                 raise ValueError(f"{key} must be {allowed}, got {shown(value)}")
         elif value is not None and not isinstance(value, bool):
-            raise ValueError(f"{key} must be a number, text, true, false, null, a list or a dictionary, got {shown(value)}")
+            raise ValueError(
+                f"{key} must be a number, text, true, false, null, a list or a dictionary, got {shown(value)}"
+            )
 
 
 def require_text(text: str, key: str) -> None:
@@ -123,7 +120,9 @@ def check_keys(node: Mapping, options: Mapping[str, object], key: str, owner: st
     """An error where a dictionary has not the keys that it must, or one too many."""
     names = {name.rstrip("?"): kind for name, kind in options.items()}
     # what others refer to comes first, so that the key that was given is named
-    for name, value in sorted(node.items(), key=lambda item: (isinstance(item[1], Mapping), item[0] not in ("dataset", "gan"))):
+    for name, value in sorted(
+        node.items(), key=lambda item: (isinstance(item[1], Mapping), item[0] not in ("dataset", "gan"))
+    ):
         path = f"{key}.{name}" if key else str(name)
         if name not in names:
             raise ValueError(f"{path} is no key of {key or owner}; nearest: {', '.join(nearest(str(name), names))}")
@@ -141,7 +140,11 @@ def check(value: object, kind: object, key: str) -> None:
     fitting = next((one for one in kinds if fits(value, one)), None)
     if fitting is None:
         wanted = " or ".join(dict.fromkeys(named(one) for one in kinds))
-        hint = f"; quote text for Hydra and for the shell: \"{key}='...'\"" if str in kinds and not isinstance(value, str | None) else ""
+        hint = (
+            f"; quote text for Hydra and for the shell: \"{key}='...'\""
+            if str in kinds and not isinstance(value, str | None)
+            else ""
+        )
         raise ValueError(f"{key} must be {wanted}, got {shown(value)}{hint}")
     if isinstance(value, Mapping) and "_target_" in value:
         check_built(value, fitting, key)
@@ -166,7 +169,9 @@ def own_options(command: str) -> dict[str, object]:
     """The numbers and switches of a command's yaml, which are of the type of their default."""
     values = yaml.safe_load((CONF / f"{command}.yaml").read_text()).items()
     found = {
-        name: type(value) if isinstance(value, bool | int | float) else Any for name, value in values if name not in ("defaults", "hydra")
+        name: type(value) if isinstance(value, bool | int | float) else Any
+        for name, value in values
+        if name not in ("defaults", "hydra")
     }
     return {f"{name}?": kind for name, kind in found.items() if not {name, f"{name}?"} & OPTIONS[command].keys()}
 
@@ -176,7 +181,9 @@ def check_built(node: Mapping, kind: object, key: str) -> None:
     name = node["_target_"]
     top = name.split(".")[0] if isinstance(name, str) else ""
     if not re.fullmatch(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+", str(name)):
-        raise ValueError(f"{key}._target_ must be a class with its module, as latent_lab.methods.sefa.SeFa, got {shown(name)}")
+        raise ValueError(
+            f"{key}._target_ must be a class with its module, as latent_lab.methods.sefa.SeFa, got {shown(name)}"
+        )
     for flag in ("_partial_", "_recursive_"):
         if not isinstance(node.get(flag, False), bool):
             raise ValueError(f"{key}.{flag} must be true or false, got {shown(node[flag])}")
@@ -206,14 +213,25 @@ def check_built(node: Mapping, kind: object, key: str) -> None:
         if option not in kinds:
             if others:
                 continue
-            raise ValueError(f"{path} is no argument of {target.__name__}; it takes {', '.join(nearest(str(option), kinds)) or 'none'}")
+            raise ValueError(
+                f"{path} is no argument of {target.__name__}; it takes {', '.join(nearest(str(option), kinds)) or 'none'}"
+            )
         check(value, kinds[option], path)
-        allowed = next((found for one in families if (found := getattr(one, f"{option}s", None)) is not None), None)  # kinds of kind
-        if isinstance(value, str) and isinstance(allowed, tuple | Mapping) and value not in allowed and kinds[option] is str:
+        allowed = next(
+            (found for one in families if (found := getattr(one, f"{option}s", None)) is not None), None
+        )  # kinds of kind
+        if (
+            isinstance(value, str)
+            and isinstance(allowed, tuple | Mapping)
+            and value not in allowed
+            and kinds[option] is str
+        ):
             raise ValueError(f"{path} must be one of {tuple(allowed)}, got {value!r}")
     if not node.get("_partial_"):
         plain = [
-            option for option in sorted(needed - node.keys()) if option not in GIVEN and not any(map(is_built, alternatives(kinds[option])))
+            option
+            for option in sorted(needed - node.keys())
+            if option not in GIVEN and not any(map(is_built, alternatives(kinds[option])))
         ]
         if plain and not inspect.isabstract(target):
             raise ValueError(f"{key}.{plain[0]} must be given, and is missing")
@@ -232,7 +250,9 @@ def check_generators(gan: Mapping) -> None:
         for option, value in (part or {}).items() if target is not None else ():
             kinds, _, _ = arguments(target)
             if option not in kinds:
-                raise ValueError(f"{key}.{option} is no argument of {target.__name__}; it takes {', '.join(nearest(str(option), kinds))}")
+                raise ValueError(
+                    f"{key}.{option} is no argument of {target.__name__}; it takes {', '.join(nearest(str(option), kinds))}"
+                )
             check(value, kinds[option], f"{key}.{option}")
 
 
@@ -245,7 +265,9 @@ def measured(node: object) -> list[str] | None:
         return None if None in parts else [name for part in parts for name in part]
     target = str(node.get("_target_"))
     names = (
-        node.get("names") or node.get("values") or (getattr(located(target), "names", None) if target.startswith("latent_lab.") else None)
+        node.get("names")
+        or node.get("values")
+        or (getattr(located(target), "names", None) if target.startswith("latent_lab.") else None)
     )
     known = isinstance(names, Sequence | Mapping) and all(isinstance(name, str) for name in names)
     return list(names) if known else None
@@ -260,7 +282,9 @@ def require_measured(plain: Mapping) -> None:
             asked = asked.get(part) if isinstance(asked, Mapping) else None
         if names is None or asked is None:
             continue
-        texts = isinstance(asked, Sequence) and not isinstance(asked, str) and all(isinstance(name, str) for name in asked)
+        texts = (
+            isinstance(asked, Sequence) and not isinstance(asked, str) and all(isinstance(name, str) for name in asked)
+        )
         if not texts or not asked or len({*asked}) < len(asked) or {*asked} - {*names}:
             raise ValueError(f"{key} must be different names among {names}, got {shown(asked)}")
 

@@ -29,16 +29,18 @@ def chosen_face(faces: Sequence[np.ndarray], choice: str | int) -> np.ndarray:
             raise ValueError(f"faces={number}, but it has {len(faces)}")
         return faces[number - 1]
     if choice == "one" and len(faces) > 1:
-        raise ValueError(f"{len(faces)} faces were found; choose with faces=largest, or faces=1 to {len(faces)} from the left")
+        raise ValueError(
+            f"{len(faces)} faces were found; choose with faces=largest, or faces=1 to {len(faces)} from the left"
+        )
     return max(faces, key=lambda points: np.ptp(points, 0).prod())
 
 
 def ffhq_square(points: np.ndarray) -> np.ndarray:
     r"""Corners (4, 2) of FFHQ's crop, upper left, lower left, lower right, upper right, in pixels of the photograph.
 
-    With e from the left to the right eye and m from the middle of the eyes to that of the mouth, the crop's horizontal half is
-    :math:`x = (e - m^\perp)` of length :math:`\max(2 |e|, 1.8 |m|)`, its vertical half is perpendicular to it, and its centre lies
-    :math:`0.1 m` below the eyes.
+    With e from the left to the right eye and m from the middle of the eyes to that of the mouth, the crop's horizontal
+    half is :math:`x = (e - m^\perp)` of length :math:`\max(2 |e|, 1.8 |m|)`, its vertical half is perpendicular to it,
+    and its centre lies :math:`0.1 m` below the eyes.
 
     References:
         | Progressive Growing of GANs for Improved Quality, Stability, and Variation (Karras et al., 2018), Appendix C

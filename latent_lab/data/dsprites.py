@@ -15,9 +15,11 @@ FACTORS = ("colour", "shape", "scale", "orientation", "x", "y")
 
 
 class Dsprites(IdxImages):
-    """A random part of dSprites, 64x64, in [-1, 1]; an image's label is the row of its true factors (colour is always 1).
+    """A random part of dSprites, 64x64, in [-1, 1]; an image's label is the row of its true factors (colour is always
+    1).
 
-    The file's images take 3 GB, so they are read as a stream and only ``num`` are kept. Its pickled metadata is never opened.
+    The file's images take 3 GB, so they are read as a stream and only ``num`` are kept. Its pickled metadata is never
+    opened.
 
     References:
         | dSprites: Disentanglement testing Sprites dataset (Matthey et al., 2017)
@@ -76,9 +78,13 @@ class Dsprites(IdxImages):
                     images[place] = np.frombuffer(stream.read(4096), np.uint8).reshape(64, 64)
                     at = int(chosen[place]) + 1
         except Exception as error:  # zipfile and numpy raise a dozen unrelated classes
-            raise ValueError(f"{self.file} is not dSprites' file, or damaged ({reason(error)}); fetch it again") from None
+            raise ValueError(
+                f"{self.file} is not dSprites' file, or damaged ({reason(error)}); fetch it again"
+            ) from None
         if len(images) <= self.held_out:
-            raise ValueError(f"dataset in {self.folder} must hold more than held_out={self.held_out} images, got {len(images)}")
+            raise ValueError(
+                f"dataset in {self.folder} must hold more than held_out={self.held_out} images, got {len(images)}"
+            )
         if images.max() > 1:
             raise ValueError(f"{self.file} must hold images of 0 and 1, got {images.max()}")
         self.images, self.labels = torch.from_numpy(255 * images), torch.from_numpy(factors[chosen]).float()

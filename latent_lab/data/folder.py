@@ -33,12 +33,18 @@ class Pictures(Dataset):
         labels: One each, with shape :math:`(N,)`, or a row of attributes each, with shape :math:`(N, A)`.
         resolution: Side R.
         image_channels: 1 (grey) or 3.
-        preparation: ``crop`` resizes the shorter side and crops the centre; ``whole`` resizes the longer side and adds black bars.
+        preparation: ``crop`` resizes the shorter side and crops the centre; ``whole`` resizes the longer side and adds
+            black bars.
     """
 
-    def __init__(self, files: Sequence[Path], labels: Tensor, resolution: int, image_channels: int, preparation: str) -> None:
+    def __init__(
+        self, files: Sequence[Path], labels: Tensor, resolution: int, image_channels: int, preparation: str
+    ) -> None:
         self.files, self.labels, self.resolution = list(files), labels, resolution
-        self.mode, self.prepare = {1: "L", 3: "RGB"}[image_channels], {"crop": ImageOps.fit, "whole": ImageOps.pad}[preparation]
+        self.mode, self.prepare = (
+            {1: "L", 3: "RGB"}[image_channels],
+            {"crop": ImageOps.fit, "whole": ImageOps.pad}[preparation],
+        )
 
     def __len__(self) -> int:
         return len(self.files)
@@ -47,7 +53,9 @@ class Pictures(Dataset):
         side = (self.resolution, self.resolution)
         try:
             with quiet(), opened_photograph(self.files[i]) as picture:
-                picture.draft(self.mode, (2 * side[0], 2 * side[1]))  # a JPEG is decoded at the next larger eighth of its size
+                picture.draft(
+                    self.mode, (2 * side[0], 2 * side[1])
+                )  # a JPEG is decoded at the next larger eighth of its size
                 prepared = self.prepare(upright(picture).convert(self.mode), side, Image.Resampling.LANCZOS)
         except DAMAGED as error:
             raise ValueError(
@@ -73,20 +81,23 @@ def opened_photograph(file: Path) -> Image.Image:
 class FolderImages(LightningDataModule):
     """The pictures of a folder and of all its sub-folders.
 
-    Those that cannot be read, or are too small, are left out and reported in one line. Which ones are held out depends on the
-    names and ``split_seed`` alone, never on the training's seed, so that no judge meets what a training of another seed saw.
+    Those that cannot be read, or are too small, are left out and reported in one line. Which ones are held out depends
+    on the names and ``split_seed`` alone, never on the training's seed, so that no judge meets what a training of
+    another seed saw.
 
     Arguments:
         folder: Where the pictures are expected.
         resolution: Side R of the prepared images.
         image_channels: 1 (grey) or 3.
-        preparation: ``crop`` resizes the shorter side and crops the centre; ``whole`` resizes the longer side and adds black bars.
-        labels: What an image's label is: ``folder``, the index of the sub-folder that it lies in; the name of a table in
-            the folder (:func:`latent_lab.data.tables.read_table`), its row; None, always 0.
+        preparation: ``crop`` resizes the shorter side and crops the centre; ``whole`` resizes the longer side and adds
+            black bars.
+        labels: What an image's label is: ``folder``, the index of the sub-folder that it lies in; the name of a table
+            in the folder (:func:`latent_lab.data.tables.read_table`), its row; None, always 0.
         held_out: Images that no training sees (at least; whole sub-folders at a time with ``keep_together``).
         keep_together: Whether the images of a sub-folder are like each other, so that none may be held out alone.
         smallest: Pixels that a picture's shorter side must have; None: half the resolution.
-        check: ``pixels`` decodes every picture once to find damaged ones; ``header``, for millions, only reads their sizes.
+        check: ``pixels`` decodes every picture once to find damaged ones; ``header``, for millions, only reads their
+            sizes.
         gigabytes: What a split may take as one tensor; a larger split gives its first images.
         batch_size: Images a batch.
         workers: Processes that decode.
@@ -146,7 +157,9 @@ class FolderImages(LightningDataModule):
         if not any(True for _ in self.pictures()):
             raise FileNotFoundError(f"dataset: {self.folder} holds no pictures ({', '.join(FORMATS)}); {self.hint}")
         if self.table is not None and not self.table.is_file():
-            raise FileNotFoundError(f"dataset: {self.table} is missing; put it there, or go without with dataset.data.labels=null")
+            raise FileNotFoundError(
+                f"dataset: {self.table} is missing; put it there, or go without with dataset.data.labels=null"
+            )
 
     def setup(self, stage: str | None = None) -> None:
         self.prepare_data()
@@ -162,13 +175,19 @@ class FolderImages(LightningDataModule):
         else:
             self.label_names = []
         with quiet(), ThreadPoolExecutor(os.cpu_count()) as pool:
-            faults = list(pool.map(lambda name, value: "not in the table" if value is None else self.fault(found[name]), names, values))
+            faults = list(
+                pool.map(
+                    lambda name, value: "not in the table" if value is None else self.fault(found[name]), names, values
+                )
+            )
         label = {name: value for name, value, fault in zip(names, values, faults) if fault is None}
         self.report([f"{name} ({fault})" for name, fault in zip(names, faults) if fault], len(names))
 
         held, rest = self.split(sorted(label))
         if not rest:
-            raise ValueError(f"dataset in {self.folder} must hold more than held_out={self.held_out} pictures, got {len(label)}")
+            raise ValueError(
+                f"dataset in {self.folder} must hold more than held_out={self.held_out} pictures, got {len(label)}"
+            )
         self.held_out_pictures, self.train_pictures = (
             Pictures(
                 [found[name] for name in part],
@@ -187,7 +206,9 @@ class FolderImages(LightningDataModule):
                 if min(picture.size) < max(self.smallest, 1):
                     return f"{picture.size[0]}x{picture.size[1]} pixels, below {self.smallest}"
                 if self.preparation == "whole" and 2 * self.resolution * min(picture.size) <= max(picture.size):
-                    return f"{picture.size[0]}x{picture.size[1]} pixels, too narrow to be shown whole in {self.resolution}"
+                    return (
+                        f"{picture.size[0]}x{picture.size[1]} pixels, too narrow to be shown whole in {self.resolution}"
+                    )
                 if self.check == "pixels":
                     picture.draft("RGB", (8, 8))
                     picture.load()
@@ -209,7 +230,9 @@ class FolderImages(LightningDataModule):
         def draw(name: str) -> bytes:
             return hashlib.sha256(f"{self.split_seed}/{name}".encode(errors="surrogateescape")).digest()
 
-        names = sorted(names, key=lambda name: (draw(folder_of(name)), draw(name)) if self.keep_together else draw(name))
+        names = sorted(
+            names, key=lambda name: (draw(folder_of(name)), draw(name)) if self.keep_together else draw(name)
+        )
         cut = min(self.held_out, len(names))
         while self.keep_together and 0 < cut < len(names) and folder_of(names[cut - 1]) == folder_of(names[cut]):
             cut += 1
@@ -246,7 +269,9 @@ class FolderImages(LightningDataModule):
     def train_dataloader(self, steps: int | None = None, first: int = 0, rank: int = 0) -> DataLoader:
         """Batches of images and labels, see :class:`Batches`."""
         order = Batches(self.num_train, self.batch_size, self.seed, rank, steps, first)
-        return DataLoader(self.train_pictures, batch_sampler=order, num_workers=self.workers, persistent_workers=self.workers > 0)
+        return DataLoader(
+            self.train_pictures, batch_sampler=order, num_workers=self.workers, persistent_workers=self.workers > 0
+        )
 
     def val_dataloader(self) -> DataLoader:
         return DataLoader(self.held_out_pictures, self.batch_size, num_workers=self.workers)

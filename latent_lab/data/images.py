@@ -18,7 +18,7 @@ from pytorch_lightning import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader, Sampler, TensorDataset
 
-from latent_lab.edits.moves import ORDER, stream
+from latent_lab.ops.streams import ORDER, stream
 
 
 def read_idx(file: str | Path, limit: int = 1 << 31) -> Tensor:
@@ -36,7 +36,9 @@ def read_idx(file: str | Path, limit: int = 1 << 31) -> Tensor:
                 raise ValueError(f"header says type {kind}, shape {shape}")
             content = stream.read(size + 1)
     except (OSError, EOFError, zlib.error, struct.error, ValueError) as error:
-        raise ValueError(f"{file} is not a complete idx.gz file of bytes ({error}); delete it to fetch it again") from None
+        raise ValueError(
+            f"{file} is not a complete idx.gz file of bytes ({error}); delete it to fetch it again"
+        ) from None
     if len(content) != size:
         raise ValueError(
             f"{file} should hold {size} values, holds {'more' if len(content) > size else len(content)}; delete it to fetch it again"
@@ -45,10 +47,11 @@ def read_idx(file: str | Path, limit: int = 1 << 31) -> Tensor:
 
 
 class Batches(Sampler[list[int]]):
-    """Which images each step takes: a function of the seed, the rank and the step, so that a resumed run goes on within its epoch.
+    """Which images each step takes: a function of the seed, the rank and the step, so that a resumed run goes on within
+    its epoch.
 
-    Every epoch is a new order of all images, without the last ones where they fill no batch. The length is that of the whole
-    run, also where the first steps are behind it: Lightning counts on.
+    Every epoch is a new order of all images, without the last ones where they fill no batch. The length is that of the
+    whole run, also where the first steps are behind it: Lightning counts on.
 
     Arguments:
         num: Number of images, at least ``batch_size``.
@@ -58,7 +61,9 @@ class Batches(Sampler[list[int]]):
         first: The step to begin at.
     """
 
-    def __init__(self, num: int, batch_size: int, seed: int, rank: int = 0, steps: int | None = None, first: int = 0) -> None:
+    def __init__(
+        self, num: int, batch_size: int, seed: int, rank: int = 0, steps: int | None = None, first: int = 0
+    ) -> None:
         if num < batch_size:
             raise ValueError(f"dataset.data.batch_size must be at most the {num} training images, got {batch_size}")
         self.num, self.batch_size, self.seed, self.rank = num, batch_size, seed, rank
@@ -77,7 +82,8 @@ class Batches(Sampler[list[int]]):
 
 
 class IdxImages(LightningDataModule):
-    """Grey images :math:`(N, H, H)`, or colour images :math:`(N, H, H, 3)`, and labels in the idx.gz format of MNIST, padded to ``resolution``, in [-1, 1].
+    """Grey images :math:`(N, H, H)`, or colour images :math:`(N, H, H, 3)`, and labels in the idx.gz format of MNIST,
+    padded to ``resolution``, in [-1, 1].
 
     The last ``held_out`` images are kept out of every training; they are the validation set.
 
@@ -117,7 +123,9 @@ class IdxImages(LightningDataModule):
             if (self.folder / file["name"]).is_file():
                 continue
             if (self.folder / file["name"]).exists():  # to read a pipe would wait for ever
-                raise FileNotFoundError(f"dataset: {self.folder / file['name']} must be a plain file; delete what is there")
+                raise FileNotFoundError(
+                    f"dataset: {self.folder / file['name']} must be a plain file; delete what is there"
+                )
             if self.url is None:
                 raise FileNotFoundError(f"dataset: {self.folder / file['name']} is missing; {self.hint}")
             try:
@@ -130,7 +138,12 @@ class IdxImages(LightningDataModule):
 
     def setup(self, stage: str | None = None) -> None:
         images, labels = (read_idx(self.folder / self.files[part]["name"]) for part in ("images", "labels"))
-        if images.shape[3:] not in ((), (3,)) or images.ndim < 3 or len(images) != len(labels) or len(images) <= self.held_out:
+        if (
+            images.shape[3:] not in ((), (3,))
+            or images.ndim < 3
+            or len(images) != len(labels)
+            or len(images) <= self.held_out
+        ):
             raise ValueError(
                 f"dataset in {self.folder} must hold more than held_out={self.held_out} images and a label each, got {tuple(images.shape)} and {tuple(labels.shape)}"
             )
@@ -141,7 +154,8 @@ class IdxImages(LightningDataModule):
         self.images, self.labels = images, labels.long()
 
     def prepare_images(self, images: Tensor) -> Tensor:
-        """uint8 :math:`(N, H, H)` or :math:`(N, H, H, 3)` to float :math:`(N, 1, R, R)` or :math:`(N, 3, R, R)` in [-1, 1]."""
+        """uint8 :math:`(N, H, H)` or :math:`(N, H, H, 3)` to float :math:`(N, 1, R, R)` or :math:`(N, 3, R, R)` in [-1,
+        1]."""
         before = (self.resolution - images.shape[1]) // 2
         after = self.resolution - images.shape[1] - before
         channels_first = images[:, None] if images.ndim == 3 else images.permute(0, 3, 1, 2).contiguous()

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from hydra.utils import instantiate
-from omegaconf import DictConfig
 from torch import Tensor
 
 from latent_lab.attributes.faces.landmarks import DlibLandmarks
 from latent_lab.console import say, visible
 from latent_lab.data.alignment import chosen_face, cut, ffhq_square
+from latent_lab.data.folder import FolderImages
+from latent_lab.data.images import IdxImages
 from latent_lab.data.pictures import home_of, read_photograph, square, to_tensor
 from latent_lab.gans.base import Generator
 from latent_lab.names import file_name
@@ -23,7 +23,8 @@ ALIGNMENTS = ("none", "ffhq")
 
 
 class Batch(NamedTuple):
-    """Pictures that are inverted together: their names, pixels :math:`(N, C, R, R)`, uint8, and what is known of each."""
+    """Pictures that are inverted together: their names, pixels :math:`(N, C, R, R)`, uint8, and what is known of
+    each."""
 
     names: list[str]
     pixels: Tensor
@@ -50,11 +51,15 @@ class Photographs:
         return list(self.files)
 
     def read(self, name: str) -> tuple[Tensor, dict]:
-        """The picture, with shape :math:`(C, R, R)`, uint8, and what is known of it. Raises a ValueError where it cannot be used."""
+        """The picture, with shape :math:`(C, R, R)`, uint8, and what is known of it. Raises a ValueError where it
+        cannot be used."""
         file = self.files[name]
         image, notes = read_photograph(file)
         if self.landmarks is not None:
-            image, said = cut(image, ffhq_square(chosen_face(self.landmarks(image), self.faces)), self.resolution), ["aligned"]
+            image, said = (
+                cut(image, ffhq_square(chosen_face(self.landmarks(image), self.faces)), self.resolution),
+                ["aligned"],
+            )
         else:
             image, said = square(image, self.resolution)
         pixels = (to_tensor(image, self.channels) + 1).mul(127.5).round().to(torch.uint8)
@@ -74,22 +79,23 @@ class HeldOut:
     """The first held-out images of a data set, under numbers.
 
     Arguments:
-        dataset: Its configuration, with ``data``.
+        data: Its images.
+        name: What it is called.
         generator: Whose images they must be like.
         count: How many.
     """
 
-    def __init__(self, dataset: DictConfig, generator: Generator, count: int) -> None:
-        if not dataset.get("data"):
-            raise ValueError(f"images=held_out needs a dataset with images, got dataset={dataset.name}; give images=<file or folder>")
-        data = instantiate(dataset.data, resolution=generator.resolution)
+    def __init__(self, data: IdxImages | FolderImages, name: str, generator: Generator, count: int) -> None:
         data.prepare_data()
         data.setup()
         images = data.held_out_split()[0][:count]
         if images.shape[1:] != (generator.channels, generator.resolution, generator.resolution):
-            raise ValueError(f"images of dataset={dataset.name} must be of {generator.channels} channels, got {tuple(images.shape[1:])}")
+            raise ValueError(
+                f"images of dataset={name} must be of {generator.channels} channels, got {tuple(images.shape[1:])}"
+            )
         self.images = {
-            file_name(f"{dataset.name}-{i:04d}"): (image + 1).mul(127.5).round().to(torch.uint8) for i, image in enumerate(images)
+            file_name(f"{name}-{i:04d}"): (image + 1).mul(127.5).round().to(torch.uint8)
+            for i, image in enumerate(images)
         }
 
     def names(self) -> list[str]:

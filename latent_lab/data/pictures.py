@@ -17,15 +17,27 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from latent_lab.names import digest, file_name, same_file
-from latent_lab.picture_files import DAMAGED, FILES, files_below, identity_of, opened, orientation, quiet, reason, upright
+from latent_lab.picture_files import (
+    DAMAGED,
+    FILES,
+    files_below,
+    identity_of,
+    opened,
+    orientation,
+    quiet,
+    reason,
+    upright,
+)
 
 COUNTED = 8  # frames, of the formats that say how many only to who reads them all
 
 
 def find_pictures(where: str | Sequence[str]) -> dict[str, Path]:
-    """Find pictures: a file, all of a folder and its sub-folders, those of a pattern, or of a list of these; each real file once.
+    """Find pictures: a file, all of a folder and its sub-folders, those of a pattern, or of a list of these; each real
+    file once.
 
-    Their names are plain names of files (:func:`latent_lab.names.file_name`) and tell them apart, also where case is ignored.
+    Their names are plain names of files (:func:`latent_lab.names.file_name`) and tell them apart, also where case is
+    ignored.
 
     Raises:
         FileNotFoundError: There is no such file, or no picture in the folder.
@@ -36,7 +48,10 @@ def find_pictures(where: str | Sequence[str]) -> dict[str, Path]:
     for item in [where] if isinstance(where, str) else list(where):
         place = home_of(item)
         if os.path.isdir(place):
-            texts = {file: file.relative_to(place).with_suffix("").as_posix().replace("/", "-") for file in files_below(place, FILES)}
+            texts = {
+                file: file.relative_to(place).with_suffix("").as_posix().replace("/", "-")
+                for file in files_below(place, FILES)
+            }
         elif os.path.exists(place):
             require_plain(place)
             texts = {place: place.stem}
@@ -55,7 +70,8 @@ def find_pictures(where: str | Sequence[str]) -> dict[str, Path]:
 
 
 def told_apart(texts: dict[Path, str]) -> dict[str, Path]:
-    """Files by plain names: of their texts, with the suffix where several share one, and with a digest of the path where several still do."""
+    """Files by plain names: of their texts, with the suffix where several share one, and with a digest of the path
+    where several still do."""
     names: dict[Path, str] = {}
     taken: set[str] = set()
     for shown in (
@@ -65,11 +81,15 @@ def told_apart(texts: dict[Path, str]) -> dict[str, Path]:
     ):
         wanted = {file: file_name(shown(file)) for file in texts if file not in names}
         times = Counter(map(same_file, wanted.values()))
-        fresh = {file: name for file, name in wanted.items() if times[same_file(name)] == 1 and same_file(name) not in taken}
+        fresh = {
+            file: name for file, name in wanted.items() if times[same_file(name)] == 1 and same_file(name) not in taken
+        }
         names |= fresh
         taken |= set(map(same_file, fresh.values()))
     if len(names) < len(texts):
-        raise ValueError(f"images must be files that names tell apart, got {[str(file) for file in texts if file not in names][:2]}")
+        raise ValueError(
+            f"images must be files that names tell apart, got {[str(file) for file in texts if file not in names][:2]}"
+        )
     return {names[file]: file for file in texts}
 
 
@@ -100,12 +120,13 @@ def one_line(file: Path) -> Iterator[None]:
 def read_photograph(file: str | Path) -> tuple[Image.Image, list[str]]:
     """A picture in RGB, 8 bits a channel, upright, and a line for each thing that was done to it.
 
-    Grey is repeated, 16 bits are rounded to 8, transparent pixels are laid on white, CMYK is converted without its profile, of an
-    animation the first frame is taken, and a rotation that the camera noted is carried out.
+    Grey is repeated, 16 bits are rounded to 8, transparent pixels are laid on white, CMYK is converted without its
+    profile, of an animation the first frame is taken, and a rotation that the camera noted is carried out.
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: It is no plain file, damaged, of an unknown format, or has more pixels than ``PIL.Image.MAX_IMAGE_PIXELS``.
+        ValueError: It is no plain file, damaged, of an unknown format, or has more pixels than
+            ``PIL.Image.MAX_IMAGE_PIXELS``.
     """
     file = home_of(file)
     if not os.path.exists(file):
@@ -121,7 +142,8 @@ def read_photograph(file: str | Path) -> tuple[Image.Image, list[str]]:
 
 
 def frames_note(picture: Image.Image, file: Path) -> list[str]:
-    """What is said of a picture of several frames; GIF and TIFF tell their number only to who walks through all, so few are counted."""
+    """What is said of a picture of several frames; GIF and TIFF tell their number only to who walks through all, so few
+    are counted."""
     try:
         if not getattr(picture, "is_animated", False):
             return []
@@ -148,7 +170,9 @@ def as_rgb(picture: Image.Image) -> tuple[Image.Image, list[str]]:
             raise ValueError("it has pixels that are no numbers")
         top = 1.0 if picture.mode == "F" and values.max() <= 1 else 65535.0
         eight = np.clip(np.rint(values * (255 / top)), 0, 255).astype(np.uint8)
-        return Image.fromarray(eight).convert("RGB"), ["16 bits a channel rounded to 8" if top > 1 else "real numbers rounded to 8 bits"]
+        return Image.fromarray(eight).convert("RGB"), [
+            "16 bits a channel rounded to 8" if top > 1 else "real numbers rounded to 8 bits"
+        ]
     if picture.has_transparency_data:
         picture = picture.convert("RGBA")
         if picture.getextrema()[3][0] == 255:
@@ -160,7 +184,11 @@ def as_rgb(picture: Image.Image) -> tuple[Image.Image, list[str]]:
 
 def square(image: Image.Image, resolution: int) -> tuple[Image.Image, list[str]]:
     """The middle square of a picture at a resolution, antialiased, and a line where that changed its size."""
-    notes = [f"{image.width}x{image.height} pixels made {resolution}x{resolution}"] if image.size != (resolution, resolution) else []
+    notes = (
+        [f"{image.width}x{image.height} pixels made {resolution}x{resolution}"]
+        if image.size != (resolution, resolution)
+        else []
+    )
     if image.width != image.height:
         notes[0] += ", its middle square"
     return ImageOps.fit(image, (resolution, resolution), Image.Resampling.LANCZOS), notes
@@ -173,5 +201,6 @@ def to_tensor(image: Image.Image, channels: int) -> Tensor:
 
 
 def read_picture(file: str | Path, resolution: int, channels: int) -> Tensor:
-    """The middle square of a photograph, with shape :math:`(C, R, R)` in [-1, 1]; raises as :func:`read_photograph` does."""
+    """The middle square of a photograph, with shape :math:`(C, R, R)` in [-1, 1]; raises as :func:`read_photograph`
+    does."""
     return to_tensor(square(read_photograph(file)[0], resolution)[0], channels)

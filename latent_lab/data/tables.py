@@ -18,9 +18,9 @@ LARGEST = torch.finfo(torch.float32).max
 def read_table(file: str | Path) -> tuple[list[str], dict[str, list[float]]]:
     """The attributes' names, and for each picture's name its values.
 
-    A ``.csv`` or ``.tsv`` has a header, or its attributes' names in an ``attributes.txt`` beside it, and the picture's name in
-    its first column. Of ``value,confidence`` (the Transient Attributes' annotations) the value is taken. Anything else must be
-    CelebA's list: a number of rows, a row of names, and rows of a picture's name and its values.
+    A ``.csv`` or ``.tsv`` has a header, or its attributes' names in an ``attributes.txt`` beside it, and the picture's
+    name in its first column. Of ``value,confidence`` (the Transient Attributes' annotations) the value is taken.
+    Anything else must be CelebA's list: a number of rows, a row of names, and rows of a picture's name and its values.
 
     Raises:
         ValueError: It is no plain file of text, too large, or holds anything but finite numbers, a row a picture.
@@ -36,7 +36,9 @@ def read_table(file: str | Path) -> tuple[list[str], dict[str, list[float]]]:
         names = " ".join(lines_of(beside)).split() if beside.is_file() else rows.pop(0)[1:] if rows else []
     else:
         if len(lines) < 2 or not re.fullmatch(r"[0-9]{1,12}", lines[0].strip()):
-            raise ValueError(f"{file} must be a .csv, a .tsv, or a list as CelebA's, whose first line is the number of its rows")
+            raise ValueError(
+                f"{file} must be a .csv, a .tsv, or a list as CelebA's, whose first line is the number of its rows"
+            )
         names, rows = lines[1].split(), [line.split() for line in lines[2:] if line.strip()]
         if len(rows) != int(lines[0]):
             raise ValueError(f"{file} must hold the {int(lines[0])} rows that its first line says, got {len(rows)}")
@@ -47,16 +49,21 @@ def read_table(file: str | Path) -> tuple[list[str], dict[str, list[float]]]:
         try:
             table[name.strip()] = [float(value.split(",")[0]) for value in values]
         except ValueError:
-            raise ValueError(f"{file} must hold numbers after a picture's name, got {shown(values)} in row {number}") from None
+            raise ValueError(
+                f"{file} must hold numbers after a picture's name, got {shown(values)} in row {number}"
+            ) from None
         if not all(abs(value) <= LARGEST for value in table[name.strip()]):
-            raise ValueError(f"{file} must hold finite numbers of single precision, got {shown(values)} in row {number}")
+            raise ValueError(
+                f"{file} must hold finite numbers of single precision, got {shown(values)} in row {number}"
+            )
         if len(values) != len(names):
             raise ValueError(f"{file} must hold {len(names)} values a row, got {len(values)} in row {number}")
     return names, table
 
 
 def lines_of(file: Path) -> list[str]:
-    """The lines of a text file in UTF-8, of at most ``LIMIT`` bytes and lines of at most ``LONGEST_LINE`` characters."""
+    """The lines of a text file in UTF-8, of at most ``LIMIT`` bytes and lines of at most ``LONGEST_LINE``
+    characters."""
     if not file.is_file():
         raise ValueError(f"{file} must be a plain file")
     if file.stat().st_size > LIMIT:
@@ -87,6 +94,8 @@ def rows_of(pictures: Sequence[str], table: Mapping[str, Sequence[float]]) -> li
         parts = PurePosixPath(picture).parts
         key = next((key for start in range(len(parts)) if (key := "/".join(parts[start:])) in table), None)
         if key is not None and owner.setdefault(key, picture) != picture:
-            raise ValueError(f"the table's row {key!r} must belong to one picture, got {owner[key]} and {picture}; write their folders too")
+            raise ValueError(
+                f"the table's row {key!r} must belong to one picture, got {owner[key]} and {picture}; write their folders too"
+            )
         found.append(None if key is None else torch.tensor(table[key]))
     return found

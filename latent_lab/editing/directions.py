@@ -11,14 +11,15 @@ from latent_lab.checkpoints.directions import FORMATS, directions_bytes
 from latent_lab.console import say
 from latent_lab.gans.space import LatentSpace
 from latent_lab.gans.styled import StyleGenerator
+from latent_lab.loading import space_and_paths
+from latent_lab.naming import path_number
 from latent_lab.paths.base import Paths
 from latent_lab.runs import Run, write_atomically
-from latent_lab.workflows.build import space_and_paths
-from latent_lab.naming import path_number
 
 
 def directions_of(space: LatentSpace, paths: Paths) -> Tensor:
-    r"""The steps that an amount of 1 makes, with shape :math:`(K, D)`, or :math:`(K, L, D)` where the layers of w+ move differently."""
+    r"""The steps that an amount of 1 makes, with shape :math:`(K, D)`, or :math:`(K, L, D)` where the layers of w+ move
+    differently."""
     if not paths.straight:
         raise ValueError(
             f"run must hold straight paths to be written as directions, got {type(paths).__name__}, whose steps depend on the latent"
@@ -37,7 +38,9 @@ def mean_latent(space: LatentSpace) -> Tensor:
 def write_directions(folder: str, path: str | int | None, target: Path, weights: str | None = None) -> None:
     """Writes the directions of a run, or one of them, to ``target``, which must not exist."""
     if target.suffix not in FORMATS or target.exists():
-        raise FileExistsError(f"target must be a new file that ends in one of {FORMATS} for a run's directions, got {str(target)!r}")
+        raise FileExistsError(
+            f"target must be a new file that ends in one of {FORMATS} for a run's directions, got {str(target)!r}"
+        )
     run = Run.open(folder, weights)
     space, paths, _ = space_and_paths(run)
     directions = directions_of(space, paths)

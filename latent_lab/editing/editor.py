@@ -8,13 +8,13 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from latent_lab.editing.sources import Picture
 from latent_lab.edits.views import view_in_batches
 from latent_lab.gans.space import Codes, LatentSpace
+from latent_lab.naming import Edit
 from latent_lab.paths.base import Paths
 from latent_lab.paths.layerwise import LayerwisePaths, layer_rows
 from latent_lab.paths.local import LocalPaths
-from latent_lab.naming import Edit
-from latent_lab.editing.sources import Picture
 
 ALL_ORDERS = 3  # edits; of more, the order that was asked for and its reverse are compared
 
@@ -54,8 +54,9 @@ class Editor:
         found_in: The space that they were found in.
         edits: In the order that was asked for.
         layers: Rows of w+ that edits change, see :func:`latent_lab.paths.layerwise.layer_rows`; None for all.
-        correct: Gives edited codes the details that the inversion lost: takes the space, the codes, the photograph and the edited
-            codes; gives what the image is made from, and first the name of the space that it is of. None for no correction.
+        correct: Gives edited codes the details that the inversion lost: takes the space, the codes, the photograph and
+            the edited codes; gives what the image is made from, and first the name of the space that it is of. None for
+            no correction.
         batch_size: Images decoded at once.
     """
 
@@ -71,9 +72,18 @@ class Editor:
     ) -> None:
         space = picture.space
         name = editing_space(found_in, space.name, space.generator.spaces, layers)
-        self.space = space if name == space.name else LatentSpace(space.generator, name, space.sampling).to(space.device)
-        self.rows = torch.tensor(layer_rows(self.space, layers, "layers"), device=space.device) if layers is not None else None
-        self.paths, self.edits, self.correct, self.batch_size = fitted(paths, found_in, self.space), list(edits), correct, batch_size
+        self.space = (
+            space if name == space.name else LatentSpace(space.generator, name, space.sampling).to(space.device)
+        )
+        self.rows = (
+            torch.tensor(layer_rows(self.space, layers, "layers"), device=space.device) if layers is not None else None
+        )
+        self.paths, self.edits, self.correct, self.batch_size = (
+            fitted(paths, found_in, self.space),
+            list(edits),
+            correct,
+            batch_size,
+        )
         self.target = picture.target
         plain = space.generator.convert(picture.codes, space.name, name)
         self.codes = self.paths.anchor(self.space, plain)
@@ -81,25 +91,31 @@ class Editor:
 
     @torch.no_grad()
     def edited(self, order: Sequence[int], shares: Sequence[float] = (1.0,)) -> Tensor:
-        """Latents :math:`(M, \\dots)` after the edits of these numbers, one after the other, each by M shares of its amount."""
+        """Latents :math:`(M, \\dots)` after the edits of these numbers, one after the other, each by M shares of its
+        amount."""
         start = self.codes.repeat(len(shares))
         latents, scale = start.latents, torch.tensor(shares, dtype=torch.float32, device=start.latents.device)
         for number in order:
             edit = self.edits[number]
             k = torch.full((len(scale),), edit.path, device=latents.device)
             moved = self.paths.shift(latents, k, scale * edit.amount, start.given)
-            latents = moved if self.rows is None else latents.to(moved.dtype).index_copy(1, self.rows, moved[:, self.rows])
+            latents = (
+                moved if self.rows is None else latents.to(moved.dtype).index_copy(1, self.rows, moved[:, self.rows])
+            )
         return latents
 
     @torch.no_grad()
     def final(self, latents: Tensor) -> tuple[LatentSpace, Codes]:
-        """All that makes the images of edited latents :math:`(M, \\dots)`, the correction with it, and the space that it is of."""
+        """All that makes the images of edited latents :math:`(M, \\dots)`, the correction with it, and the space that
+        it is of."""
         start = Codes(self.codes.latents, self.given).repeat(len(latents))
         codes = start.moved(latents)
         if self.correct is None:
             return self.space, codes
         name, codes = self.correct(self.space, start, self.target.expand(len(latents), -1, -1, -1), codes)
-        return (self.space if name == self.space.name else LatentSpace(self.space.generator, name, self.space.sampling)), codes
+        return (
+            self.space if name == self.space.name else LatentSpace(self.space.generator, name, self.space.sampling)
+        ), codes
 
     @torch.no_grad()
     def images(self, latents: Tensor) -> Tensor:

@@ -2,44 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
-from omegaconf import DictConfig
+from torch import nn
 
-from latent_lab.edits.views import view_in_batches
-from latent_lab.metrics.identity import identity_error
-from latent_lab.runs import Run
+from latent_lab.attributes.base import Attributes
 from latent_lab.editing.editor import Editor
-from latent_lab.naming import Edit
-from latent_lab.workflows.reconstruction import network_if_here
+from latent_lab.edits.views import view_in_batches
 from latent_lab.evaluation.report import plain
+from latent_lab.metrics.identity import identity_error
+from latent_lab.naming import Edit
 
 
 class Effects:
     """Measures attributes and identity before and after.
 
     Arguments:
-        run: Its ``names.json`` has the attributes' standard deviations.
-        made: Its configuration, whose data set has the predictors; where their weights are missing ``notes`` says so.
-        device: Where images are.
+        deviations: The standard deviations of the attributes over the prior, by name.
+        attributes, identity: The predictors; None for what is not measured.
     """
 
-    def __init__(self, run: Run, made: DictConfig, device: torch.device) -> None:
-        self.notes: list[str] = []
-        self.deviations = {name: entry["deviation"] for name, entry in run.read_json("names.json").items() if entry.get("deviation")}
-        networks = []
-        for part in ("attributes", "identity"):
-            network, why = network_if_here(made.dataset.get(part))
-            networks.append(network if network is None else network.to(device))
-            if network is None:
-                self.notes.append(f"{part} not measured: {why}")
-        self.attributes, self.identity = networks
+    def __init__(
+        self, deviations: Mapping[str, float], attributes: Attributes | None, identity: nn.Module | None
+    ) -> None:
+        self.deviations, self.attributes, self.identity = deviations, attributes, identity
 
     @torch.no_grad()
     def of(self, editor: Editor) -> dict[str, dict]:
-        """``attributes`` (before, after, change, the change in standard deviations) and ``identity`` (1 - cosine to where edits
-        started, and to the photograph) of one picture."""
+        """``attributes`` (before, after, change, the change in standard deviations) and ``identity`` (1 - cosine to
+        where edits started, and to the photograph) of one picture."""
         before, after = (editor.final(editor.edited(order)) for order in ([], range(len(editor.edits))))
         one, other = (view_in_batches(*end, self.attributes, self.identity, 1) for end in (before, after))
         found: dict[str, dict] = {}
@@ -67,7 +59,9 @@ class Effects:
         parts = []
         for edit in edits:
             measured = found.get("attributes", {}).get(edit.name, {}).get("deviations")
-            parts.append(f"{edit.name} {edit.asked:+.3g}" + ("" if measured is None else f" (measured {measured:+.2f})"))
+            parts.append(
+                f"{edit.name} {edit.asked:+.3g}" + ("" if measured is None else f" (measured {measured:+.2f})")
+            )
         if found.get("identity", {}).get("to_start") is not None:
             parts.append(f"identity 1 - cos {found['identity']['to_start']:.3f}")
         if "order" in found:

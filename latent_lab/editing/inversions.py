@@ -13,15 +13,15 @@ import torch
 from torch import Tensor
 
 from latent_lab.checkpoints import native
+from latent_lab.editing.inverted_files import require_generator, require_picture
+from latent_lab.figures.tables import cell_text
 from latent_lab.gans.base import Generator
 from latent_lab.gans.space import Codes, LatentSpace
 from latent_lab.inversion.base import Inverted
 from latent_lab.inversion.optimisation.pti import tuned_space
+from latent_lab.loading import config_of, space_from_plain, space_of
 from latent_lab.names import require_file_name
-from latent_lab.figures.tables import cell_text
 from latent_lab.runs import Run, weight_hash
-from latent_lab.workflows.build import config_of, space_from_plain, space_of
-from latent_lab.editing.inverted_files import require_generator, require_picture
 
 FORMAT = 1
 
@@ -41,7 +41,9 @@ class Inversions:
         """An inversion that exists, see :meth:`Run.open`."""
         found = cls(Run.open(folder, weights))
         if "inverter" not in found.run.config():
-            raise ValueError(f"source must be the folder of an inversion, got {str(folder)!r}, which holds something else")
+            raise ValueError(
+                f"source must be the folder of an inversion, got {str(folder)!r}, which holds something else"
+            )
         return found
 
     def file(self, name: str) -> Path:
@@ -53,7 +55,8 @@ class Inversions:
         return [require_file_name(name, f"each name in {self.run.folder / 'images'}") for name in found]
 
     def read(self, name: str) -> tuple[dict[str, Tensor], dict]:
-        """All tensors of a picture, and what is known of it: ``space``, ``generator``, ``picture``, ``scores`` and so on.
+        """All tensors of a picture, and what is known of it: ``space``, ``generator``, ``picture``, ``scores`` and so
+        on.
 
         Raises:
             ValueError: There is no such picture, or its file is damaged or was written by something else.
@@ -62,7 +65,9 @@ class Inversions:
             raise ValueError(f"{self.run.folder} holds inversions of {self.names()}, got {name!r}")
         tensors, about = native.read(self.file(name))
         if about.get("format") != FORMAT or "latents" not in tensors:
-            raise ValueError(f"{self.file(name)} must be an inversion of format {FORMAT}, got {str(about.get('format'))[:40]!r}")
+            raise ValueError(
+                f"{self.file(name)} must be an inversion of format {FORMAT}, got {str(about.get('format'))[:40]!r}"
+            )
         require_picture(tensors, about, self.file(name))
         return tensors, about
 
@@ -83,13 +88,16 @@ class Inversions:
         return space_of(generator, gan | {"space": about["space"]})
 
     def read_for(self, generator: Generator, name: str) -> tuple[dict[str, Tensor], dict]:
-        """As :meth:`read`, and refuses a picture that is not of this generator and of the folder's space, or whose shapes are not."""
+        """As :meth:`read`, and refuses a picture that is not of this generator and of the folder's space, or whose
+        shapes are not."""
         tensors, about = self.read(name)
         require_generator(tensors, about, generator, self.file(name))
         first = self.names()[0]
         common = about if name == first else self.read(first)[1]
         if any(about[key] != common[key] for key in ("space", "generator")):
-            raise ValueError(f"{self.file(name)} must be of the space and generator of {first}, {common['space']}, got {about['space']}")
+            raise ValueError(
+                f"{self.file(name)} must be of the space and generator of {first}, {common['space']}, got {about['space']}"
+            )
         return tensors, about
 
     def codes(self, names: str | Sequence[str]) -> Codes:
@@ -97,20 +105,27 @@ class Inversions:
         found = [self.read(name)[0] for name in ([names] if isinstance(names, str) else names)]
         given = sorted(key.removeprefix("given.") for key in found[0] if key.startswith("given."))
         if any({key for key in one if key.startswith("given.")} != {f"given.{key}" for key in given} for one in found):
-            raise ValueError(f"codes must be of pictures that were inverted alike, got {list(names)}, whose conditions differ")
+            raise ValueError(
+                f"codes must be of pictures that were inverted alike, got {list(names)}, whose conditions differ"
+            )
         for key in ("latents", *(f"given.{key}" for key in given)):
             if len({one[key].shape for one in found}) > 1:
-                raise ValueError(f"codes must be of pictures that were inverted alike, got {list(names)}, whose shapes of {key} differ")
+                raise ValueError(
+                    f"codes must be of pictures that were inverted alike, got {list(names)}, whose shapes of {key} differ"
+                )
         return Codes(
-            torch.stack([one["latents"] for one in found]), {key: torch.stack([one[f"given.{key}"] for one in found]) for key in given}
+            torch.stack([one["latents"] for one in found]),
+            {key: torch.stack([one[f"given.{key}"] for one in found]) for key in given},
         )
 
     def tuned(self, name: str) -> dict[str, Tensor]:
-        """What was added to the generator's parameters for a picture, by their names; empty where it stayed as it was."""
+        """What was added to the generator's parameters for a picture, by their names; empty where it stayed as it
+        was."""
         return tuned_in(self.read(name)[0])
 
     def tuned_space(self, space: LatentSpace, name: str) -> LatentSpace:
-        """The space with what was tuned for a picture: a copy, or the space itself where nothing was. Refuses a picture of another generator."""
+        """The space with what was tuned for a picture: a copy, or the space itself where nothing was. Refuses a picture
+        of another generator."""
         return tuned_space(space, tuned_in(self.read_for(space.generator, name)[0]))
 
     @staticmethod
@@ -147,13 +162,18 @@ class Inversions:
         scores = self.scores()
         columns = list(dict.fromkeys(key for row in scores.values() for key in row))
         mean = {
-            key: sum(row[key] for row in rows) / len(rows) for key in columns if (rows := [row for row in scores.values() if key in row])
+            key: sum(row[key] for row in rows) / len(rows)
+            for key in columns
+            if (rows := [row for row in scores.values() if key in row])
         }
         self.run.write("scores.json", json.dumps({"mean": mean, "pictures": scores, "failed": failed}, indent=1))
         table = io.StringIO()
         writer = csv.writer(table, lineterminator="\n")
         writer.writerow(["picture", *map(cell_text, columns)])
-        writer.writerows([cell_text(name), *(f"{row[key]:.6g}" if key in row else "" for key in columns)] for name, row in scores.items())
+        writer.writerows(
+            [cell_text(name), *(f"{row[key]:.6g}" if key in row else "" for key in columns)]
+            for name, row in scores.items()
+        )
         self.run.write("scores.csv", table.getvalue())
         return scores
 

@@ -17,7 +17,8 @@ NUMBERS = ("label", "noise", "truncation", "truncation_layers")  # of given, one
 
 
 def require_picture(tensors: Mapping[str, Tensor], about: Mapping[str, object], file: Path) -> None:
-    """An error unless these are what an inversion writes of a picture, as far as that can be seen without its generator.
+    """An error unless these are what an inversion writes of a picture, as far as that can be seen without its
+    generator.
 
     Arguments:
         tensors, about: The content of the file.
@@ -42,7 +43,9 @@ def require_picture(tensors: Mapping[str, Tensor], about: Mapping[str, object], 
             raise ValueError(f"{file} must hold {name[:60]} as finite numbers")
 
 
-def require_generator(tensors: Mapping[str, Tensor], about: Mapping[str, object], generator: Generator, file: Path) -> None:
+def require_generator(
+    tensors: Mapping[str, Tensor], about: Mapping[str, object], generator: Generator, file: Path
+) -> None:
     """An error unless the codes, the picture and the parameters of a file are of this generator.
 
     Arguments:
@@ -52,7 +55,10 @@ def require_generator(tensors: Mapping[str, Tensor], about: Mapping[str, object]
     """
     if about["space"] not in generator.spaces:
         raise ValueError(f"{file} must be of one of the spaces {generator.spaces}, got {about['space'][:40]!r}")
-    shapes = {"latents": generator.latent_shape(about["space"]), "target": (generator.channels, generator.resolution, generator.resolution)}
+    shapes = {
+        "latents": generator.latent_shape(about["space"]),
+        "target": (generator.channels, generator.resolution, generator.resolution),
+    }
     shapes |= {f"given.{name}": shape for name, shape in given_shapes(generator).items()}
     shapes |= {f"tuned.{name}": tuple(value.shape) for name, value in generator.named_parameters()}
     for name, value in tensors.items():
@@ -77,5 +83,7 @@ def given_shapes(generator: Generator) -> dict[str, tuple[int, ...]]:
     shapes |= {f"noise.{i}": (1, *stored.shape) for i, stored in enumerate(generator.noise_maps())}
     if isinstance(generator, StyleGenerator):
         shapes |= {"z": (generator.latent_dim,), "transform": (3, 3)}
-        shapes |= {f"{kind}.{row}": shape for row, shape in generator.feature_maps().items() for kind in ("scale", "shift")}
+        shapes |= {
+            f"{kind}.{row}": shape for row, shape in generator.feature_maps().items() for kind in ("scale", "shift")
+        }
     return shapes

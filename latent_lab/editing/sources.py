@@ -10,11 +10,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from latent_lab.editing.inversions import Inversions
 from latent_lab.gans.space import Codes, LatentSpace
+from latent_lab.loading import require_match, space_and_paths
 from latent_lab.paths.base import Paths
 from latent_lab.runs import Run, weight_hash
-from latent_lab.workflows.build import require_match, space_and_paths
-from latent_lab.editing.inversions import Inversions
 
 
 @dataclass
@@ -54,7 +54,9 @@ class Samples(Source):
 
     def __init__(self, space: LatentSpace, seeds: Sequence[int]) -> None:
         if not seeds or any(type(seed) is not int or seed < 0 for seed in seeds) or len(set(seeds)) < len(seeds):
-            raise ValueError(f"source must be an inversion's folder, or different seeds from 0 such as [0, 1, 2], got {list(seeds)}")
+            raise ValueError(
+                f"source must be an inversion's folder, or different seeds from 0 such as [0, 1, 2], got {list(seeds)}"
+            )
         super().__init__(space, [f"seed{seed}" for seed in seeds])
 
     def picture(self, name: str) -> Picture:
@@ -77,10 +79,14 @@ class InvertedPictures(Source):
     def picture(self, name: str) -> Picture:
         device, codes = self.space.device, self.inversions.codes(name)
         codes = Codes(codes.latents.to(device), {key: value.to(device) for key, value in codes.given.items()})
-        return Picture(name, self.inversions.tuned_space(self.space, name), codes, self.inversions.target(name)[None].to(device))
+        return Picture(
+            name, self.inversions.tuned_space(self.space, name), codes, self.inversions.target(name)[None].to(device)
+        )
 
 
-def open_source(source: str | int | Sequence[int], images: Sequence[str] | None, run: Run) -> tuple[Source, Paths, dict]:
+def open_source(
+    source: str | int | Sequence[int], images: Sequence[str] | None, run: Run
+) -> tuple[Source, Paths, dict]:
     """What is edited, and the run's paths with their metadata; both must be of one generator.
 
     Arguments:
@@ -94,7 +100,9 @@ def open_source(source: str | int | Sequence[int], images: Sequence[str] | None,
         space, paths, metadata = space_and_paths(run)
         return Samples(space, [source] if isinstance(source, int) else list(source)), paths, metadata
     if not Path(source).is_dir():
-        raise FileNotFoundError(f"source must be an inversion's folder, or seeds such as [0, 1, 2], got {source!r}, which is no folder")
+        raise FileNotFoundError(
+            f"source must be an inversion's folder, or seeds such as [0, 1, 2], got {source!r}, which is no folder"
+        )
     inversions = Inversions.open(source, run.weights)
     paths, metadata = run.load_paths()
     space = inversions.space()

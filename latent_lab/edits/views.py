@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 
 class View(NamedTuple):
-    """What a sequence of edits led to: latents :math:`(N, D)`, images :math:`(N, C, H, W)`, attributes :math:`(N, A)` or None,
-    and the identity's embedding :math:`(N, E)` or None."""
+    """What a sequence of edits led to: latents :math:`(N, D)`, images :math:`(N, C, H, W)`, attributes :math:`(N, A)`
+    or None, and the identity's embedding :math:`(N, E)` or None."""
 
     latents: Tensor
     images: Tensor
@@ -41,14 +41,21 @@ class Pair(NamedTuple):
 
 
 def pair_with_others(moves: Moves, num_paths: int, rng: torch.Generator) -> Pair:
-    """A second path for each move, uniform over the others (the same one if there is no other), with the same amount."""
+    """A second path for each move, uniform over the others (the same one if there is no other), with the same
+    amount."""
     offset = torch.randint(1, max(num_paths, 2), moves.k.shape, generator=rng).to(moves.k.device)
     return Pair(moves.k, (moves.k + offset) % num_paths, moves.eps, moves.eps)
 
 
 def after_sequence(paths: Paths, moves: Moves, pair: Pair, sequence: str) -> Tensor:
-    """Latents after a sequence of edits: ``k`` and ``l`` make an edit, ``K`` and ``L`` undo it; ``klKL`` undoes in the same order."""
-    steps = {"k": (pair.k, pair.eps_k), "l": (pair.l, pair.eps_l), "K": (pair.k, -pair.eps_k), "L": (pair.l, -pair.eps_l)}
+    """Latents after a sequence of edits: ``k`` and ``l`` make an edit, ``K`` and ``L`` undo it; ``klKL`` undoes in the
+    same order."""
+    steps = {
+        "k": (pair.k, pair.eps_k),
+        "l": (pair.l, pair.eps_l),
+        "K": (pair.k, -pair.eps_k),
+        "L": (pair.l, -pair.eps_l),
+    }
     latents = moves.codes.latents
     for letter in sequence:
         latents = paths.shift(latents, *steps[letter], moves.codes.given)
@@ -56,7 +63,9 @@ def after_sequence(paths: Paths, moves: Moves, pair: Pair, sequence: str) -> Ten
 
 
 @torch.no_grad()
-def view(space: LatentSpace, codes: Codes, attributes: Attributes | None = None, identity: nn.Module | None = None) -> View:
+def view(
+    space: LatentSpace, codes: Codes, attributes: Attributes | None = None, identity: nn.Module | None = None
+) -> View:
     """The codes decoded once, with all that is measured on their images."""
     images = space.decode(codes).float()
     return View(
@@ -86,19 +95,26 @@ def view_in_batches(
 
 @torch.no_grad()
 def view_sequences(
-    space: LatentSpace, paths: Paths, moves: Moves, pair: Pair, sequences: Iterable[str], attributes: Attributes | None = None
+    space: LatentSpace,
+    paths: Paths,
+    moves: Moves,
+    pair: Pair,
+    sequences: Iterable[str],
+    attributes: Attributes | None = None,
 ) -> dict[str, View]:
     """Each distinct sequence, decoded once in one batch; the empty one is the original."""
     names = sorted(set(sequences) | {""}, key=len)
-    return {name: view(space, moves.codes.moved(after_sequence(paths, moves, pair, name)), attributes) for name in names}
+    return {
+        name: view(space, moves.codes.moved(after_sequence(paths, moves, pair, name)), attributes) for name in names
+    }
 
 
 @torch.no_grad()
 def amounts_for_length(space: LatentSpace, paths: Paths, moves: Moves, length: Tensor, iterations: int = 6) -> Tensor:
     r"""Signed amounts :math:`(N,)` whose realised lengths, as the generator sees them, are ``length`` :math:`(N,)`.
 
-    Fixed-point iteration :math:`\varepsilon \leftarrow \varepsilon \cdot \text{length} / \|z' - z\|` from the moves' amounts,
-    at most a factor 2 a time. A path that bends back may not reach a length; it gets the last iterate.
+    Fixed-point iteration :math:`\varepsilon \leftarrow \varepsilon \cdot \text{length} / \|z' - z\|` from the moves'
+    amounts, at most a factor 2 a time. A path that bends back may not reach a length; it gets the last iterate.
     """
     start, eps = space.visible(moves.codes.latents), moves.eps
     for _ in range(iterations):

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
-from hydra.utils import instantiate
-from omegaconf import DictConfig
 from torch import Tensor, nn
 
 from latent_lab.attributes.base import Attributes
 from latent_lab.attributes.factors import TrueFactors
-from latent_lab.edits.moves import EVALUATION, stream
+from latent_lab.data.folder import FolderImages
+from latent_lab.data.images import IdxImages
+from latent_lab.evaluation.bootstrap import Bootstrap
+from latent_lab.evaluation.plan import Plan
+from latent_lab.evaluation.protocol import PRIOR, Protocol
+from latent_lab.evaluation.score import Evaluation
+from latent_lab.figures.page import Row
 from latent_lab.gans.space import LatentSpace
 from latent_lab.metrics.dvn import variation_naturalness
 from latent_lab.metrics.held_out import held_out_accuracy
@@ -17,12 +23,8 @@ from latent_lab.metrics.path_choice import assign
 from latent_lab.metrics.quality import path_quality
 from latent_lab.metrics.recovery import FactorRecovery
 from latent_lab.metrics.side_effects import purity
+from latent_lab.ops.streams import EVALUATION, stream
 from latent_lab.paths.base import Paths
-from latent_lab.figures.page import Row
-from latent_lab.evaluation.bootstrap import Bootstrap
-from latent_lab.evaluation.plan import Plan
-from latent_lab.evaluation.protocol import PRIOR, Protocol
-from latent_lab.evaluation.score import Evaluation
 
 NAN = float("nan")
 
@@ -33,8 +35,8 @@ def add_extras(
     paths: Paths,
     attributes: Attributes | None,
     identity: nn.Module | None,
-    dataset: DictConfig,
-    options: DictConfig | None,
+    data: IdxImages | FolderImages | None,
+    options: Mapping | None,
 ) -> None:
     """Adds to the scores whatever of the extras can be had, and to the notes why the others cannot."""
     plan, protocol = result.plan, result.protocol
@@ -43,33 +45,53 @@ def add_extras(
     if not options:
         return
     amounts = plan.amounts.to(space.device)
-    if options.held_out:
-        held = options.held_out
+    if options["held_out"]:
+        held = options["held_out"]
         hits = held_out_accuracy(
-            space, paths, instantiate(held.reconstructor), amounts, held.steps, held.batch_size, held.num, protocol.seed
+            space, paths, held["reconstructor"], amounts, held["steps"], held["batch_size"], held["num"], protocol.seed
         )
         boot = Bootstrap(len(hits), protocol.resamples, stream(protocol.seed, PRIOR, 1, EVALUATION))
-        result.scores.append(boot.row("rca/held_out", hits.cpu(), f"share, after {held.steps} steps", "higher"))
-    if options.naturalness:
-        add_naturalness(result, space, paths, plan, protocol, dataset, options.naturalness)
-    if options.quality and isinstance(identity, nn.Module) and type(identity).forward is not nn.Module.forward:
+        result.scores.append(boot.row("rca/held_out", hits.cpu(), f"share, after {held['steps']} steps", "higher"))
+    if options["naturalness"]:
+        add_naturalness(result, space, paths, plan, protocol, data, options["naturalness"])
+    if options["quality"] and isinstance(identity, nn.Module) and type(identity).forward is not nn.Module.forward:
         curve = path_quality(
-            space, paths, identity, amounts, list(options.quality.shares), options.quality.num, protocol.batch_size, protocol.seed
+            space,
+            paths,
+            identity,
+            amounts,
+            list(options["quality"]["shares"]),
+            options["quality"]["num"],
+            protocol.batch_size,
+            protocol.seed,
         )
         for share, mean, deviation in curve:
             name = f"quality/kid_{type(identity).__name__}/{share:g}"
             result.scores.append(
-                Row(name, mean, mean - 1.96 * deviation, mean + 1.96 * deviation, options.quality.num, "squared distance", "lower")
+                Row(
+                    name,
+                    mean,
+                    mean - 1.96 * deviation,
+                    mean + 1.96 * deviation,
+                    options["quality"]["num"],
+                    "squared distance",
+                    "lower",
+                )
             )
-    elif options.quality:
+    elif options["quality"]:
         result.notes.append("quality was not measured: this dataset has no feature network of images")
 
 
 def add_naturalness(
-    result: Evaluation, space: LatentSpace, paths: Paths, plan: Plan, protocol: Protocol, dataset: DictConfig, options: DictConfig
+    result: Evaluation,
+    space: LatentSpace,
+    paths: Paths,
+    plan: Plan,
+    protocol: Protocol,
+    data: IdxImages | FolderImages | None,
+    options: Mapping,
 ) -> None:
     """DVN of each chosen path, if the real images are here: an evaluation fetches nothing."""
-    data = instantiate(dataset.data) if dataset.get("data") else None
     if data is None or not data.is_here:
         where = f"{data.folder} does not hold the images" if data is not None else "this dataset has none"
         result.notes.append(f"naturalness (DVN) was not measured: it needs real images, and {where}")
@@ -78,20 +100,37 @@ def add_naturalness(
     expected = (space.generator.channels, space.generator.resolution, space.generator.resolution)
     if data.image_shape != expected:
         result.notes.append(
-            f"naturalness (DVN) was not measured: it needs images of shape {expected}, dataset={dataset.name} has {data.image_shape}"
+            f"naturalness (DVN) was not measured: it needs images of shape {expected}, this dataset has {data.image_shape}"
         )
         return
     real = data.held_out_split()[0].to(space.device)
     values = [
-        variation_naturalness(space, paths, pick.path, pick.amount, real, protocol.seed, options.steps, options.batch_size, options.num)
+        variation_naturalness(
+            space,
+            paths,
+            pick.path,
+            pick.amount,
+            real,
+            protocol.seed,
+            options["steps"],
+            options["batch_size"],
+            options["num"],
+        )
         for pick in plan.chosen
     ]
-    result.scores.append(Row("naturalness/mean", sum(values) / len(values), NAN, NAN, options.num, "accuracy, 0.5 is chance", "higher"))
-    result.scores.append(Row("naturalness/best", max(values), NAN, NAN, options.num, "accuracy, 0.5 is chance", "higher"))
+    result.scores.append(
+        Row(
+            "naturalness/mean", sum(values) / len(values), NAN, NAN, options["num"], "accuracy, 0.5 is chance", "higher"
+        )
+    )
+    result.scores.append(
+        Row("naturalness/best", max(values), NAN, NAN, options["num"], "accuracy, 0.5 is chance", "higher")
+    )
 
 
 def add_recovery(result: Evaluation, space: LatentSpace, paths: Paths, plan: Plan, protocol: Protocol) -> None:
-    """Exact scores against known factors: purity and side effects of matched paths at equal length, and of their coordinates."""
+    """Exact scores against known factors: purity and side effects of matched paths at equal length, and of their
+    coordinates."""
     codes = paths.anchor(space, space.sample(protocol.prior_latents, stream(protocol.seed, PRIOR, 2, EVALUATION)))
     every = codes.repeat(paths.num_paths)
     k = torch.arange(paths.num_paths, device=every.latents.device).repeat(len(codes.latents))
@@ -110,13 +149,21 @@ def add_recovery(result: Evaluation, space: LatentSpace, paths: Paths, plan: Pla
     def side(share: Tensor) -> Tensor:
         return 100 * ((1 - share) / share.clamp_min(1e-6)).mean(-1)
 
-    result.scores.append(Row("recovery/purity", own.mean().item(), *boot.interval(resampled.mean(1)), num, "share", "higher"))
-    result.scores.append(Row("recovery/side_effects", side(own).item(), *boot.interval(side(resampled)), num, "%", "lower"))
+    result.scores.append(
+        Row("recovery/purity", own.mean().item(), *boot.interval(resampled.mean(1)), num, "share", "higher")
+    )
+    result.scores.append(
+        Row("recovery/side_effects", side(own).item(), *boot.interval(side(resampled)), num, "%", "lower")
+    )
     coordinates = paths.coordinates(codes.latents)
     if coordinates is None:
-        result.notes.append(f"R2, DCI and MIG were not measured: {type(paths).__name__} are not the axes of coordinates")
+        result.notes.append(
+            f"R2, DCI and MIG were not measured: {type(paths).__name__} are not the axes of coordinates"
+        )
         return
     truth, coordinates = factors(codes.latents).cpu(), coordinates.cpu()
     metric = FactorRecovery()
     metric.update(coordinates, truth)
-    result.scores += [Row(f"recovery/{name}", value, NAN, NAN, num, "", "higher") for name, value in metric.compute().items()]
+    result.scores += [
+        Row(f"recovery/{name}", value, NAN, NAN, num, "", "higher") for name, value in metric.compute().items()
+    ]

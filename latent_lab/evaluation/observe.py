@@ -6,18 +6,20 @@ import torch
 from torch import Tensor, nn
 
 from latent_lab.attributes.base import Attributes
+from latent_lab.edits.moves import Moves
 from latent_lab.edits.views import Pair, View, after_sequence, view_in_batches
-from latent_lab.edits.moves import EVALUATION, Moves, stream
+from latent_lab.evaluation.plan import Plan
+from latent_lab.evaluation.protocol import SCORING, Protocol
 from latent_lab.gans.space import LatentSpace
 from latent_lab.metrics.commutativity import CommutativityError, commutativity_error
 from latent_lab.metrics.identity import identity_error
+from latent_lab.ops.streams import EVALUATION, stream
 from latent_lab.paths.base import Paths
-from latent_lab.evaluation.plan import Plan
-from latent_lab.evaluation.protocol import SCORING, Protocol
 
 
 def pairs_of(first: int, num: int, pairs: int, num_paths: int) -> Tensor:
-    """Positions (one, other) of the ordered pairs that latents ``first`` to ``first + num`` take in turn, with shape :math:`(n, m, 2)`."""
+    """Positions (one, other) of the ordered pairs that latents ``first`` to ``first + num`` take in turn, with shape
+    :math:`(n, m, 2)`."""
     every = torch.tensor([(i, j) for i in range(num_paths) for j in range(num_paths) if i != j] or [(0, 0)])
     turns = torch.arange(first * pairs, (first + num) * pairs) % len(every)
     return every[turns].unflatten(0, (num, pairs))
@@ -35,7 +37,8 @@ def observe(
     first: int,
     num: int,
 ) -> dict[str, Tensor]:
-    """Everything that scores need of latents ``first`` to ``first + num``, a row each. Images are made once and not kept.
+    """Everything that scores need of latents ``first`` to ``first + num``, a row each. Images are made once and not
+    kept.
 
     A row depends on the protocol's seed and its number alone, so that an evaluation continues where it was interrupted.
     """

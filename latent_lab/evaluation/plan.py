@@ -10,12 +10,14 @@ import torch
 from torch import Tensor
 
 from latent_lab.attributes.base import Attributes
+from latent_lab.edits.moves import Moves
 from latent_lab.edits.views import amounts_for_length, view_in_batches
-from latent_lab.edits.moves import EVALUATION, Moves, stream
-from latent_lab.gans.space import LatentSpace
-from latent_lab.metrics.path_choice import PathChoice, amount_for_change, assign
-from latent_lab.paths.base import Paths
 from latent_lab.evaluation.protocol import PRIOR, RANKING, SHARES, Protocol
+from latent_lab.gans.space import LatentSpace
+from latent_lab.metrics.path_choice import PathChoice, assign
+from latent_lab.ops.calibration import amount_for_change
+from latent_lab.ops.streams import EVALUATION, stream
+from latent_lab.paths.base import Paths
 
 
 class ChosenPath(NamedTuple):
@@ -42,7 +44,8 @@ class Plan:
         targets: Their attributes, with shape :math:`(P,)`.
         traversal: Amounts of the chosen paths' traversals, with shape :math:`(P, S)`.
         curves: Mean change of their attributes on it, in standard deviations, with shape :math:`(P, S)`.
-        equal: The amounts that change a path's attribute by each of the protocol's changes, with shape :math:`(P, T)`; nan: out of reach.
+        equal: The amounts that change a path's attribute by each of the protocol's changes, with shape :math:`(P, T)`;
+            nan: out of reach.
         notes: What a reader must know, a sentence each.
     """
 
@@ -62,13 +65,15 @@ class Plan:
 
 
 @torch.no_grad()
-def make_plan(space: LatentSpace, paths: Paths, attributes: Attributes | None, protocol: Protocol, names: Sequence[str] = ()) -> Plan:
+def make_plan(
+    space: LatentSpace, paths: Paths, attributes: Attributes | None, protocol: Protocol, names: Sequence[str] = ()
+) -> Plan:
     """Ranks all paths by what they do to each attribute, chooses, and calibrates the chosen ones.
 
     Arguments:
         space, paths, attributes, protocol: What is scored, and how.
-        names: What the method made each path for, in their order; a path that was made for an attribute stands for it. Empty where
-            nothing was told to the method.
+        names: What the method made each path for, in their order; a path that was made for an attribute stands for it.
+            Empty where nothing was told to the method.
     """
     batch, num_paths = protocol.batch_size, min(protocol.num_paths, paths.num_paths)
     device = space.device
@@ -120,7 +125,10 @@ def make_plan(space: LatentSpace, paths: Paths, attributes: Attributes | None, p
     rows, targets = torch.tensor([path for path, _ in picks]), torch.tensor([a for _, a in picks])
     curves = curve[rows, :, targets]
     equal = torch.tensor(
-        [[amount_for_change(traversal[row], line, float(change)) for change in protocol.changes] for row, line in zip(rows, curves)]
+        [
+            [amount_for_change(traversal[row], line, float(change)) for change in protocol.changes]
+            for row, line in zip(rows, curves)
+        ]
     )
     notes = []
     for pick, line, reach in zip(chosen, curves, equal):
@@ -131,7 +139,9 @@ def make_plan(space: LatentSpace, paths: Paths, attributes: Attributes | None, p
                 f"{SHARES[-1] * protocol.length:g}: it reaches {line.nan_to_num(0).min().clamp_max(0):+.2f} to {line.nan_to_num(0).max().clamp_min(0):+.2f}"
             )
     if not measured.all():
-        notes.append(f"{len(found) - int(measured.sum())} of {len(found)} samples of the prior could not be measured and are left out")
+        notes.append(
+            f"{len(found) - int(measured.sum())} of {len(found)} samples of the prior could not be measured and are left out"
+        )
     still = [name for name, value in zip(attributes.names, deviation) if value <= 1e-6]
     if still:
         notes.append(f"{', '.join(still)} did not vary over {protocol.prior_latents} samples of the prior")
@@ -139,7 +149,8 @@ def make_plan(space: LatentSpace, paths: Paths, attributes: Attributes | None, p
 
 
 def choose(scores: Tensor, num_paths: int, own: Mapping[int, int]) -> list[tuple[int, int]]:
-    """Pairs of path and attribute: ``own`` paths by attribute and assigned ones first, best first, then the best of the other paths."""
+    """Pairs of path and attribute: ``own`` paths by attribute and assigned ones first, best first, then the best of the
+    other paths."""
     strength = torch.nan_to_num(scores.abs())
     free_paths, free_attributes = (
         [i for i in range(num) if i not in taken] for num, taken in zip(strength.shape, (set(own.values()), own.keys()))
@@ -148,5 +159,9 @@ def choose(scores: Tensor, num_paths: int, own: Mapping[int, int]) -> list[tuple
     assigned = [(free_paths[path], free_attributes[a]) for path, a in zip(paths.tolist(), attributes.tolist())]
     chosen = sorted([(path, a) for a, path in own.items()] + assigned, key=lambda pair: -strength[pair])
     used = {path for path, _ in chosen}
-    rest = [(int(path), int(strength[path].argmax())) for path in strength.amax(1).argsort(descending=True) if int(path) not in used]
+    rest = [
+        (int(path), int(strength[path].argmax()))
+        for path in strength.amax(1).argsort(descending=True)
+        if int(path) not in used
+    ]
     return (chosen + rest)[:num_paths]

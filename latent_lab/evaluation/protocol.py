@@ -61,8 +61,14 @@ class Protocol:
                     f"evaluation.{option} must be positive (num_latents, prior_latents at least 2), got {getattr(self, option)}"
                 )
         if self.length <= 0 or not self.changes or 0 in self.changes:
-            raise ValueError(f"evaluation.length must be above 0 and changes not 0, got {self.length} and {list(self.changes)}")
+            raise ValueError(
+                f"evaluation.length must be above 0 and changes not 0, got {self.length} and {list(self.changes)}"
+            )
         if self.strip_steps % 2 == 0:
-            raise ValueError(f"evaluation.strip_steps must be odd, so that the original is in the middle, got {self.strip_steps}")
+            raise ValueError(
+                f"evaluation.strip_steps must be odd, so that the original is in the middle, got {self.strip_steps}"
+            )
         if self.choose_by not in ("correlation", "steepness", "disentanglement"):
-            raise ValueError(f"evaluation.choose_by must be one of ('correlation', 'steepness', 'disentanglement'), got {self.choose_by!r}")
+            raise ValueError(
+                f"evaluation.choose_by must be one of ('correlation', 'steepness', 'disentanglement'), got {self.choose_by!r}"
+            )

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytorch_lightning as pl
 from matplotlib.figure import Figure
 
-from latent_lab.metrics.path_choice import amount_for_change
+from latent_lab.evaluation.score import Evaluation
 from latent_lab.figures.curves import Curves, curve_figure, line_figure, matrix_figure
 from latent_lab.figures.page import png_bytes, report_html
 from latent_lab.figures.strips import Strip, sequence_figure, strip_figure
+from latent_lab.ops.calibration import amount_for_change
 from latent_lab.runs import Run
-from latent_lab.evaluation.score import Evaluation
 
 CAPTIONS = {
     "strips": "The chosen paths from one latent, over the amount of the edit; the original is framed.",
@@ -37,18 +37,22 @@ def plain(value: float) -> float | None:
 
 
 def write_evaluation(run: Run, evaluation: Evaluation) -> None:
-    """Adds the scores under the evaluation's name to ``metrics.json``; writes ``names.json``: how to use the chosen paths."""
+    """Adds the scores under the evaluation's name to ``metrics.json``; writes ``names.json``: how to use the chosen
+    paths."""
     plan, protocol = evaluation.plan, evaluation.protocol
     result = {
         "protocol": asdict(protocol) | {"changes": list(protocol.changes)},
         "scores": {
             score.name: {
-                key: plain(value) if isinstance(value, float) else value for key, value in score._asdict().items() if key != "name"
+                key: plain(value) if isinstance(value, float) else value
+                for key, value in score._asdict().items()
+                if key != "name"
             }
             for score in evaluation.scores
         },
         "chosen_paths": [
-            {key: plain(value) if isinstance(value, float) else value for key, value in pick._asdict().items()} for pick in plan.chosen
+            {key: plain(value) if isinstance(value, float) else value for key, value in pick._asdict().items()}
+            for pick in plan.chosen
         ],
         "matrices": {
             name: {
@@ -96,10 +100,16 @@ def figures_of(evaluation: Evaluation, curves: Curves) -> dict[str, Figure]:
     strips = [Strip(title, images) for title, images in zip(titles, evaluation.strips)]
     sequences = [Strip(title, images) for title, images in zip(evaluation.pairs, evaluation.sequences)]
     figures = {
-        "strips": strip_figure(strips, evaluation.strip_shares, f"eps, 1 = a realised length of {evaluation.protocol.length:g}"),
+        "strips": strip_figure(
+            strips, evaluation.strip_shares, f"eps, 1 = a realised length of {evaluation.protocol.length:g}"
+        ),
         "sequences": sequence_figure(sequences, SEQUENCE),
     }
-    effects = [matrix for name, matrix in matrices.items() if name.startswith("side_effects/") and matrix.values.isfinite().any()]
+    effects = [
+        matrix
+        for name, matrix in matrices.items()
+        if name.startswith("side_effects/") and matrix.values.isfinite().any()
+    ]
     shown = {"order": matrices.get("commutativity/return/attributes"), "commutativity": matrices["commutativity"]}
     shown = ({"side_effects": effects[-1]} if effects else {}) | shown
     for name, matrix in shown.items():
@@ -108,7 +118,9 @@ def figures_of(evaluation: Evaluation, curves: Curves) -> dict[str, Figure]:
                 matrix.values.numpy(), matrix.rows, matrix.columns, matrix.unit, matrix.row_title, matrix.column_title
             )
     if evaluation.curves:
-        figures["identity"] = line_figure(evaluation.curves, "change of the path's attribute [standard deviations]", "1 - cosine")
+        figures["identity"] = line_figure(
+            evaluation.curves, "change of the path's attribute [standard deviations]", "1 - cosine"
+        )
     if curves:
         figures["curves"] = curve_figure(curves)
     return figures
@@ -117,7 +129,9 @@ def figures_of(evaluation: Evaluation, curves: Curves) -> dict[str, Figure]:
 def response_figure(response: dict[str, dict]) -> Figure:
     """What walks change over their amounts, within their limits, from a run's findings."""
     lines = {
-        name: [(x, y) for x, y in zip(found["amounts"], found["change"]) if found["limits"][0] <= x <= found["limits"][1]]
+        name: [
+            (x, y) for x, y in zip(found["amounts"], found["change"]) if found["limits"][0] <= x <= found["limits"][1]
+        ]
         for name, found in response.items()
     }
     asked = {"asked": [(x, x) for x in next(iter(response.values()))["amounts"]]}
@@ -136,7 +150,9 @@ def write_report(run: Run, evaluation: Evaluation, loggers: Sequence[pl.loggers.
     facts = {key: value for key, value in environment.items() if key != "versions"} | environment.get("versions", {})
     facts = {key: str(value)[:200] for key, value in facts.items()}
     title = f"{run.folder.absolute().parent.name}, evaluation {evaluation.protocol.name}"
-    page = run.write("report.html", report_html(title, run.command(), evaluation.scores, pictures, CAPTIONS, facts, evaluation.notes))
+    page = run.write(
+        "report.html", report_html(title, run.command(), evaluation.scores, pictures, CAPTIONS, facts, evaluation.notes)
+    )
     for logger in loggers:
         if isinstance(logger, pl.loggers.WandbLogger):
             log_to_wandb(logger, run, evaluation)
@@ -146,9 +162,13 @@ def write_report(run: Run, evaluation: Evaluation, loggers: Sequence[pl.loggers.
 def log_to_wandb(logger: pl.loggers.WandbLogger, run: Run, evaluation: Evaluation) -> None:
     """The scores as summary keys ``<evaluation>/<score>`` and as a table, and the pictures as panels."""
     name = evaluation.protocol.name
-    logger.experiment.summary.update({f"{name}/{score.name}": score.mean for score in evaluation.scores if math.isfinite(score.mean)})
+    logger.experiment.summary.update(
+        {f"{name}/{score.name}": score.mean for score in evaluation.scores if math.isfinite(score.mean)}
+    )
     logger.log_table(
-        "scores", columns=["score", "mean", "low", "high", "latents", "unit", "better"], data=[list(score) for score in evaluation.scores]
+        "scores",
+        columns=["score", "mean", "low", "high", "latents", "unit", "better"],
+        data=[list(score) for score in evaluation.scores],
     )
     for file in sorted((run.folder / "pictures").glob("*.png")):
         logger.log_image(f"pictures/{file.stem}", [str(file)])

@@ -10,19 +10,20 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from latent_lab.attributes.base import Attributes
+from latent_lab.edits.moves import Moves
 from latent_lab.edits.views import Pair, after_sequence, view_in_batches
-from latent_lab.edits.moves import EVALUATION, Moves, stream
+from latent_lab.evaluation.bootstrap import Bootstrap
+from latent_lab.evaluation.panels import sequence_images, strip_images
+from latent_lab.evaluation.plan import Plan
+from latent_lab.evaluation.protocol import RANKING, SHARES, Protocol
+from latent_lab.figures.page import Row
 from latent_lab.gans.space import LatentSpace
 from latent_lab.metrics.commutativity import commutativity_error
 from latent_lab.metrics.edit_length import EditLength
 from latent_lab.metrics.fields import BracketError, Curvature
 from latent_lab.metrics.side_effects import EqualChangeSideEffects
+from latent_lab.ops.streams import EVALUATION, stream
 from latent_lab.paths.base import Paths
-from latent_lab.figures.page import Row
-from latent_lab.evaluation.bootstrap import Bootstrap
-from latent_lab.evaluation.panels import sequence_images, strip_images
-from latent_lab.evaluation.plan import Plan
-from latent_lab.evaluation.protocol import RANKING, SHARES, Protocol
 
 RESAMPLING = 3  # stream of the bootstrap
 UNITS = {
@@ -77,7 +78,12 @@ class Matrix:
 
 @torch.no_grad()
 def summarise(
-    space: LatentSpace, paths: Paths, attributes: Attributes | None, plan: Plan, protocol: Protocol, found: Mapping[str, Tensor]
+    space: LatentSpace,
+    paths: Paths,
+    attributes: Attributes | None,
+    plan: Plan,
+    protocol: Protocol,
+    found: Mapping[str, Tensor],
 ) -> Evaluation:
     """Scores, matrices and pictures from the observations of all latents, a row a latent."""
     num = len(found["pair"])
@@ -86,7 +92,14 @@ def summarise(
     scores, notes = [], list(plan.notes)
     for name, unit in UNITS.items():
         if name in found:
-            scores.append(boot.row(name, own_attributes(found, name, plan) if name.endswith("attributes") else found[name], unit, "lower"))
+            scores.append(
+                boot.row(
+                    name,
+                    own_attributes(found, name, plan) if name.endswith("attributes") else found[name],
+                    unit,
+                    "lower",
+                )
+            )
     shell = EditLength(space, stream(protocol.seed, RANKING, 1, EVALUATION))
     outside = ((found["radius"] < shell.inner) | (found["radius"] > shell.outer)).double()
     scores += [
@@ -116,7 +129,9 @@ def summarise(
             scores += effect_rows
             matrices[f"side_effects/{float(change):+g}"] = Matrix(matrix, labels, names, "%", "target", "changed")
             if found["identity"][:, :, column].isfinite().any():
-                scores.append(boot.row(f"identity/{float(change):+g}", found["identity"][:, :, column], "1 - cosine", "lower"))
+                scores.append(
+                    boot.row(f"identity/{float(change):+g}", found["identity"][:, :, column], "1 - cosine", "lower")
+                )
         if found["identity"].isfinite().any():
             mean = found["identity"].nanmean(0)
             curves = {
@@ -148,7 +163,9 @@ def missing_images(found: Mapping[str, Tensor], plan: Plan) -> list[str]:
     single = found["change"][:, plan.equal.isfinite()].isnan().any(-1)
     if found["identity"].isfinite().any():
         single |= found["identity"][:, plan.equal.isfinite()].isnan()
-    pairs = found["commutativity/swap/attributes"].isnan().any(-1) | found["commutativity/return/attributes"].isnan().any(-1)
+    pairs = found["commutativity/swap/attributes"].isnan().any(-1) | found[
+        "commutativity/return/attributes"
+    ].isnan().any(-1)
     if not (single.any() or pairs.any()):
         return []
     return [
@@ -158,12 +175,14 @@ def missing_images(found: Mapping[str, Tensor], plan: Plan) -> list[str]:
 
 
 def own_attributes(found: Mapping[str, Tensor], name: str, plan: Plan) -> Tensor:
-    """An attribute-level error narrowed to the two attributes of each pair, as the paper's table: :math:`(N, m, A)` to :math:`(N, m, 2)`."""
+    """An attribute-level error narrowed to the two attributes of each pair, as the paper's table: :math:`(N, m, A)` to
+    :math:`(N, m, 2)`."""
     return found[name].gather(2, plan.targets[found["pair"]])
 
 
 def pair_matrices(found: Mapping[str, Tensor], plan: Plan, labels: list[str]) -> dict[str, Matrix]:
-    """Mean attribute-level error of each ordered pair: in row k, column l, that of path k's attribute when k comes first, then l.
+    """Mean attribute-level error of each ordered pair: in row k, column l, that of path k's attribute when k comes
+    first, then l.
 
     In percent of its standard deviation and, as ``..._raw``, in its unit.
     """
@@ -177,7 +196,10 @@ def pair_matrices(found: Mapping[str, Tensor], plan: Plan, labels: list[str]) ->
         mean = torch.zeros(size * size, dtype=torch.float64).index_add_(0, cell[measured], error[measured]) / count
         mean = mean.unflatten(0, (size, size))
         raw = mean / 100 * plan.deviation[plan.targets][:, None]
-        for name, values, unit in (("", mean, "% of a standard deviation"), ("_raw", raw, "the row's attribute's own unit")):
+        for name, values, unit in (
+            ("", mean, "% of a standard deviation"),
+            ("_raw", raw, "the row's attribute's own unit"),
+        ):
             matrices[f"commutativity/{form}/attributes{name}"] = Matrix(
                 values, labels, labels, unit, "attribute, first edit", "second edit"
             )
@@ -185,7 +207,8 @@ def pair_matrices(found: Mapping[str, Tensor], plan: Plan, labels: list[str]) ->
 
 
 def effects(changes: Tensor, plan: Plan, names: list[str], change: float, boot: Bootstrap) -> tuple[list[Row], Tensor]:
-    """Side effects :math:`(N, P, A)` at one change of the paths' own attributes: mean and worst entry, purity, and the matrix."""
+    """Side effects :math:`(N, P, A)` at one change of the paths' own attributes: mean and worst entry, purity, and the
+    matrix."""
     metric = EqualChangeSideEffects(plan.targets, len(names))
     metric.update(changes)
     matrix = metric.matrix()
@@ -214,7 +237,15 @@ def effects(changes: Tensor, plan: Plan, names: list[str], change: float, boot: 
             "lower",
         ),
         Row(f"side_effects/{change:+g}/purity", share.mean().item(), nan, nan, len(changes), "share", "higher"),
-        Row(f"side_effects/{change:+g}/reached", reached.double().mean().item(), nan, nan, len(changes), "share of paths", "higher"),
+        Row(
+            f"side_effects/{change:+g}/reached",
+            reached.double().mean().item(),
+            nan,
+            nan,
+            len(changes),
+            "share of paths",
+            "higher",
+        ),
     ]
     return rows, matrix
 
@@ -243,16 +274,23 @@ def field_scores(space: LatentSpace, paths: Paths, plan: Plan, protocol: Protoco
     turning = curvature.compute()
     for name, unit_of in (("spread", "1 - cosine"), ("bend", "1 - chord / arc")):
         found.append((f"curvature/{name}", turning[name].mean(), unit_of, ""))
-    return [Row(name, value.item(), float("nan"), float("nan"), num, unit_of, better) for name, value, unit_of, better in found]
+    return [
+        Row(name, value.item(), float("nan"), float("nan"), num, unit_of, better)
+        for name, value, unit_of, better in found
+    ]
 
 
 def order_floor(space: LatentSpace, attributes: Attributes | None, plan: Plan, protocol: Protocol) -> list[Row]:
-    """Error of exchanging two straight edits of the compared length: what rounding alone leaves. No edit at all scores exactly 0."""
+    """Error of exchanging two straight edits of the compared length: what rounding alone leaves. No edit at all scores
+    exactly 0."""
     rng = stream(protocol.seed, RANKING, 3, EVALUATION)
     codes = space.sample(protocol.ranking_latents, rng)
     z = codes.latents
     one, other = (protocol.length * F.normalize(torch.randn(z.shape, generator=rng), dim=-1).to(z) for _ in range(2))
-    kl, lk = (view_in_batches(space, codes.moved(end), attributes, None, protocol.batch_size) for end in (z + one + other, z + other + one))
+    kl, lk = (
+        view_in_batches(space, codes.moved(end), attributes, None, protocol.batch_size)
+        for end in (z + one + other, z + other + one)
+    )
     errors = {"latents": commutativity_error(kl.latents, lk.latents, z), "images": (kl.images - lk.images).abs()}
     if attributes is not None:
         deviation = plan.deviation.to(z.device).clamp_min(1e-6)
@@ -282,7 +320,9 @@ def order_matrix(space: LatentSpace, paths: Paths, plan: Plan, protocol: Protoco
     for k in range(size):
         one = torch.full_like(other, k)
         moves, pair = Moves(rows, one, amounts[one]), Pair(one, other, amounts[one], amounts[other])
-        error = commutativity_error(after_sequence(paths, moves, pair, "kl"), after_sequence(paths, moves, pair, "lk"), rows.latents)
+        error = commutativity_error(
+            after_sequence(paths, moves, pair, "kl"), after_sequence(paths, moves, pair, "lk"), rows.latents
+        )
         total[k] = error.unflatten(0, (num, size)).mean(0).cpu()
     names = [str(k) for k in range(size)]
     return Matrix(total, names, names, "of the edit", "first path", "second path")

@@ -15,7 +15,8 @@ Curves = Mapping[str, Sequence[tuple[float, float]]]
 
 
 def curve_figure(table: Curves, columns: int = 4) -> Figure:
-    """Small multiples of curves over the step. ``train/x`` and ``val/x`` share a panel; a panel of positive values over three decades is logarithmic.
+    """Small multiples of curves over the step. ``train/x`` and ``val/x`` share a panel; a panel of positive values over
+    three decades is logarithmic.
 
     Arguments:
         table: Points (step, value) of each metric.
@@ -29,7 +30,9 @@ def curve_figure(table: Curves, columns: int = 4) -> Figure:
     rows = -(-len(shown) // columns)
     figure = Figure(figsize=(3.1 * columns, 2.0 * rows))
     axes = figure.subplots(rows, columns, squeeze=False)
-    figure.subplots_adjust(0.5 / 12, 0.45 / (2 * rows), 0.99, 1 - 0.25 / (2 * rows), 0.25, 0.45)  # by hand: a layout engine takes seconds
+    figure.subplots_adjust(
+        0.5 / 12, 0.45 / (2 * rows), 0.99, 1 - 0.25 / (2 * rows), 0.25, 0.45
+    )  # by hand: a layout engine takes seconds
     for axis, (metric, stages) in zip(axes.flat, shown):
         for stage, points in sorted(stages.items()):
             steps, values = np.array(points, dtype=float).T
@@ -54,7 +57,9 @@ def curve_figure(table: Curves, columns: int = 4) -> Figure:
             add_legend(axis, axis.lines, sorted(stages), TICK, fontsize=7, frameon=False, loc="upper right")
     for axis in axes.flat[len(shown) :]:
         axis.set_visible(False)
-    figure.supxlabel("step" + f", {len(panels) - len(shown)} more metrics are not shown" * (len(panels) > len(shown)), fontsize=9)
+    figure.supxlabel(
+        "step" + f", {len(panels) - len(shown)} more metrics are not shown" * (len(panels) > len(shown)), fontsize=9
+    )
     return figure
 
 
@@ -99,7 +104,12 @@ def band_figure(lines: Mapping[str, Sequence[tuple[float, float, float]]], x_tit
 
 
 def matrix_figure(
-    matrix: np.ndarray, row_names: Sequence[str], column_names: Sequence[str], unit: str, row_title: str = "", column_title: str = ""
+    matrix: np.ndarray,
+    row_names: Sequence[str],
+    column_names: Sequence[str],
+    unit: str,
+    row_title: str = "",
+    column_title: str = "",
 ) -> Figure:
     """A heat map with the value in each cell, where there are at most 12 rows.
 
@@ -112,13 +122,17 @@ def matrix_figure(
     values = np.asarray(matrix, dtype=float)
     some = slice(None, None, -(-max(values.shape) // 32))  # labels that would overlap are left out
     columns, rows = ([label_text(name, TICK) for name in names[some]] for names in (column_names, row_names))
-    wide, high = (0.11 * max(0, max(map(len, names)) - 12) for names in (rows, columns))  # inches beyond what the margins hold
+    wide, high = (
+        0.11 * max(0, max(map(len, names)) - 12) for names in (rows, columns)
+    )  # inches beyond what the margins hold
     size = min(0.75 * len(column_names), 9) + 2.2 + wide, min(0.42 * len(row_names), 7) + 1.6 + high
     figure = Figure(figsize=size, layout="constrained")
     axes = figure.add_subplot()
     known = values[np.isfinite(values)]
     image = axes.imshow(values, cmap="viridis", aspect="auto")
-    axes.set_xticks(range(len(column_names))[some], columns, fontsize=8, rotation=90 if len(max(column_names, key=len)) > 6 else 0)
+    axes.set_xticks(
+        range(len(column_names))[some], columns, fontsize=8, rotation=90 if len(max(column_names, key=len)) > 6 else 0
+    )
     axes.set_yticks(range(len(row_names))[some], rows, fontsize=8)
     axes.set_xlabel(label_text(column_title), fontsize=9)
     axes.set_ylabel(label_text(row_title), fontsize=9)

@@ -37,7 +37,9 @@ def label_text(text: object, longest: int = 60, lines: int = 1) -> str:
     return "\n".join(shortened(visible(part), longest).replace("$", r"\$") for part in parts)
 
 
-def add_legend(owner: Axes | Figure, lines: Sequence[Artist], names: Sequence[str], longest: int, **options: object) -> Legend:
+def add_legend(
+    owner: Axes | Figure, lines: Sequence[Artist], names: Sequence[str], longest: int, **options: object
+) -> Legend:
     """Adds a legend of all lines; matplotlib by itself leaves out those whose names are empty or start with ``_``.
 
     Arguments:

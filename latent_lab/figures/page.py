@@ -105,7 +105,9 @@ def page_html(title: str, parts: Sequence[tuple[str, str | bytes]]) -> str:
 def image_html(content: bytes, caption: str) -> str:
     """A PNG file as a figure that holds it."""
     source = f"data:image/png;base64,{base64.b64encode(content).decode()}"
-    return f'<figure><img alt="{html_text(caption)}" src="{source}"><figcaption>{html_text(caption)}</figcaption></figure>'
+    return (
+        f'<figure><img alt="{html_text(caption)}" src="{source}"><figcaption>{html_text(caption)}</figcaption></figure>'
+    )
 
 
 def document(title: str, body: str) -> str:

@@ -27,7 +27,8 @@ class Strip(NamedTuple):
 
 
 def mosaic(rows: Sequence[Tensor]) -> np.ndarray:
-    """All rows in one array :math:`(H', W', 3)` in [0, 1]. Values are clamped, never stretched: a stretch would hide edits of brightness."""
+    """All rows in one array :math:`(H', W', 3)` in [0, 1]. Values are clamped, never stretched: a stretch would hide
+    edits of brightness."""
     height, width = rows[0].shape[-2:]
     canvas = np.ones((len(rows) * (height + GAP) - GAP, len(rows[0]) * (width + GAP) - GAP, 3), np.float32)
     for i, images in enumerate(rows):
@@ -49,26 +50,39 @@ def mosaic_png(rows: Sequence[Tensor]) -> bytes:
     return stream.getvalue()
 
 
-def row_figure(rows: Sequence[Strip], labels: Sequence[str], axis_title: str, framed: int | None, inches: float = 0.72) -> Figure:
-    """Rows of images, each ``inches`` high, with a label under each column and a title left of each row; one column may be framed.
+def row_figure(
+    rows: Sequence[Strip], labels: Sequence[str], axis_title: str, framed: int | None, inches: float = 0.72
+) -> Figure:
+    """Rows of images, each ``inches`` high, with a label under each column and a title left of each row; one column may
+    be framed.
 
     Raises:
         ValueError: if a row has not one image for each label.
     """
     for row in rows:
         if len(row.images) != len(labels):
-            raise ValueError(f"rows must hold {len(labels)} images each, one a label, got {len(row.images)} in {row.title!r}")
+            raise ValueError(
+                f"rows must hold {len(labels)} images each, one a label, got {len(row.images)} in {row.title!r}"
+            )
     canvas = mosaic([row.images for row in rows])
     height, width = rows[0].images.shape[-2:]
     scale = inches / height  # inches a pixel
     titles = [label_text(row.title, TITLE, LINES) for row in rows]
     labels = [label_text(label, max(COLUMN, int(width * scale / LETTER)), LINES) for label in labels]
     longest = max(len(line) for title in titles for line in title.split("\n"))
-    left, bottom = 0.15 + LETTER * longest, 0.12 + LINE * max(label.count("\n") + 1 for label in [*labels, ""]) + bool(axis_title) * 0.22
+    left, bottom = (
+        0.15 + LETTER * longest,
+        0.12 + LINE * max(label.count("\n") + 1 for label in [*labels, ""]) + bool(axis_title) * 0.22,
+    )
     figure = Figure(figsize=(left + canvas.shape[1] * scale + 0.15, bottom + canvas.shape[0] * scale + 0.1))
     left, bottom = left / figure.get_figwidth(), bottom / figure.get_figheight()
     axes = figure.add_axes(
-        (left, bottom, canvas.shape[1] * scale / figure.get_figwidth(), canvas.shape[0] * scale / figure.get_figheight())
+        (
+            left,
+            bottom,
+            canvas.shape[1] * scale / figure.get_figwidth(),
+            canvas.shape[0] * scale / figure.get_figheight(),
+        )
     )
     axes.imshow(canvas, interpolation="nearest", aspect="auto", extent=(0, canvas.shape[1], canvas.shape[0], 0))
     axes.set_xticks([j * (width + GAP) + width / 2 for j in range(len(labels))], labels, fontsize=9)
@@ -79,12 +93,22 @@ def row_figure(rows: Sequence[Strip], labels: Sequence[str], axis_title: str, fr
     if framed is not None:
         corner = (framed * (width + GAP) - GAP / 2, -GAP / 2)
         axes.add_patch(
-            Rectangle(corner, width + GAP, canvas.shape[0] + GAP, fill=False, edgecolor="tab:orange", linewidth=2, clip_on=False)
+            Rectangle(
+                corner,
+                width + GAP,
+                canvas.shape[0] + GAP,
+                fill=False,
+                edgecolor="tab:orange",
+                linewidth=2,
+                clip_on=False,
+            )
         )
     return figure
 
 
-def strip_figure(rows: Sequence[Strip], amounts: Sequence[float], axis_title: str = "eps", inches: float = 0.72) -> Figure:
+def strip_figure(
+    rows: Sequence[Strip], amounts: Sequence[float], axis_title: str = "eps", inches: float = 0.72
+) -> Figure:
     """A strip for each row over the amounts of its edit; the original, at amount 0, is framed."""
     labels = [f"{amount:+.2g}" if amount else "original" for amount in amounts]
     return row_figure(rows, labels, axis_title, labels.index("original") if "original" in labels else None, inches)

@@ -21,7 +21,8 @@ LATEX = str.maketrans(
 
 
 class Cell(NamedTuple):
-    """A mean and half the width of its 95 % interval (nan where there is none); ``best``: better than every other row, surely."""
+    """A mean and half the width of its 95 % interval (nan where there is none); ``best``: better than every other row,
+    surely."""
 
     mean: float
     half: float
@@ -48,15 +49,22 @@ class Table(NamedTuple):
 
     def titles(self) -> list[str]:
         arrows = {"lower": " ↓", "higher": " ↑"}
-        return [f"{name}{arrows.get(better, '')}" + (f" [{unit}]" if unit else "") for name, unit, better in self.columns]
+        return [
+            f"{name}{arrows.get(better, '')}" + (f" [{unit}]" if unit else "") for name, unit, better in self.columns
+        ]
 
 
 def cell_text(text: str) -> str:
-    """Make a text the cell of a CSV file that no spreadsheet takes for a formula: with an apostrophe before it, where it starts like one.
+    """Make a text the cell of a CSV file that no spreadsheet takes for a formula: with an apostrophe before it, where
+    it starts like one.
 
-    Tabs and line breaks stay, for :mod:`csv` to quote; other control characters, and what UTF-8 cannot hold, become escapes.
+    Tabs and line breaks stay, for :mod:`csv` to quote; other control characters, and what UTF-8 cannot hold, become
+    escapes.
     """
-    shown = "".join(letter if letter.isprintable() or letter in "\t\n" else letter.encode("unicode_escape").decode() for letter in text)
+    shown = "".join(
+        letter if letter.isprintable() or letter in "\t\n" else letter.encode("unicode_escape").decode()
+        for letter in text
+    )
     return f"'{shown}" if text[:1] in FORMULA else shown
 
 
@@ -67,7 +75,8 @@ def markdown_text(text: str) -> str:
 
 
 def latex_text(text: str) -> str:
-    r"""Make a text a cell of a LaTeX table; one that starts with ``[`` or ``*`` would be an option of the ``\\`` before it."""
+    r"""Make a text a cell of a LaTeX table; one that starts with ``[`` or ``*`` would be an option of the ``\\`` before
+    it."""
     shown = visible(text)
     return ("{}" if shown[:1] in ("[", "*") else "") + shown.translate(LATEX)
 
@@ -78,7 +87,10 @@ def html_text(text: object) -> str:
 
 
 def markdown(table: Table) -> str:
-    lines = ["| method | runs | " + " | ".join(map(markdown_text, table.titles())) + " |", "|---" * (len(table.columns) + 2) + "|"]
+    lines = [
+        "| method | runs | " + " | ".join(map(markdown_text, table.titles())) + " |",
+        "|---" * (len(table.columns) + 2) + "|",
+    ]
     for (name, runs), cells in zip(table.rows, table.cells):
         texts = [f"**{cell.text()}**" if cell.best else cell.text() for cell in cells]
         lines.append(f"| {markdown_text(name)} | {runs} | " + " | ".join(texts) + " |")
@@ -91,7 +103,14 @@ def comma_separated(table: Table) -> str:
     writer.writerow(["method", "runs", "score", "unit", "better", "mean", "half_interval", "surely_best"])
     for (name, runs), cells in zip(table.rows, table.cells):
         for (score, unit, better), cell in zip(table.columns, cells):
-            writer.writerow([*map(cell_text, (name, str(runs), score, unit, better)), repr(cell.mean), repr(cell.half), int(cell.best)])
+            writer.writerow(
+                [
+                    *map(cell_text, (name, str(runs), score, unit, better)),
+                    repr(cell.mean),
+                    repr(cell.half),
+                    int(cell.best),
+                ]
+            )
     return stream.getvalue()
 
 
@@ -99,7 +118,10 @@ def latex(table: Table) -> str:
     lines = [r"\begin{tabular}{l" + "r" * (len(table.columns) + 1) + "}", r"\hline"]
     lines.append(" & ".join(["method", "runs", *[latex_text(title) for title in table.titles()]]) + r" \\ \hline")
     for (name, runs), cells in zip(table.rows, table.cells):
-        texts = [rf"\textbf{{{cell.text().translate(LATEX)}}}" if cell.best else cell.text().translate(LATEX) for cell in cells]
+        texts = [
+            rf"\textbf{{{cell.text().translate(LATEX)}}}" if cell.best else cell.text().translate(LATEX)
+            for cell in cells
+        ]
         lines.append(" & ".join([latex_text(name), str(runs), *texts]) + r" \\")
     return "\n".join([*lines, r"\hline", r"\end{tabular}"]) + "\n"
 
@@ -109,5 +131,9 @@ def html(table: Table) -> str:
     body = ""
     for (name, runs), cells in zip(table.rows, table.cells):
         texts = [f"<b>{cell.text()}</b>" if cell.best else cell.text() for cell in cells]
-        body += f"<tr><td>{html_text(name)}</td><td>{runs}</td>" + "".join(f'<td class="number">{text}</td>' for text in texts) + "</tr>"
+        body += (
+            f"<tr><td>{html_text(name)}</td><td>{runs}</td>"
+            + "".join(f'<td class="number">{text}</td>' for text in texts)
+            + "</tr>"
+        )
     return f"<table><tr>{head}</tr>{body}</table>"

@@ -61,8 +61,23 @@ def mp4_bytes(images: Tensor, fps: int) -> bytes:
         target = Path(folder) / "walk.mp4"
         source = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-r", str(fps), "-i", "-"]
         even = "pad=ceil(iw/2)*2:ceil(ih/2)*2"  # which yuv420p needs
-        made = ["-an", "-c:v", "libx264", "-crf", "16", "-pix_fmt", "yuv420p", "-vf", even, "-movflags", "+faststart", str(target)]
-        done = subprocess.run([find_ffmpeg(), "-loglevel", "error", "-y", *source, *made], input=frames.tobytes(), capture_output=True)
+        made = [
+            "-an",
+            "-c:v",
+            "libx264",
+            "-crf",
+            "16",
+            "-pix_fmt",
+            "yuv420p",
+            "-vf",
+            even,
+            "-movflags",
+            "+faststart",
+            str(target),
+        ]
+        done = subprocess.run(
+            [find_ffmpeg(), "-loglevel", "error", "-y", *source, *made], input=frames.tobytes(), capture_output=True
+        )
         if done.returncode or not target.is_file():
             said = done.stderr.decode(errors="replace").strip().splitlines() or ["nothing"]
             raise ValueError(f"walk=mp4: ffmpeg failed and said: {said[-1]}")

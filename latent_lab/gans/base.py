@@ -25,7 +25,12 @@ class Generator(nn.Module, ABC):
     config: dict
 
     def space(
-        self, name: str | None = None, *, truncation: float = 1.0, truncation_layers: int | None = None, noise: str = "const"
+        self,
+        name: str | None = None,
+        *,
+        truncation: float = 1.0,
+        truncation_layers: int | None = None,
+        noise: str = "const",
     ) -> LatentSpace:
         """A latent space, with the generator frozen.
 
@@ -33,7 +38,8 @@ class Generator(nn.Module, ABC):
             name: One of ``spaces``; by default the first.
             truncation: How far samples are from the mean, as a share; 1 is no truncation.
             truncation_layers: How many of the first layers it reaches (networks with a mapping); None for all.
-            noise: Noise maps of samples (StyleGAN2): ``const`` (the stored ones), ``none``, or ``random`` (drawn for each image).
+            noise: Noise maps of samples (StyleGAN2): ``const`` (the stored ones), ``none``, or ``random`` (drawn for
+                each image).
         """
         name = self.spaces[0] if name is None else name
         if name not in self.spaces:
@@ -43,7 +49,9 @@ class Generator(nn.Module, ABC):
         options = {"truncation_layers": truncation_layers} if truncation_layers is not None else {}
         options |= {"noise": noise} if noise != "const" else {}
         if options.keys() - set(self.options):
-            raise ValueError(f"{type(self).__name__} takes of truncation_layers and noise {list(self.options)}, got {options}")
+            raise ValueError(
+                f"{type(self).__name__} takes of truncation_layers and noise {list(self.options)}, got {options}"
+            )
         self.eval().requires_grad_(False)
         return LatentSpace(self, name, {"truncation": truncation, **options})
 
@@ -73,7 +81,8 @@ class Generator(nn.Module, ABC):
 
     @abstractmethod
     def first_weights(self, space: str) -> list[Tensor]:
-        r"""What the latents of a space are multiplied with first: one matrix :math:`(\text{out}, D)` a layer; in w+ one a row.
+        r"""What the latents of a space are multiplied with first: one matrix :math:`(\text{out}, D)` a layer; in w+ one
+        a row.
 
         :class:`NotApplicable` where nothing is.
         """

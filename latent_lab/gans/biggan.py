@@ -64,7 +64,8 @@ class Block(nn.Module):
 class BigGAN(Generator):
     r"""Class-conditional generator; spectral normalisation is folded into the weights.
 
-    The latent is cut into equal slices, the first for the 4x4 image, one for each block, where it joins the class's embedding.
+    The latent is cut into equal slices, the first for the 4x4 image, one for each block, where it joins the class's
+    embedding.
 
     References:
         | Large Scale GAN Training for High Fidelity Natural Image Synthesis (Brock et al., 2019), Appendix B
@@ -96,7 +97,13 @@ class BigGAN(Generator):
         if len(widths) < 2 or latent_dim % len(widths):
             raise ValueError(f"latent_dim must be a multiple of the number of widths, got {latent_dim} and {widths}")
         self.config = {
-            **{"latent_dim": latent_dim, "classes": classes, "embedding": embedding, "widths": widths, "attention": attention},
+            **{
+                "latent_dim": latent_dim,
+                "classes": classes,
+                "embedding": embedding,
+                "widths": widths,
+                "attention": attention,
+            },
             "labels": None if labels is None else list(labels),
         }
         self.labels = range(classes) if labels is None else list(labels)

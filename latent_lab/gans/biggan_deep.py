@@ -15,7 +15,8 @@ from latent_lab.gans.space import Codes
 
 
 def statistics_at(table: Tensor, truncation: Tensor) -> Tensor:
-    """Rows of a table over truncations 0, ..., 1 for each of ``truncation`` :math:`(N,)`: :math:`(R, C)` to :math:`(N, C)`.
+    """Rows of a table over truncations 0, ..., 1 for each of ``truncation`` :math:`(N,)`: :math:`(R, C)` to :math:`(N,
+    C)`.
 
     Between two rows the published network blends with the weights exchanged (the nearer row gets the smaller one); its
     weights know no other blend.
@@ -116,7 +117,9 @@ class BigGANDeep(Generator):
         condition = latent_dim + embedding
         self.embed = nn.Embedding(classes, embedding)
         self.linear = nn.Linear(condition, 16 * layers[0][1] * width)
-        self.blocks = nn.ModuleList(Bottleneck(inner * width, outer * width, up, condition, rows, eps) for up, inner, outer in layers)
+        self.blocks = nn.ModuleList(
+            Bottleneck(inner * width, outer * width, up, condition, rows, eps) for up, inner, outer in layers
+        )
         self.before_attention = attention
         self.attention = Attention(layers[attention - 1][2] * width)
         self.register_buffer("means", torch.zeros(rows, layers[-1][2] * width))
@@ -126,8 +129,8 @@ class BigGANDeep(Generator):
         self.eps = eps
 
     def forward(self, z: Tensor, label: Tensor, truncation: Tensor) -> Tensor:
-        """Images of latents :math:`(N, D)`, classes :math:`(N,)` or shares of classes :math:`(N, \\text{classes})`, and truncations
-        :math:`(N,)` in [0, 1], which choose the statistics."""
+        """Images of latents :math:`(N, D)`, classes :math:`(N,)` or shares of classes :math:`(N, \\text{classes})`, and
+        truncations :math:`(N,)` in [0, 1], which choose the statistics."""
         condition = torch.cat([z, self.embed(label) if label.ndim == 1 else label @ self.embed.weight], 1)
         x = self.linear(condition).unflatten(1, (4, 4, -1)).permute(0, 3, 1, 2)  # channels last, as it is stored
         for i, block in enumerate(self.blocks, 1):

@@ -16,7 +16,8 @@ def truncated_normal(shape: tuple[int, ...], rng: torch.Generator) -> Tensor:
 
 
 def draw_codes(generator, num: int, rng: torch.Generator, truncation: float) -> Codes:
-    """Labels first, uniform over ``generator.labels``; then latents: normal at truncation 1, below it truncated normal and scaled."""
+    """Labels first, uniform over ``generator.labels``; then latents: normal at truncation 1, below it truncated normal
+    and scaled."""
     device = next(generator.parameters()).device
     choice = torch.randint(len(generator.labels), (num,), generator=rng)
     label = torch.tensor(list(generator.labels))[choice]

@@ -1,4 +1,5 @@
-"""Edits of what a convolution gives, on the way to the image: conditions of a correction, activations of another image."""
+"""Edits of what a convolution gives, on the way to the image: conditions of a correction, activations of another
+image."""
 
 from __future__ import annotations
 
@@ -45,9 +46,13 @@ def require_edits(given: Mapping[str, Tensor], num: int, maps: Mapping[int, tupl
         if kind not in KINDS:
             continue
         if not row.isdecimal() or int(row) not in maps:
-            raise ValueError(f"given must hold {kind}.<row> of a convolution's row, one of {list(maps)} of this generator, got {name!r}")
+            raise ValueError(
+                f"given must hold {kind}.<row> of a convolution's row, one of {list(maps)} of this generator, got {name!r}"
+            )
         shape = (num, *maps[int(row)])
         if tuple(value.shape) != shape and (kind != "mask" or tuple(value.shape) != (num, 1, *shape[2:])):
-            raise ValueError(f"{name} must have the shape {shape}{' or one channel' if kind == 'mask' else ''}, got {tuple(value.shape)}")
+            raise ValueError(
+                f"{name} must have the shape {shape}{' or one channel' if kind == 'mask' else ''}, got {tuple(value.shape)}"
+            )
         if kind == "mask" and f"activation.{row}" not in given:
             raise ValueError(f"{name} needs activation.{row}, of which it says where it counts")

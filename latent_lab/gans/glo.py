@@ -1,4 +1,5 @@
-"""GLO: a convolutional generator that was trained with one latent per image, and what those latents are distributed like."""
+"""GLO: a convolutional generator that was trained with one latent per image, and what those latents are distributed
+like."""
 
 from __future__ import annotations
 
@@ -19,12 +20,14 @@ def onto_ball(latents: Tensor) -> Tensor:
 class GLO(Generator):
     r"""DCGAN's generator on the unit ball, for images of :math:`4 \cdot 2^{B}` pixels a side, B the number of widths.
 
-    A sample is drawn from the full-covariance Gaussian of the learned latents and projected onto the ball they were learned on.
+    A sample is drawn from the full-covariance Gaussian of the learned latents and projected onto the ball they were
+    learned on.
 
     References:
         | Optimizing the Latent Space of Generative Networks (Bojanowski et al., 2017), Sections 2 and 3
         | https://arxiv.org/abs/1707.05776
-        | Unsupervised Representation Learning with Deep Convolutional Generative Adversarial Networks (Radford et al., 2015)
+        | Unsupervised Representation Learning with Deep Convolutional Generative Adversarial Networks (Radford et al.,
+          2015)
         | https://arxiv.org/abs/1511.06434
 
     Arguments:
@@ -64,7 +67,9 @@ class GLO(Generator):
         """Takes mean and covariance of the learned latents :math:`(N, D)`, of which there must be more than D."""
         centred = latents.double() - latents.double().mean(0)
         covariance = centred.mT @ centred / (len(latents) - 1)
-        covariance.diagonal().add_(1e-6 * covariance.trace() / len(covariance))  # a coordinate that is never used has none
+        covariance.diagonal().add_(
+            1e-6 * covariance.trace() / len(covariance)
+        )  # a coordinate that is never used has none
         self.mean.copy_(latents.mean(0))
         self.scale.copy_(torch.linalg.cholesky(covariance))
 

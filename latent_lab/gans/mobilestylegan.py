@@ -13,7 +13,8 @@ from latent_lab.gans.styled import StyleGenerator, StyleLayer, noise_map
 
 
 def inverse_haar(x: Tensor) -> Tensor:
-    """The image of its four bands :math:`(N, 4C, H, W)`, twice as large; bands of a C each, all with the gain 1/2 already."""
+    """The image of its four bands :math:`(N, 4C, H, W)`, twice as large; bands of a C each, all with the gain 1/2
+    already."""
     mean, rows, columns, corners = x.chunk(4, 1)
     upper, lower, near, far = mean + rows, mean - rows, columns + corners, columns - corners
     return F.pixel_shuffle(torch.stack([upper + near, upper - near, lower + far, lower - far], 2).flatten(1, 2), 2)
@@ -91,11 +92,12 @@ class Colours(nn.Module):
 
 
 class MobileStyleGAN(StyleGenerator):
-    r"""Style-based generator of :math:`4 \cdot 2^{B + 1}` pixels a side, B the number of blocks, 8 M parameters in its synthesis.
+    r"""Style-based generator of :math:`4 \cdot 2^{B + 1}` pixels a side, B the number of blocks, 8 M parameters in its
+    synthesis.
 
     ``w+`` has a row for the first convolution, three for each block (bands, two convolutions) and one for the colours.
-    Demodulation is part of the weights: the teacher's was distilled away. ``given`` may hold ``noise`` (a share of the stored
-    maps) and ``noise.<n>``, numbered by convolution.
+    Demodulation is part of the weights: the teacher's was distilled away. ``given`` may hold ``noise`` (a share of the
+    stored maps) and ``noise.<n>``, numbered by convolution.
 
     References:
         | MobileStyleGAN: A Lightweight Convolutional Neural Network for High-Fidelity Image Synthesis (Belousov, 2021)
@@ -106,8 +108,8 @@ class MobileStyleGAN(StyleGenerator):
         widths: Channels at 4x4 and of each block, multiples of 4 but for the last; the default is FFHQ 1024.
         mapping_layers: Layers of the mapping.
         image_channels: Channels C of an image.
-        pixels: Side of the images: the whole one; half of it, which is the image averaged over 2x2 pixels, read from its bands;
-            None for the whole one.
+        pixels: Side of the images: the whole one; half of it, which is the image averaged over 2x2 pixels, read from
+            its bands; None for the whole one.
     """
 
     options = ("truncation_layers", "noise")
@@ -136,7 +138,9 @@ class MobileStyleGAN(StyleGenerator):
         self.whole = self.resolution == full
         self.const = nn.Parameter(torch.randn(widths[0], 4, 4))
         self.conv1 = FirstConv(widths[0], style_dim)
-        self.blocks = nn.ModuleList(Block(inner, outer, style_dim, 8 * 2**i) for i, (inner, outer) in enumerate(zip(widths, widths[1:])))
+        self.blocks = nn.ModuleList(
+            Block(inner, outer, style_dim, 8 * 2**i) for i, (inner, outer) in enumerate(zip(widths, widths[1:]))
+        )
         self.rgb = Colours(widths[-1], image_channels, style_dim)
         for layer in self.style_layers():
             nn.init.ones_(layer.affine.bias)  # a style of 1 changes nothing
@@ -168,5 +172,7 @@ class MobileStyleGAN(StyleGenerator):
             size, row = 8 * 2**i, 3 * i + 1
             layers.append(StyleLayer(f"{size}x{size} bands", row, block.up))
             for part, conv in enumerate((block.conv1, block.conv2), 1):
-                layers.append(StyleLayer(f"{size}x{size} conv{part}", row + part, conv.affine, (len(conv.bias), size, size)))
+                layers.append(
+                    StyleLayer(f"{size}x{size} conv{part}", row + part, conv.affine, (len(conv.bias), size, size))
+                )
         return [*layers, StyleLayer(f"{self.resolution} colours", self.num_rows - 1, self.rgb.affine, colours=True)]

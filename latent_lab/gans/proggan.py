@@ -18,9 +18,11 @@ def pixel_norm(x: Tensor) -> Tensor:
 
 
 class ProgGAN(Generator):
-    r"""Progressively grown generator of images with :math:`4 \cdot 2^{B}` pixels a side, B the number of widths less one.
+    r"""Progressively grown generator of images with :math:`4 \cdot 2^{B}` pixels a side, B the number of widths less
+    one.
 
-    The equalised learning rate's gains are part of the weights. The latent is normalised first: only its direction counts.
+    The equalised learning rate's gains are part of the weights. The latent is normalised first: only its direction
+    counts.
 
     References:
         | Progressive Growing of GANs (Karras et al., 2018), Table 2
@@ -36,7 +38,10 @@ class ProgGAN(Generator):
     spherical = ("z",)
 
     def __init__(
-        self, latent_dim: int = 512, widths: Sequence[int] = (512, 512, 512, 512, 256, 128, 64, 32, 16), image_channels: int = 3
+        self,
+        latent_dim: int = 512,
+        widths: Sequence[int] = (512, 512, 512, 512, 256, 128, 64, 32, 16),
+        image_channels: int = 3,
     ) -> None:
         super().__init__()
         widths = list(widths)

@@ -19,9 +19,9 @@ class Shapes(Generator):
 
     .. math:: u = R(\theta(\|z\|))\, Q z, \qquad \theta_i(r) = \pm\, \text{mixing} \cdot \tfrac{\pi}{2} (r - \sqrt{D}),
 
-    which keep every sphere and volumes on it, and so the prior. The radius has a standard deviation of about 0.7: mixing
-    1 turns the factors of one latent against those of the next by some 60 degrees, mixing 0 leaves one rotation. Factor i
-    is drawn with the strength ``ratio`` :math:`^{-i}`, so that a linear method finds a spectrum.
+    which keep every sphere and volumes on it, and so the prior. The radius has a standard deviation of about 0.7:
+    mixing 1 turns the factors of one latent against those of the next by some 60 degrees, mixing 0 leaves one rotation.
+    Factor i is drawn with the strength ``ratio`` :math:`^{-i}`, so that a linear method finds a spectrum.
 
     Arguments:
         mixing: How strongly the factors are curved in the latent, at least 0.
@@ -35,13 +35,17 @@ class Shapes(Generator):
     def __init__(self, mixing: float = 0.5, ratio: float = 1.3, resolution: int = 32) -> None:
         super().__init__()
         if mixing < 0 or ratio < 1 or resolution < 4:
-            raise ValueError(f"mixing must be at least 0, ratio at least 1, resolution at least 4, got {mixing}, {ratio}, {resolution}")
+            raise ValueError(
+                f"mixing must be at least 0, ratio at least 1, resolution at least 4, got {mixing}, {ratio}, {resolution}"
+            )
         if resolution > 4096:
             raise ValueError(f"resolution must be at most 4096, got {resolution}")
         self.config = {"mixing": mixing, "ratio": ratio, "resolution": resolution}
         self.mixing, self.resolution = mixing, resolution
         dim = len(self.factor_names)
-        rotation, triangle = torch.linalg.qr(torch.randn(dim, dim, generator=torch.Generator().manual_seed(0), dtype=torch.float64))
+        rotation, triangle = torch.linalg.qr(
+            torch.randn(dim, dim, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+        )
         self.register_buffer("rotation", (rotation * triangle.diag().sign()).float())
         self.register_buffer("strengths", ratio ** -torch.arange(dim, dtype=torch.float32))
         pixels = (torch.arange(resolution) + 0.5) * (2 / resolution) - 1
@@ -78,7 +82,11 @@ class Shapes(Generator):
         # an edge of about one pixel and a half, so that every factor has a gradient everywhere
         mask = torch.sigmoid((1 - distance) * radius * self.resolution / 2)[:, None]
         angle = 0.75 * math.pi * hue
-        colour = 0.6 * torch.stack([torch.cos(angle), torch.cos(angle - 2 * math.pi / 3), torch.cos(angle + 2 * math.pi / 3)], 1) + 0.3
+        colour = (
+            0.6
+            * torch.stack([torch.cos(angle), torch.cos(angle - 2 * math.pi / 3), torch.cos(angle + 2 * math.pi / 3)], 1)
+            + 0.3
+        )
         ground = -0.5 + 0.4 * background
         return mask * colour[:, :, None, None] + (1 - mask) * ground[:, None, None, None]
 

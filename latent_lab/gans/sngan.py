@@ -13,7 +13,8 @@ from latent_lab.gans.space import Codes
 
 
 class UpBlock(nn.Module):
-    """BN, ReLU, x2, conv, BN, ReLU, conv, plus the upsampled input (through a 3x3 convolution where the width changes)."""
+    """BN, ReLU, x2, conv, BN, ReLU, conv, plus the upsampled input (through a 3x3 convolution where the width
+    changes)."""
 
     def __init__(self, inner: int, outer: int) -> None:
         super().__init__()
@@ -42,7 +43,9 @@ class SNGAN(Generator):
 
     spaces = ("z",)
 
-    def __init__(self, latent_dim: int = 128, widths: Sequence[int] = (256, 256, 256, 256), image_channels: int = 3) -> None:
+    def __init__(
+        self, latent_dim: int = 128, widths: Sequence[int] = (256, 256, 256, 256), image_channels: int = 3
+    ) -> None:
         super().__init__()
         widths = list(widths)
         if len(widths) < 2 or min(latent_dim, image_channels, *widths) < 1:

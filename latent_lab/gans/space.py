@@ -93,7 +93,8 @@ class LatentSpace(nn.Module):
         return outputs
 
     def visible(self, latents: Tensor) -> Tensor:
-        r"""Latents as the generator sees them: on a spherical space (PixelNorm) :math:`\sqrt{D}\, z / \|z\|`, else unchanged.
+        r"""Latents as the generator sees them: on a spherical space (PixelNorm) :math:`\sqrt{D}\, z / \|z\|`, else
+        unchanged.
 
         The generator does not see the radial part of an edit there, so lengths are measured after this.
         """
@@ -102,5 +103,6 @@ class LatentSpace(nn.Module):
         return latents * (latents.square().mean(-1, keepdim=True) + 1e-8).rsqrt()
 
     def radius(self, latents: Tensor) -> Tensor:
-        r"""How far out in the prior, with shape :math:`(N,)`: :math:`\|z\|`, on a spherical space 1, in w the Mahalanobis distance."""
+        r"""How far out in the prior, with shape :math:`(N,)`: :math:`\|z\|`, on a spherical space 1, in w the
+        Mahalanobis distance."""
         return self.generator.radius(self.name, latents)

@@ -35,7 +35,8 @@ class StyleLayer(NamedTuple):
         name: Its resolution and its part.
         row: The row of w+ that it reads.
         affine: From the row to its style vector.
-        features: Shape :math:`(F, h, w)` of its output, where ``given`` may change it (:func:`latent_lab.gans.feature_edits.edited`).
+        features: Shape :math:`(F, h, w)` of its output, where ``given`` may change it
+            (:func:`latent_lab.gans.feature_edits.edited`).
         colours: Whether it makes a part of the image.
     """
 
@@ -73,9 +74,9 @@ class Mapping(nn.Module):
 class StyleGenerator(Generator):
     """A mapping and a synthesis.
 
-    Spaces: ``z`` (its direction alone counts), ``w``, ``w+`` with a row for each layer, and ``s``: the style vectors of all
-    modulated layers, colours included, one after the other in the order of :meth:`style_layers` (StyleSpace, Wu et al., 2021,
-    https://arxiv.org/abs/2011.12799). What convolutions give can be edited through ``given``, see
+    Spaces: ``z`` (its direction alone counts), ``w``, ``w+`` with a row for each layer, and ``s``: the style vectors of
+    all modulated layers, colours included, one after the other in the order of :meth:`style_layers` (StyleSpace, Wu et
+    al., 2021, https://arxiv.org/abs/2011.12799). What convolutions give can be edited through ``given``, see
     :func:`latent_lab.gans.feature_edits.edited`.
 
     Arguments:
@@ -92,7 +93,9 @@ class StyleGenerator(Generator):
     def __init__(self, latent_dim: int, style_dim: int, classes: int, mapping_layers: int, rows: int) -> None:
         super().__init__()
         if min(latent_dim, style_dim, mapping_layers) < 1 or classes < 0:
-            raise ValueError(f"latent_dim, style_dim and mapping_layers must be positive, got {latent_dim}, {style_dim}, {mapping_layers}")
+            raise ValueError(
+                f"latent_dim, style_dim and mapping_layers must be positive, got {latent_dim}, {style_dim}, {mapping_layers}"
+            )
         self.latent_dim, self.style_dim, self.classes, self.num_rows = latent_dim, style_dim, classes, rows
         self.mapping = Mapping(latent_dim, style_dim, classes, mapping_layers)
         self.moments: tuple[Tensor, Tensor, Tensor] | None = None  # of w over the prior, once they are asked for
@@ -103,7 +106,8 @@ class StyleGenerator(Generator):
 
     @abstractmethod
     def style_layers(self) -> list[StyleLayer]:
-        """The modulated layers in the order in which they run. Where several read a row, the last gives it its name and weights."""
+        """The modulated layers in the order in which they run. Where several read a row, the last gives it its name and
+        weights."""
 
     def styles(self, w: Tensor) -> list[Tensor]:
         """The style vectors of rows :math:`(N, L, D)`."""
@@ -118,15 +122,19 @@ class StyleGenerator(Generator):
         return {layer.row: layer.features for layer in self.style_layers() if layer.features is not None}
 
     def compile(self, *args, **kwargs) -> None:
-        """Compiles :meth:`render`, where the work is (a module's own method compiles its call, of which this one has none)."""
-        self.render = MethodType(torch.compile(type(self).render, *args, **kwargs), self)  # a copy's is bound to the copy
+        """Compiles :meth:`render`, where the work is (a module's own method compiles its call, of which this one has
+        none)."""
+        self.render = MethodType(
+            torch.compile(type(self).render, *args, **kwargs), self
+        )  # a copy's is bound to the copy
 
     def synthesise(self, w: Tensor, given: dict[str, Tensor]) -> Tensor:
         """Images of rows of styles :math:`(N, L, D)`."""
         return self.render(self.styles(w), given)
 
     def map(self, z: Tensor, given: dict[str, Tensor]) -> Tensor:
-        """Rows of styles :math:`(N, L, D)` of latents; ``given`` may hold ``label``, ``truncation`` and ``truncation_layers``, each with N first."""
+        """Rows of styles :math:`(N, L, D)` of latents; ``given`` may hold ``label``, ``truncation`` and
+        ``truncation_layers``, each with N first."""
         w = self.mapping(z, given.get("label"))[:, None].expand(-1, self.num_rows, -1)
         if "truncation" not in given:
             return w
@@ -165,7 +173,9 @@ class StyleGenerator(Generator):
         noise: str = "const",
     ) -> Codes:
         if space == "w" and truncation_layers is not None:
-            raise ValueError(f"truncation_layers needs space z or w+, whose layers can differ, got space 'w' and {truncation_layers}")
+            raise ValueError(
+                f"truncation_layers needs space z or w+, whose layers can differ, got space 'w' and {truncation_layers}"
+            )
         device, given = self.mapping.mean.device, {}
         if self.classes:
             given["label"] = torch.randint(self.classes, (num,), generator=rng).to(device)
@@ -183,13 +193,18 @@ class StyleGenerator(Generator):
         if mode == "none":
             return {"noise": torch.zeros(num)}
         scales = self.noise_scales() if mode == "random" else []
-        return {f"noise.{i}": torch.randn(num, 1, size, size, generator=rng) * scale for i, (size, scale) in enumerate(scales)}
+        return {
+            f"noise.{i}": torch.randn(num, 1, size, size, generator=rng) * scale
+            for i, (size, scale) in enumerate(scales)
+        }
 
     def convert(self, codes: Codes, source: str, target: str) -> Codes:
         codes = super().convert(codes, source, target)
         if source == "z" and target != "z":
             rows = self.map(codes.latents, codes.given)
-            given = {name: value for name, value in codes.given.items() if name not in ("truncation", "truncation_layers")}
+            given = {
+                name: value for name, value in codes.given.items() if name not in ("truncation", "truncation_layers")
+            }
             given["z"] = codes.latents  # with the label: where the mapping is differentiated
             codes = Codes(rows[:, 0] if target == "w" else rows, given)
         elif source == "w" and target != "w":
@@ -208,9 +223,10 @@ class StyleGenerator(Generator):
     def radius(self, space: str, latents: Tensor) -> Tensor:
         r"""How far from the mean of the mapping's styles.
 
-        In w the Mahalanobis distance :math:`\|\Sigma^{-1/2} (w - \bar w)\|`, in w+ its mean square root over the rows. In s, where
-        styles fill few of the dimensions, each entry counts in its own standard deviation:
-        :math:`\|(s - \bar s) / \sigma\|` with :math:`\sigma^2 = \operatorname{diag}(A \Sigma A^\top)` of the affine maps A.
+        In w the Mahalanobis distance :math:`\|\Sigma^{-1/2} (w - \bar w)\|`, in w+ its mean square root over the rows.
+        In s, where styles fill few of the dimensions, each entry counts in its own standard deviation:
+        :math:`\|(s - \bar s) / \sigma\|` with :math:`\sigma^2 = \operatorname{diag}(A \Sigma A^\top)` of the affine
+        maps A.
         """
         if space == "z":
             return super().radius(space, latents)
@@ -220,7 +236,10 @@ class StyleGenerator(Generator):
         mean, scales, axes = (part.to(latents.device) for part in self.moments)
         if space == "s":
             affines = [layer.affine for layer in self.style_layers()]
-            weight, bias = torch.cat([affine.weight for affine in affines]).double(), torch.cat([affine.bias for affine in affines])
+            weight, bias = (
+                torch.cat([affine.weight for affine in affines]).double(),
+                torch.cat([affine.bias for affine in affines]),
+            )
             deviations = torch.linalg.vector_norm(weight @ (axes * scales.clamp_min(0).sqrt()), dim=1)
             moved = (latents.double() - (weight @ mean + bias)) / deviations.clamp_min(1e-6 * deviations.max())
             return torch.linalg.vector_norm(moved, dim=1).to(latents.dtype)

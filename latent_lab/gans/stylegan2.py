@@ -17,14 +17,16 @@ FIR = torch.tensor([1.0, 3.0, 3.0, 1.0]) / 8
 class StyledConv(nn.Module):
     r"""A 3x3 convolution of modulated input, demodulated, with noise, bias and activation.
 
-    Styles scale the input's channels and :math:`d` the output's: the same numbers as a kernel of its own for every image
-    (Karras et al., 2020, Eq. 1 and 3), with one kernel for all.
+    Styles scale the input's channels and :math:`d` the output's: the same numbers as a kernel of its own for every
+    image (Karras et al., 2020, Eq. 1 and 3), with one kernel for all.
     """
 
     def __init__(self, inner: int, outer: int, style_dim: int, size: int, up: bool, clamp: float | None) -> None:
         super().__init__()
         self.affine = nn.Linear(style_dim, inner)
-        self.weight = nn.Parameter(torch.randn(*((inner, outer) if up else (outer, inner)), 3, 3))  # as the two convolutions take it
+        self.weight = nn.Parameter(
+            torch.randn(*((inner, outer) if up else (outer, inner)), 3, 3)
+        )  # as the two convolutions take it
         self.bias = nn.Parameter(torch.zeros(outer))
         self.noise_strength = nn.Parameter(torch.zeros(()))
         self.register_buffer("noise", torch.randn(size, size))
@@ -45,7 +47,8 @@ class StyledConv(nn.Module):
             x = F.conv2d(x, self.fir.expand(x.shape[1], 1, 4, 4), padding=1, groups=x.shape[1])
         else:
             x = F.conv2d(x, weight, padding=1)
-        # a wide map costs by the pass over it, and more by a new one: the gain goes into the numbers before, which are few
+        # a wide map costs by the pass over it, and more by a new one: the gain goes into the numbers before, which are
+        # few
         x.mul_(demodulation[:, :, None, None] * GAIN).add_(self.bias[:, None, None] * GAIN)
         x += noise_map(self.noise, noise) * (self.noise_strength * GAIN)
         x = F.leaky_relu_(x, 0.2)
@@ -70,7 +73,9 @@ class ToRGB(nn.Module):
 class Block(nn.Module):
     """One resolution: an upsampling convolution (not at 4x4), a convolution, and its part of the image."""
 
-    def __init__(self, inner: int | None, outer: int, style_dim: int, size: int, channels: int, clamp: float | None) -> None:
+    def __init__(
+        self, inner: int | None, outer: int, style_dim: int, size: int, channels: int, clamp: float | None
+    ) -> None:
         super().__init__()
         self.conv0 = StyledConv(inner, outer, style_dim, size, True, clamp) if inner is not None else None
         self.conv1 = StyledConv(outer, outer, style_dim, size, False, clamp)
@@ -81,7 +86,8 @@ class StyleGAN2(StyleGenerator):
     r"""Style-based generator of images with :math:`4 \cdot 2^{B}` pixels a side, B the number of widths less one.
 
     The gains of the equalised learning rate are part of the weights. A block's colours read the row of
-    w+ of the next block's first convolution. ``given`` may hold ``noise`` (a share of the stored maps) and ``noise.<row>``.
+    w+ of the next block's first convolution. ``given`` may hold ``noise`` (a share of the stored maps) and
+    ``noise.<row>``.
 
     References:
         | Analyzing and Improving the Image Quality of StyleGAN (Karras et al., 2020)
@@ -111,7 +117,9 @@ class StyleGAN2(StyleGenerator):
     ) -> None:
         widths = list(widths)
         if not widths or min(image_channels, *widths) < 1:
-            raise ValueError(f"image_channels and at least one width must be positive, got {image_channels} and {widths}")
+            raise ValueError(
+                f"image_channels and at least one width must be positive, got {image_channels} and {widths}"
+            )
         super().__init__(latent_dim, style_dim, classes, mapping_layers, rows=2 * len(widths))
         self.config = {
             **{"latent_dim": latent_dim, "style_dim": style_dim, "classes": classes, "widths": widths},
@@ -120,7 +128,8 @@ class StyleGAN2(StyleGenerator):
         self.resolution, self.channels = 4 * 2 ** (len(widths) - 1), image_channels
         self.const = nn.Parameter(torch.randn(widths[0], 4, 4))
         self.blocks = nn.ModuleList(
-            Block(widths[i - 1] if i else None, width, style_dim, 4 * 2**i, image_channels, clamp) for i, width in enumerate(widths)
+            Block(widths[i - 1] if i else None, width, style_dim, 4 * 2**i, image_channels, clamp)
+            for i, width in enumerate(widths)
         )
         self.register_buffer("fir", torch.outer(FIR, FIR) * 4, persistent=False)
         self.to(memory_format=torch.channels_last)

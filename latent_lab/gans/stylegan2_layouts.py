@@ -42,15 +42,19 @@ def nvlabs(model: StyleGAN2) -> dict[str, Tensor]:
                 own |= named(f"{name}.{part}", {"noise_strength": conv.noise_strength, "noise_const": conv.noise})
         rgb = block.rgb
         own |= named(f"{name}.torgb.affine", stored(rgb.affine))
-        own |= named(f"{name}.torgb", {"weight": rgb.conv.weight * math.sqrt(rgb.conv.in_channels), "bias": rgb.conv.bias})
+        own |= named(
+            f"{name}.torgb", {"weight": rgb.conv.weight * math.sqrt(rgb.conv.in_channels), "bias": rgb.conv.bias}
+        )
     return own
 
 
 def rosinality(model: StyleGAN2) -> dict[str, object]:
-    """``g_ema`` and ``latent_avg`` of rosinality's repository. It has no clamp; where a network has one, it is left out, as every
-    converter does: at 256 a trained network's activations do not reach it."""
+    """``g_ema`` and ``latent_avg`` of rosinality's repository. It has no clamp; where a network has one, it is left
+    out, as every converter does: at 256 a trained network's activations do not reach it."""
     if model.classes:
-        raise ValueError(f"layout must be nvlabs or null for a conditional network, got 'rosinality' and {model.classes} classes")
+        raise ValueError(
+            f"layout must be nvlabs or null for a conditional network, got 'rosinality' and {model.classes} classes"
+        )
     own = {"input.input": model.const[None]}
     for i, layer in enumerate(model.mapping.layers, 1):
         own |= named(f"style.{i}", stored(layer, 0.01, 0.01))
@@ -70,4 +74,7 @@ def rosinality(model: StyleGAN2) -> dict[str, object]:
         own[f"{name}.bias"] = rgb.conv.bias[None, :, None, None]
         if i:
             own[f"{name}.upsample.kernel"] = model.fir
-    return {"g_ema": {name: value.contiguous() for name, value in own.items()}, "latent_avg": torch.clone(model.mapping.mean)}
+    return {
+        "g_ema": {name: value.contiguous() for name, value in own.items()},
+        "latent_avg": torch.clone(model.mapping.mean),
+    }

@@ -12,8 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from latent_lab.ops.resampling import resample
 from latent_lab.gans.styled import GAIN, StyleGenerator, StyleLayer
+from latent_lab.ops.resampling import resample
 
 MOST_LAYERS, MOST_PIXELS, MOST_TAPS = 100, 2**14, 256  # a file says them: no filter of an absurd size is designed
 PLANES_AT_ONCE = 2**21  # numbers of the widest map that a CPU keeps near: its memory is slower than its arithmetic
@@ -61,15 +61,21 @@ class FourierInput(nn.Module):
         amplitudes = (1 - (lengths - self.bandwidth) / (self.rate / 2 - self.bandwidth)).clamp(0, 1)
         axis = (torch.arange(self.size, device=t.device, dtype=t.dtype) + 0.5) / self.size * 2 - 1
         axis = axis * (0.5 * self.size / self.rate)
-        waves = freqs[:, None, None, :, 0] * axis[None, None, :, None] + freqs[:, None, None, :, 1] * axis[None, :, None, None]
+        waves = (
+            freqs[:, None, None, :, 0] * axis[None, None, :, None]
+            + freqs[:, None, None, :, 1] * axis[None, :, None, None]
+        )
         waves = torch.sin(2 * math.pi * (waves + phases[:, None, None])) * amplitudes[:, None, None]  # (N, H, W, C)
         return (waves @ self.weight.mT).permute(0, 3, 1, 2)
 
 
 class FilteredConv(nn.Module):
-    """Modulated convolution, then leaky ReLU between an upsampling and a downsampling filter. The last one only makes colours."""
+    """Modulated convolution, then leaky ReLU between an upsampling and a downsampling filter. The last one only makes
+    colours."""
 
-    def __init__(self, inner: int, outer: int, style_dim: int, kernel: int, colours: bool, clamp: float, geometry: dict) -> None:
+    def __init__(
+        self, inner: int, outer: int, style_dim: int, kernel: int, colours: bool, clamp: float, geometry: dict
+    ) -> None:
         super().__init__()
         self.affine = nn.Linear(style_dim, inner)
         self.weight = nn.Parameter(torch.randn(outer, inner, kernel, kernel))
@@ -98,16 +104,21 @@ class FilteredConv(nn.Module):
 
     def activated(self, x: Tensor) -> Tensor:
         """Leaky ReLU at the higher rate, without what that rate alone could hold."""
-        x = F.pad(x, (*self.padding, *self.padding)) if self.up_filter is None else resample(x, self.up_filter, self.up, 1, self.padding)
+        x = (
+            F.pad(x, (*self.padding, *self.padding))
+            if self.up_filter is None
+            else resample(x, self.up_filter, self.up, 1, self.padding)
+        )
         x = F.leaky_relu_(x.clamp_(-5 * self.clamp, self.clamp), 0.2)  # the same as clamping after
         return x if self.down_filter is None else resample(x, self.down_filter, 1, self.down)
 
 
 class StyleGAN3(StyleGenerator):
-    r"""Alias-free generator; T translates with its input, R rotates too (``kernel=1, radial=True`` and twice the channels).
+    r"""Alias-free generator; T translates with its input, R rotates too (``kernel=1, radial=True`` and twice the
+    channels).
 
-    The gains of the equalised learning rate, and of the weights' normalisation, are part of the weights. ``w+`` has a row
-    for the input and for each layer. ``given`` may hold ``transform`` :math:`(N, 3, 3)`, which moves the plane.
+    The gains of the equalised learning rate, and of the weights' normalisation, are part of the weights. ``w+`` has a
+    row for the input and for each layer. ``given`` may hold ``transform`` :math:`(N, 3, 3)`, which moves the plane.
 
     References:
         | Alias-Free Generative Adversarial Networks (Karras et al., 2021), Section 3 and Appendix F
@@ -150,13 +161,22 @@ class StyleGAN3(StyleGenerator):
         clamp: float = 256.0,
     ) -> None:
         config = {name: value for name, value in locals().items() if name not in ("self", "__class__")}
-        if not 0 <= critical < layers <= MOST_LAYERS or not 4 <= resolution <= MOST_PIXELS or not 0 <= margin <= MOST_PIXELS:
+        if (
+            not 0 <= critical < layers <= MOST_LAYERS
+            or not 4 <= resolution <= MOST_PIXELS
+            or not 0 <= margin <= MOST_PIXELS
+        ):
             raise ValueError(
                 f"critical must be below layers, layers at most {MOST_LAYERS}, resolution and margin at most {MOST_PIXELS}, "
                 f"got {critical}, {layers}, {resolution} and {margin}"
             )
         super().__init__(latent_dim, style_dim, classes, mapping_layers, rows=layers + 2)
-        self.config, self.resolution, self.channels, self.output_scale = config, resolution, image_channels, output_scale
+        self.config, self.resolution, self.channels, self.output_scale = (
+            config,
+            resolution,
+            image_channels,
+            output_scale,
+        )
         share = np.minimum(np.arange(layers + 1) / (layers - critical), 1)
         cutoffs = first_cutoff * (resolution / 2 / first_cutoff) ** share
         stopbands = first_stopband * (resolution / 2 * last_stopband_rel / first_stopband) ** share
@@ -176,14 +196,18 @@ class StyleGAN3(StyleGenerator):
             up_taps = filter_size * up if up > 1 and not colours else 1
             down_taps = filter_size * down if down > 1 and not colours else 1
             if not 0 < max(up_taps, down_taps) <= MOST_TAPS:
-                raise ValueError(f"filter_size must give filters of at most {MOST_TAPS} taps, got {max(up_taps, down_taps)} of layer {i}")
+                raise ValueError(
+                    f"filter_size must give filters of at most {MOST_TAPS} taps, got {max(up_taps, down_taps)} of layer {i}"
+                )
             total = int((sizes[i] - 1) * down + 1 - (sizes[before] + size - 1) * up + up_taps + down_taps - 2)
             low = (total + up) // 2
             geometry = {"up": up, "down": down, "padding": (low, total - low)}
             geometry["up_filter"] = low_pass(up_taps, cutoffs[before], widths[before] * 2, between, False)
             round_filter = radial and i < layers - critical
             geometry["down_filter"] = low_pass(down_taps, cutoffs[i], widths[i] * 2, between, round_filter)
-            self.layers.append(FilteredConv(int(channels[before]), int(channels[i]), style_dim, size, colours, clamp, geometry))
+            self.layers.append(
+                FilteredConv(int(channels[before]), int(channels[i]), style_dim, size, colours, clamp, geometry)
+            )
 
     def render(self, styles: Sequence[Tensor], given: dict[str, Tensor]) -> Tensor:
         x = self.input(styles[0], given.get("transform"))
@@ -192,5 +216,7 @@ class StyleGAN3(StyleGenerator):
         return x * self.output_scale
 
     def style_layers(self) -> list[StyleLayer]:
-        layers = [StyleLayer(f"L{i}", i + 1, layer.affine, colours=layer.colours) for i, layer in enumerate(self.layers)]
+        layers = [
+            StyleLayer(f"L{i}", i + 1, layer.affine, colours=layer.colours) for i, layer in enumerate(self.layers)
+        ]
         return [StyleLayer("input", 0, self.input.affine), *layers]

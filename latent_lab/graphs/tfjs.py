@@ -1,4 +1,5 @@
-"""tfjs graph models (a JSON graph beside a .bin of weights) as frozen PyTorch modules, differentiable down to the pixels."""
+"""tfjs graph models (a JSON graph beside a .bin of weights) as frozen PyTorch modules, differentiable down to the
+pixels."""
 
 from __future__ import annotations
 
@@ -74,11 +75,15 @@ def read_weights(graph: Mapping, folder: Path) -> dict[str, Tensor]:
             kind, shape = weight["dtype"], [int(size) for size in weight["shape"][: DIMENSIONS + 1]]
             quantised = weight.get("quantization")
             if kind not in TYPES or (quantised and quantised["dtype"] not in STORED):
-                raise ValueError(f"weights of the type {quantised['dtype'] if quantised and kind in TYPES else kind} are not supported")
+                raise ValueError(
+                    f"weights of the type {quantised['dtype'] if quantised and kind in TYPES else kind} are not supported"
+                )
             stored = np.dtype(STORED[quantised["dtype"]] if quantised else TYPES[kind])
             count = math.prod(shape)
             if len(shape) > DIMENSIONS or max(shape, default=0) > 2**31:
-                raise ValueError(f"the weight {shown(weight['name'])} must have at most {DIMENSIONS} sizes from 0 to 2^31")
+                raise ValueError(
+                    f"the weight {shown(weight['name'])} must have at most {DIMENSIONS} sizes from 0 to 2^31"
+                )
             if min(shape, default=0) < 0 or start + count * stored.itemsize > len(content):
                 raise ValueError(f"{' + '.join(group['paths'])} ends before the weight {weight['name']}")
             values = np.frombuffer(content, stored.newbyteorder("<"), count, start).astype(TYPES[kind])
@@ -115,8 +120,8 @@ def in_order(nodes: Mapping[str, Node], outputs: Sequence[str]) -> list[Node]:
 class GraphModel(nn.Module):
     """A tfjs graph model with one input, frozen: its weights are buffers.
 
-    Images go in as :math:`(N, H, W, C)`. An operator that is not supported, a damaged file or one whose weights do not have
-    the size that the graph describes is refused with a ValueError of one line; nothing of a file is executed.
+    Images go in as :math:`(N, H, W, C)`. An operator that is not supported, a damaged file or one whose weights do not
+    have the size that the graph describes is refused with a ValueError of one line; nothing of a file is executed.
 
     Arguments:
         file: The JSON graph; its weights lie beside it.
@@ -135,7 +140,15 @@ class GraphModel(nn.Module):
             self.build(order, weights)
             with torch.no_grad(), Counted():
                 self(torch.zeros(1, *self.input_shape(graph)))
-        except (ValueError, LookupError, TypeError, AttributeError, RuntimeError, ArithmeticError, MemoryError) as error:
+        except (
+            ValueError,
+            LookupError,
+            TypeError,
+            AttributeError,
+            RuntimeError,
+            ArithmeticError,
+            MemoryError,
+        ) as error:
             raise ValueError(f"{file} is not a tfjs graph model that can be run ({reason(error)})") from None
 
     def build(self, order: Sequence[Node], weights: Mapping[str, Tensor]) -> None:
@@ -160,7 +173,8 @@ class GraphModel(nn.Module):
                 raise ValueError(f"{wrong} of the node {node.name!r} is not supported")
         last = {name: index for index, node in enumerate(self.nodes) for name in node.inputs}
         self.spent = [
-            [name for name in set(node.inputs) if last[name] == i and name not in self.outputs] for i, node in enumerate(self.nodes)
+            [name for name in set(node.inputs) if last[name] == i and name not in self.outputs]
+            for i, node in enumerate(self.nodes)
         ]
 
     def input_shape(self, graph: Mapping) -> list[int]:
@@ -172,7 +186,11 @@ class GraphModel(nn.Module):
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """Images :math:`(N, H, W, C)`, in the scale that the model expects, to its outputs, in the order asked for."""
-        values = {self.input: images, **self.integers, **{name: getattr(self, buffer) for name, buffer in self.floats.items()}}
+        values = {
+            self.input: images,
+            **self.integers,
+            **{name: getattr(self, buffer) for name, buffer in self.floats.items()},
+        }
         for node, spent in zip(self.nodes, self.spent):
             values[node.name] = OPERATORS[node.op](node.attr, *(values[name] for name in node.inputs))
             for name in spent:  # a batch's activations of a whole network are large

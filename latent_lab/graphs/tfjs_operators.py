@@ -54,7 +54,8 @@ def depthwise(attr: Attributes, x: Tensor, weight: Tensor) -> Tensor:
 
 
 def transposed_convolution(attr: Attributes, size: Tensor, weight: Tensor, x: Tensor) -> Tensor:
-    """The gradient of a convolution of an image of the size ``(N, H, W, D)``; weights :math:`(h, w, D, C)`. N is that of ``x``."""
+    """The gradient of a convolution of an image of the size ``(N, H, W, D)``; weights :math:`(h, w, D, C)`. N is that
+    of ``x``."""
     stride = attr["strides"][1:3]
     whole = F.conv_transpose2d(channels_first(x), weight.permute(3, 2, 0, 1), stride=stride)
     crop = []
@@ -74,14 +75,17 @@ def prelu(attr: Attributes, x: Tensor, slope: Tensor) -> Tensor:
 
 def max_pool(attr: Attributes, x: Tensor) -> Tensor:
     window = attr["ksize"][1:3]
-    return channels_last(F.max_pool2d(padded(channels_first(x), window, attr, -torch.inf), window, attr["strides"][1:3]))
+    return channels_last(
+        F.max_pool2d(padded(channels_first(x), window, attr, -torch.inf), window, attr["strides"][1:3])
+    )
 
 
 def average_pool(attr: Attributes, x: Tensor) -> Tensor:
     """Padding does not count."""
     window, stride = attr["ksize"][1:3], attr["strides"][1:3]
     total, count = (
-        F.avg_pool2d(padded(y, window, attr), window, stride) for y in (channels_first(x), torch.ones_like(x[:1, :, :, :1].movedim(3, 1)))
+        F.avg_pool2d(padded(y, window, attr), window, stride)
+        for y in (channels_first(x), torch.ones_like(x[:1, :, :, :1].movedim(3, 1)))
     )
     return channels_last(total / count)
 
@@ -106,7 +110,9 @@ def strided_slice(attr: Attributes, x: Tensor, begin: Tensor, end: Tensor, step:
 
 
 def resize(attr: Attributes, x: Tensor, size: Tensor) -> Tensor:
-    return channels_last(F.interpolate(channels_first(x), size.tolist(), mode="bilinear", align_corners=bool(attr.get("align_corners"))))
+    return channels_last(
+        F.interpolate(channels_first(x), size.tolist(), mode="bilinear", align_corners=bool(attr.get("align_corners")))
+    )
 
 
 def fused(first: Callable[..., Tensor]) -> Callable[..., Tensor]:

@@ -12,7 +12,9 @@ from torch import Tensor
 
 from latent_lab.gans.space import Codes, LatentSpace
 
-Track = Callable[[Iterable, str], Iterable]  # shows the progress of a loop: gives back what it was given, and takes a name
+Track = Callable[
+    [Iterable, str], Iterable
+]  # shows the progress of a loop: gives back what it was given, and takes a name
 
 
 def untracked(steps: Iterable, name: str) -> Iterable:
@@ -20,7 +22,9 @@ def untracked(steps: Iterable, name: str) -> Iterable:
     return steps
 
 
-def require_number(key: str, value: object, low: float = 0, high: float = math.inf, *, above: bool = False, whole: bool = False) -> None:
+def require_number(
+    key: str, value: object, low: float = 0, high: float = math.inf, *, above: bool = False, whole: bool = False
+) -> None:
     """An error unless a value is a finite number within its limits.
 
     Arguments:
@@ -32,8 +36,13 @@ def require_number(key: str, value: object, low: float = 0, high: float = math.i
     """
     right = isinstance(value, int if whole else int | float) and not isinstance(value, bool) and math.isfinite(value)
     if not (right and low <= value <= high and not (above and value == low)):
-        kind, least = "an integer" if whole else "a finite number", f"above {low:g}" if above else f"of at least {low:g}"
-        raise ValueError(f"{key} must be {kind} {least}{f' and at most {high:g}' if high < math.inf else ''}, got {value!r}")
+        kind, least = (
+            "an integer" if whole else "a finite number",
+            f"above {low:g}" if above else f"of at least {low:g}",
+        )
+        raise ValueError(
+            f"{key} must be {kind} {least}{f' and at most {high:g}' if high < math.inf else ''}, got {value!r}"
+        )
 
 
 @dataclass
@@ -42,7 +51,8 @@ class Inverted:
 
     Arguments:
         codes: They decode to the images; everything has N first.
-        tuned: What was added to the generator's parameters for each image, by name, each with N first; empty where it stayed as it was.
+        tuned: What was added to the generator's parameters for each image, by name, each with N first; empty where it
+            stayed as it was.
         curves: What was measured on the way, by name: each with shape :math:`(T, N)`.
     """
 
@@ -54,7 +64,8 @@ class Inverted:
 class Inverter(ABC):
     """An algorithm that inverts a frozen generator.
 
-    ``prefers`` are the spaces that it looks in, the best first; where a generator has none of them, it looks in its first.
+    ``prefers`` are the spaces that it looks in, the best first; where a generator has none of them, it looks in its
+    first.
     """
 
     prefers: tuple[str, ...] = ("w+", "w", "z")

@@ -33,7 +33,8 @@ class Steps:
         track: Shows the progress.
         num: Steps at most.
         name: What the loop is called.
-        parts: All that its steps change, by name. It is changed in place; what was kept is put back before the first step.
+        parts: All that its steps change, by name. It is changed in place; what was kept is put back before the first
+            step.
     """
 
     def __init__(self, track: Track, num: int, name: str, parts: Mapping[str, Part]) -> None:
@@ -65,9 +66,10 @@ class Steps:
 class Keeper:
     """Keeps the state of the loops of one batch of pictures, in ``state/`` of a run's folder: one file a loop.
 
-    Where a batch is stopped, the next attempt finds its loops that have ended, and goes on in the middle of the last. The
-    files are tensors and numbers; one that is damaged, or of other pictures, another configuration or another generator, is told
-    and not used. Ctrl-C and SIGTERM let the step end, keep its state and stop; a second one stops at once.
+    Where a batch is stopped, the next attempt finds its loops that have ended, and goes on in the middle of the last.
+    The files are tensors and numbers; one that is damaged, or of other pictures, another configuration or another
+    generator, is told and not used. Ctrl-C and SIGTERM let the step end, keep its state and stop; a second one stops at
+    once.
 
     Arguments:
         run: The folder.
@@ -79,7 +81,10 @@ class Keeper:
         require_number("keep_every", every, above=True)
         self.run, self.folder, self.every, self.owner = run, run.folder / "state", every, dict(owner)
         self.track, self.mark, self.due = untracked, "", float("inf")
-        self.stage, self.continues = 0, True  # loops that have begun; whether those before the next had ended in the attempt before
+        self.stage, self.continues = (
+            0,
+            True,
+        )  # loops that have begun; whether those before the next had ended in the attempt before
         self.waiting: list[tuple[int, dict[str, Tensor], dict]] = []  # loops that have ended and are not written yet
         self.inside, self.stopped = False, 0  # whether a step runs, and the signal that came meanwhile
         self.spent, self.began = 0.0, 0.0  # seconds of the attempts before, and when this one began
@@ -113,7 +118,10 @@ class Keeper:
         file = self.folder / "batch.json"
         if not file.is_file() or file.read_bytes() != text.encode():
             if self.folder.exists():
-                say(f"{self.folder} is of other pictures, another configuration or another generator, and is not used", error=True)
+                say(
+                    f"{self.folder} is of other pictures, another configuration or another generator, and is not used",
+                    error=True,
+                )
             self.clear()
             self.run.write("state/batch.json", text)
         self.listen()
@@ -133,7 +141,8 @@ class Keeper:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def listen(self) -> None:
-        """Waits with a signal for the end of a step; whoever put a handler of its own there (submitit, which requeues) keeps it."""
+        """Waits with a signal for the end of a step; whoever put a handler of its own there (submitit, which requeues)
+        keeps it."""
         if threading.current_thread() is not threading.main_thread():
             return
         for number in SIGNALS:
@@ -188,7 +197,9 @@ class Keeper:
     def content(self, steps: Steps) -> tuple[int, dict[str, Tensor], dict]:
         """The number of a loop's file, its tensors and its metadata."""
         tensors = {
-            f"{name}:{key}": value for name, part in steps.parts.items() for key, value in tensors_of(part, ended=steps.ended).items()
+            f"{name}:{key}": value
+            for name, part in steps.parts.items()
+            for key, value in tensors_of(part, ended=steps.ended).items()
         }
         about = {"batch": self.mark, "loop": steps.name, "steps": steps.num, "done": steps.done, "ended": steps.ended}
         about["seconds"] = self.spent + time.monotonic() - self.began

@@ -1,4 +1,5 @@
-"""What a loop of an inversion changes, as tensors: written to a file, and put back so that the loop goes on with the same bits."""
+"""What a loop of an inversion changes, as tensors: written to a file, and put back so that the loop goes on with the
+same bits."""
 
 from __future__ import annotations
 
@@ -92,10 +93,16 @@ def fit_adam(optimiser: torch.optim.Adam, tensors: Mapping[str, Tensor], done: i
         own = {key: left.pop(f"{i}.{key}") for key in keys if f"{i}.{key}" in left}
         if not own:
             continue  # a parameter without a gradient has no state
-        if own.keys() != set(keys) or own["step"].shape != () or own["step"].dtype not in (torch.float32, torch.float64):
+        if (
+            own.keys() != set(keys)
+            or own["step"].shape != ()
+            or own["step"].dtype not in (torch.float32, torch.float64)
+        ):
             return False
         if not 1 <= own["step"].item() <= done or any(
-            value.shape != parameter.shape or value.dtype != parameter.dtype for key, value in own.items() if key != "step"
+            value.shape != parameter.shape or value.dtype != parameter.dtype
+            for key, value in own.items()
+            if key != "step"
         ):
             return False
     return not left
@@ -115,5 +122,6 @@ def load(part: Part, tensors: Mapping[str, Tensor]) -> None:
             own = {key: tensors[f"{i}.{key}"] for key in ("step", "exp_avg", "exp_avg_sq") if f"{i}.{key}" in tensors}
             if own:
                 part.state[parameter] = {
-                    key: value if key == "step" else torch.empty_like(parameter).copy_(value) for key, value in own.items()
+                    key: value if key == "step" else torch.empty_like(parameter).copy_(value)
+                    for key, value in own.items()
                 }

@@ -13,8 +13,9 @@ class FeatureDistance(nn.Module):
 
     .. math:: \sum_j \frac{1}{N_j} \| F_j(x) - F_j(y) \|^2
 
-    with :math:`N_j` the number of values of the map of layer j. ``normalised`` maps have unit length at each place, and :math:`N_j` is
-    the number of places alone, as in LPIPS, whose learned weights of the channels are 1 here: its scale does not depend on the network's.
+    with :math:`N_j` the number of values of the map of layer j. ``normalised`` maps have unit length at each place, and
+    :math:`N_j` is the number of places alone, as in LPIPS, whose learned weights of the channels are 1 here: its scale
+    does not depend on the network's.
 
     References:
         | Image2StyleGAN: How to Embed Images Into the StyleGAN Latent Space? (Abdal et al., 2019), Eq. 2
@@ -60,7 +61,8 @@ class FeatureDistance(nn.Module):
         Arguments:
             one: Images :math:`(N, C, H, W)` in [-1, 1].
             other: Images, or the :meth:`maps` of images.
-            mask: Weights of the pixels, :math:`(N, 1, H, W)` in [0, 1], reduced to the size of each map; the places that it leaves out count as equal.
+            mask: Weights of the pixels, :math:`(N, 1, H, W)` in [0, 1], reduced to the size of each map; the places
+                that it leaves out count as equal.
         """
         return self.between(self.maps(one), self.maps(other) if isinstance(other, Tensor) else other, mask)
 

@@ -30,9 +30,10 @@ class Context:
         metrics: Makes the metrics of the validation for a number of paths and an attribute measurer.
         attributes: Measures images; may be None.
         checkpoint: Training state to continue from; may be None.
-        measures: Makes a predictor of the dataset's attributes by their names, None for all of them; None where it has none.
-        findings: What a method measured while it fitted, kept with the run (``findings.json``); ``names``: what each path was
-            made for, an attribute or anything else, in their order.
+        measures: Makes a predictor of the dataset's attributes by their names, None for all of them; None where it has
+            none.
+        findings: What a method measured while it fitted, kept with the run (``findings.json``); ``names``: what each
+            path was made for, an attribute or anything else, in their order.
     """
 
     trainer: pl.Trainer
@@ -48,7 +49,9 @@ class Context:
         """The attributes of these names, or all, on the trainer's device; an error where the dataset has none."""
         attributes = self.measures(names)
         if attributes is None:
-            raise NotApplicable("method: attributes guide this one, and this dataset measures none; choose another dataset=")
+            raise NotApplicable(
+                "method: attributes guide this one, and this dataset measures none; choose another dataset="
+            )
         return attributes.eval().to(self.trainer.strategy.root_device)
 
 

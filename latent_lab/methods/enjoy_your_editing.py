@@ -10,22 +10,25 @@ from torch import Tensor, nn
 
 from latent_lab.attributes.base import Predictor
 from latent_lab.gans.space import Codes, LatentSpace
-from latent_lab.methods.ganalyze import AssessorTarget
 from latent_lab.methods.base import Context
+from latent_lab.methods.ganalyze import AssessorTarget
 
 
 class EditingTarget(AssessorTarget):
-    r"""All attributes take the values that they are asked for, the content stays, and a critic takes the image for an unedited one.
+    r"""All attributes take the values that they are asked for, the content stays, and a critic takes the image for an
+    unedited one.
 
     .. math:: L = \lambda_1 L_\text{reg} + \lambda_2 L_\text{disc} + \lambda_3 L_\text{content}
 
-    :math:`L_\text{reg}` is the cross-entropy between asked and reached probability, and half the squared error in standard deviations for
-    attributes that are no probabilities; attributes that are not walked along are asked to stay. :math:`L_\text{content}` is
-    :math:`1 - \cos` of the embeddings of both images. :math:`L_\text{disc} = \mathbb{E}\, \text{softplus}(-C(G(\phi(z))))`, with a critic C
-    that is trained beside the walks to tell edited from unedited samples: few generators are published with their discriminator, which the paper takes.
+    :math:`L_\text{reg}` is the cross-entropy between asked and reached probability, and half the squared error in
+    standard deviations for attributes that are no probabilities; attributes that are not walked along are asked to
+    stay. :math:`L_\text{content}` is :math:`1 - \cos` of the embeddings of both images. :math:`L_\text{disc} =
+    \mathbb{E}\, \text{softplus}(-C(G(\phi(z))))`, with a critic C that is trained beside the walks to tell edited from
+    unedited samples: few generators are published with their discriminator, which the paper takes.
 
     References:
-        | Enjoy Your Editing: Controllable GANs for Image Editing via Latent Space Navigation (Zhuang et al., 2021), Section 3
+        | Enjoy Your Editing: Controllable GANs for Image Editing via Latent Space Navigation (Zhuang et al., 2021),
+          Section 3
         | https://arxiv.org/abs/2102.01187
 
     Arguments:
@@ -51,7 +54,9 @@ class EditingTarget(AssessorTarget):
     ) -> None:
         super().__init__(attributes, samples, space=space, context=context, amounts=amounts)
         if min(regression, realism, content) < 0:
-            raise ValueError(f"target.regression, realism and content must be at least 0, got {regression}, {realism} and {content}")
+            raise ValueError(
+                f"target.regression, realism and content must be at least 0, got {regression}, {realism} and {content}"
+            )
         self.weights = {"regression": regression, "realism": realism, "content": content, "critic": 1.0}
         self.embedding = embedding.eval().requires_grad_(False).to(space.device) if embedding is not None else None
         probability = torch.tensor([unit == "probability" for unit in self.attributes.units])

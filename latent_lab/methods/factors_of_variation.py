@@ -1,4 +1,5 @@
-"""Plumerault et al.: a factor's direction, from the trajectories that latents take when their images are transformed step by step."""
+"""Plumerault et al.: a factor's direction, from the trajectories that latents take when their images are transformed
+step by step."""
 
 from __future__ import annotations
 
@@ -35,11 +36,13 @@ class Trajectories(NamedTuple):
 class TrajectoryMethod(Method):
     r"""Directions and calibrations of continuous factors of variation.
 
-    1. Trajectories: :math:`z_t = \arg\min_z \|K * m (G(z) - T_t(G(z_0)))\|^2`, begun at the solution of the step before, so that a large
-       transformation is a sequence of small ones. K is a Gaussian blur, which weighs low frequencies: a generator cannot repeat
-       every texture. m leaves out what the transformation takes from outside the image.
+    1. Trajectories: :math:`z_t = \arg\min_z \|K * m (G(z) - T_t(G(z_0)))\|^2`, begun at the solution of the step
+    before, so that a large
+       transformation is a sequence of small ones. K is a Gaussian blur, which weighs low frequencies: a generator
+       cannot repeat every texture. m leaves out what the transformation takes from outside the image.
     2. The points with the largest distances are dropped: their images were not reached.
-    3. A direction u and a monotone model g of the factor: :math:`\min_{u, g} \mathbb{E}\left(g(\langle u, z_t \rangle) - g(\langle u, z_0 \rangle) - t\right)^2`.
+    3. A direction u and a monotone model g of the factor: :math:`\min_{u, g} \mathbb{E}\left(g(\langle u, z_t \rangle)
+    - g(\langle u, z_0 \rangle) - t\right)^2`.
 
     One unit of amount transforms by ``transformations[name]``, as far as the model goes, see :class:`CalibratedPaths`.
 
@@ -78,7 +81,12 @@ class TrajectoryMethod(Method):
                 "method.num_trajectories must be at least 4, steps and iterations 1, largest and blur above 0, drop in [0, 1), "
                 f"got {num_trajectories}, {steps}, {iterations}, {largest}, {blur} and {drop}"
             )
-        self.transformations, self.num_trajectories, self.steps, self.largest = transformations, num_trajectories, steps, largest
+        self.transformations, self.num_trajectories, self.steps, self.largest = (
+            transformations,
+            num_trajectories,
+            steps,
+            largest,
+        )
         self.iterations, self.lr, self.blur, self.drop = iterations, lr, blur, drop
         self.smoothness, self.batch_size = smoothness, batch_size
 
@@ -97,8 +105,13 @@ class TrajectoryMethod(Method):
             ]
             path, explained = self.calibrated(paths.centre, paths.extent, found)
             paths.weight[k], paths.log_slopes[k] = path.weight[0].detach(), path.log_slopes[0].detach()
-            context.findings["fit"][name] = {"explained": explained, "error": torch.cat([part.errors for part in found], 1).mean().item()}
-            print(f"latent_lab: {name}: one direction explains {explained:.1%} of the variance of the amounts along held-out trajectories")
+            context.findings["fit"][name] = {
+                "explained": explained,
+                "error": torch.cat([part.errors for part in found], 1).mean().item(),
+            }
+            print(
+                f"latent_lab: {name}: one direction explains {explained:.1%} of the variance of the amounts along held-out trajectories"
+            )
         return paths.cpu()
 
     def trajectories(self, space: LatentSpace, codes: Codes, unit: Tensor) -> Trajectories:
@@ -123,13 +136,20 @@ class TrajectoryMethod(Method):
                 errors.append(error)
         return Trajectories(codes.latents, torch.stack(points), torch.cat([-amounts, amounts]), torch.stack(errors))
 
-    def invert(self, space: LatentSpace, codes: Codes, asked: Tensor, known: Tensor, farthest: Tensor) -> tuple[Tensor, Tensor]:
-        """Latents :math:`(N, D)` near the codes whose images are nearest to those asked for, and the distances :math:`(N,)`."""
+    def invert(
+        self, space: LatentSpace, codes: Codes, asked: Tensor, known: Tensor, farthest: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Latents :math:`(N, D)` near the codes whose images are nearest to those asked for, and the distances
+        :math:`(N,)`."""
         latents = codes.latents.clone().requires_grad_()
         optimiser = torch.optim.Adam([latents], self.lr)
 
         def distance() -> Tensor:
-            return blurred(known * (space.decode(codes.moved(latents)).float() - asked), self.blur).square().mean((1, 2, 3))
+            return (
+                blurred(known * (space.decode(codes.moved(latents)).float() - asked), self.blur)
+                .square()
+                .mean((1, 2, 3))
+            )
 
         for _ in range(self.iterations):
             with torch.enable_grad():
@@ -143,7 +163,8 @@ class TrajectoryMethod(Method):
             return latents.detach(), distance()
 
     def calibrated(self, centre: Tensor, extent: float, found: list[Trajectories]) -> tuple[CalibratedPaths, float]:
-        """The one path that explains the trajectories best, and the share of the amounts' variance that it explains on every fourth, held out."""
+        """The one path that explains the trajectories best, and the share of the amounts' variance that it explains on
+        every fourth, held out."""
         start = torch.cat([part.start.expand_as(part.points) for part in found], 1) - centre
         end = torch.cat([part.points for part in found], 1) - centre
         amounts = torch.cat([part.amounts[:, None].expand_as(part.errors) for part in found], 1)
@@ -155,7 +176,8 @@ class TrajectoryMethod(Method):
             return start[chosen], end[chosen], amounts[chosen]
 
         begin, arrive, asked = points(kept & ~held)
-        # a straight model first: its direction, and the slope that explains most; the model of the factor bends from there
+        # a straight model first: its direction, and the slope that explains most; the model of the factor bends from
+        # there
         direction = F.normalize((asked[:, None] * (arrive - begin)).mean(0), dim=0)
         moved = (arrive - begin) @ direction
         slope = ((moved * asked).sum() / moved.square().sum()).item()
@@ -169,7 +191,9 @@ class TrajectoryMethod(Method):
 
         optimiser = torch.optim.Adam(path.parameters(), 1e-2)
         for _ in range(200):
-            loss = error(begin, arrive, asked).square().mean() + self.smoothness * path.log_slopes.diff().square().mean()
+            loss = (
+                error(begin, arrive, asked).square().mean() + self.smoothness * path.log_slopes.diff().square().mean()
+            )
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
@@ -182,7 +206,9 @@ def blurred(images: Tensor, share: float) -> Tensor:
     """Images after a Gaussian blur with a standard deviation of a ``share`` of their side, zero outside."""
     sigma = share * images.shape[-1]
     radius = max(1, round(3 * sigma))
-    kernel = torch.exp(-0.5 * (torch.arange(-radius, radius + 1, dtype=images.dtype, device=images.device) / sigma).square())
+    kernel = torch.exp(
+        -0.5 * (torch.arange(-radius, radius + 1, dtype=images.dtype, device=images.device) / sigma).square()
+    )
     kernel = kernel / kernel.sum()
     channels = images.shape[1]
     rows = F.conv2d(images, kernel.expand(channels, 1, 1, -1), padding=(0, radius), groups=channels)

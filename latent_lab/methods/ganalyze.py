@@ -18,8 +18,9 @@ class AssessorTarget(Target):
 
     .. math:: L = \mathbb{E}\left(\frac{A(G(\phi_k^\varepsilon(z))) - A(G(z))}{s} - \varepsilon\right)^2
 
-    One unit of amount is one standard deviation s of the score over the prior (the paper's assessors score in [0, 1], and its amounts
-    are in that unit). A score is never asked to leave its range: what is asked is clamped. Each attribute is an assessor and has a path.
+    One unit of amount is one standard deviation s of the score over the prior (the paper's assessors score in [0, 1],
+    and its amounts are in that unit). A score is never asked to leave its range: what is asked is clamped. Each
+    attribute is an assessor and has a path.
 
     References:
         | GANalyze: Toward Visual Definitions of Cognitive Image Properties (Goetschalckx et al., 2019), Eq. 1
@@ -54,7 +55,12 @@ class AssessorTarget(Target):
                 raise ValueError(
                     f"method.amounts must be at most {width:.3g} standard deviations of {name!r}, which its range allows, got {list(amounts)}"
                 )
-        for name, value in (("deviation", deviation), ("low", low), ("high", high), ("angle", torch.tensor(self.attributes.periods) > 0)):
+        for name, value in (
+            ("deviation", deviation),
+            ("low", low),
+            ("high", high),
+            ("angle", torch.tensor(self.attributes.periods) > 0),
+        ):
             self.register_buffer(name, value.to(space.device), persistent=False)
 
     def train(self, mode: bool = True) -> AssessorTarget:
@@ -63,8 +69,11 @@ class AssessorTarget(Target):
         self.attributes.eval()
         return self
 
-    def errors(self, codes: Codes, before: Tensor, moved: Codes, after: Tensor, amounts: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """What was asked and what was reached, and the difference in standard deviations, with shape :math:`(N, K)` each.
+    def errors(
+        self, codes: Codes, before: Tensor, moved: Codes, after: Tensor, amounts: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """What was asked and what was reached, and the difference in standard deviations, with shape :math:`(N, K)`
+        each.
 
         Where nothing was found in one of the images all three are 0.
         """

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-from latent_lab.edits.moves import TRAINING, stream
 from latent_lab.gans.space import LatentSpace
 from latent_lab.methods.base import Context, Method
+from latent_lab.ops.streams import TRAINING, stream
 from latent_lab.paths.base import Paths
 from latent_lab.paths.layerwise import across_layers, layer_rows
 from latent_lab.paths.linear import LinearPaths, faced
@@ -23,11 +23,12 @@ class GANSpace(Method):
     With activations y of latents z, :math:`V \Sigma^2 V^\top = \operatorname{cov}(y)` and components
     :math:`x = V^\top (y - \bar y)`,
 
-    .. math:: U = \arg\min_U \sum_n \|U x_n - (z_n - \bar z)\|^2 = \operatorname{cov}(z, y)\, V \Sigma^{-2}, \qquad n_k = \sigma_k u_k,
+    .. math:: U = \arg\min_U \sum_n \|U x_n - (z_n - \bar z)\|^2 = \operatorname{cov}(z, y)\, V \Sigma^{-2}, \qquad n_k
+        = \sigma_k u_k,
 
-    so that an amount of 1 is one standard deviation of the component. In w the activations are the latents themselves, and
-    :math:`u_k = v_k`. The covariances are summed batch by batch in float64: what an incremental estimator approximates,
-    exactly, in memory that does not grow with the samples.
+    so that an amount of 1 is one standard deviation of the component. In w the activations are the latents themselves,
+    and :math:`u_k = v_k`. The covariances are summed batch by batch in float64: what an incremental estimator
+    approximates, exactly, in memory that does not grow with the samples.
 
     References:
         | GANSpace: Discovering Interpretable GAN Controls (Härkönen et al., 2020), Section 2.1 and 2.2, Eq. 3
@@ -36,9 +37,9 @@ class GANSpace(Method):
     Arguments:
         num_paths: Number K of paths, at most the latent's size.
         samples: Samples of the prior.
-        activations: A submodule of the generator whose outputs are y, e.g. ``blocks.0``; None: the latent itself in w and w+
-            (there the mean of its selected rows), and in z what the first layer makes of it, as for the paper's BigGAN. Of a
-            Gaussian z these components are SeFa's directions; a later submodule tells more.
+        activations: A submodule of the generator whose outputs are y, e.g. ``blocks.0``; None: the latent itself in w
+            and w+ (there the mean of its selected rows), and in z what the first layer makes of it, as for the paper's
+            BigGAN. Of a Gaussian z these components are SeFa's directions; a later submodule tells more.
         layers: Layer range of w+, see :func:`latent_lab.paths.layerwise.layer_rows`.
         batch_size: Samples drawn at once.
     """
@@ -52,12 +53,22 @@ class GANSpace(Method):
         batch_size: int = 1000,
     ) -> None:
         if samples < 2 or batch_size < 1:
-            raise ValueError(f"method.samples must be at least 2 and batch_size at least 1, got {samples} and {batch_size}")
-        self.num_paths, self.samples, self.activations, self.layers, self.batch_size = num_paths, samples, activations, layers, batch_size
+            raise ValueError(
+                f"method.samples must be at least 2 and batch_size at least 1, got {samples} and {batch_size}"
+            )
+        self.num_paths, self.samples, self.activations, self.layers, self.batch_size = (
+            num_paths,
+            samples,
+            activations,
+            layers,
+            batch_size,
+        )
 
     def batches(self, space: LatentSpace, rows: Sequence[int] | None, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Latents :math:`(B, D)` and their activations :math:`(B, F)`."""
-        first = torch.cat(space.generator.first_weights("z")) if space.name == "z" and self.activations is None else None
+        first = (
+            torch.cat(space.generator.first_weights("z")) if space.name == "z" and self.activations is None else None
+        )
         for start in range(0, self.samples, self.batch_size):
             codes = space.sample(min(self.batch_size, self.samples - start), stream(seed, 0, start, TRAINING))
             latents = codes.latents if rows is None else codes.latents[:, rows].mean(1)
@@ -74,7 +85,9 @@ class GANSpace(Method):
             both = torch.cat([latents, activations], 1).double() if latents is not activations else latents.double()
             if centre is None:
                 if activations.shape[1] > LARGEST:
-                    raise ValueError(f"method.activations must name an output of at most {LARGEST} numbers, got {activations.shape[1]}")
+                    raise ValueError(
+                        f"method.activations must name an output of at most {LARGEST} numbers, got {activations.shape[1]}"
+                    )
                 centre = both.mean(0)  # near the mean, so that no digits are lost
                 sums, squares = torch.zeros_like(centre), both.new_zeros(activations.shape[1], len(centre))
             both -= centre

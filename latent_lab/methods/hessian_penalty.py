@@ -17,13 +17,15 @@ from latent_lab.paths.linear import LinearPaths
 class HessianPenalty(Method):
     r"""An orthogonal matrix A of directions in whose coefficients the Hessian of every feature f is nearly diagonal.
 
-    .. math:: L = \mathbb{E}_{z, k, \varepsilon}\, \mathrm{mean}_f\, \mathrm{Var}_v \left[\frac{f(z' + h A v) - 2 f(z') + f(z' - h A v)}{h^2}\right],
-        \qquad z' = z + \varepsilon A e_k
+    .. math:: L = \mathbb{E}_{z, k, \varepsilon}\, \mathrm{mean}_f\, \mathrm{Var}_v \left[\frac{f(z' + h A v) - 2 f(z')
+        + f(z' - h A v)}{h^2}\right], \qquad z' = z + \varepsilon A e_k
 
-    Over vectors v of random signs the variance is :math:`2 \sum_{i \ne j} H_{ij}^2`: it is 0 where no direction changes what another one does.
+    Over vectors v of random signs the variance is :math:`2 \sum_{i \ne j} H_{ij}^2`: it is 0 where no direction changes
+    what another one does.
 
     References:
-        | The Hessian Penalty: A Weak Prior for Unsupervised Disentanglement (Peebles et al., 2020), Eq. 4-6 and Section 5.3
+        | The Hessian Penalty: A Weak Prior for Unsupervised Disentanglement (Peebles et al., 2020), Eq. 4-6 and Section
+          5.3
         | https://arxiv.org/abs/2008.10599
 
     Arguments:
@@ -72,6 +74,8 @@ class HessianPenalty(Method):
         moves = self.step * (signs @ directions.mT)  # (samples, N, D)
         around = torch.cat([start[None], start + moves, start - moves]).flatten(0, 1)
         every = codes.select(torch.arange(num, device=device).repeat(1 + 2 * self.samples))
-        middle, ahead, behind = features_of(space, every.moved(around), self.feature).split([num, self.samples * num, self.samples * num])
+        middle, ahead, behind = features_of(space, every.moved(around), self.feature).split(
+            [num, self.samples * num, self.samples * num]
+        )
         curvature = (ahead + behind).unflatten(0, (self.samples, num)) - 2 * middle
         return (curvature / self.step**2).var(0).mean()

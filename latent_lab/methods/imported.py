@@ -22,12 +22,13 @@ from latent_lab.paths.rowwise import RowwisePaths
 class Imported(Method):
     r"""Straight paths along the directions of files, as long as the files have them.
 
-    InterFaceGAN's boundaries (``.npy``, ``.pt``), GANSpace's components (``.npz``, ``.pt``; an amount of 1 is one standard deviation
-    :math:`\sigma_k` of the component, :math:`n_k = \sigma_k u_k`) and SeFa's eigenvectors (``.npy``, rosinality's ``.pt``). A file of
-    one direction gives the path its name, those of a file of several are numbered.
+    InterFaceGAN's boundaries (``.npy``, ``.pt``), GANSpace's components (``.npz``, ``.pt``; an amount of 1 is one
+    standard deviation :math:`\sigma_k` of the component, :math:`n_k = \sigma_k u_k`) and SeFa's eigenvectors (``.npy``,
+    rosinality's ``.pt``). A file of one direction gives the path its name, those of a file of several are numbered.
 
     References:
-        | Interpreting the Latent Space of GANs for Semantic Face Editing (Shen et al., 2020); GANSpace: Discovering Interpretable GAN
+        | Interpreting the Latent Space of GANs for Semantic Face Editing (Shen et al., 2020); GANSpace: Discovering
+          Interpretable GAN
         | Controls (Härkönen et al., 2020); Closed-Form Factorization of Latent Semantics in GANs (Shen & Zhou, 2021)
         | https://arxiv.org/abs/1907.10786, https://arxiv.org/abs/2004.02546, https://arxiv.org/abs/2007.06600
 
@@ -35,8 +36,8 @@ class Imported(Method):
         files: A file, a pattern, or a list of them.
         num_paths: How many directions of each file are taken, from the first; None for all.
         layers: Layer range of w+, see :func:`latent_lab.paths.layerwise.layer_rows`.
-        per_layer: Of an array :math:`(L, D)` with the L layers of w+: True, one direction with a row for each layer; False, L
-            directions; None, the former, which is then said.
+        per_layer: Of an array :math:`(L, D)` with the L layers of w+: True, one direction with a row for each layer;
+            False, L directions; None, the former, which is then said.
     """
 
     def __init__(
@@ -63,11 +64,15 @@ class Imported(Method):
             matches = [expanded] if Path(expanded).is_file() else sorted(glob.glob(expanded, recursive=True))
             files += [Path(match) for match in matches if Path(match).is_file()]
             if not matches:
-                raise FileNotFoundError(f"method.files must name files that exist, got {str(pattern)!r}, which matches none")
+                raise FileNotFoundError(
+                    f"method.files must name files that exist, got {str(pattern)!r}, which matches none"
+                )
         stems = [file.stem for file in files]
         twice = sorted({stem for stem in stems if stems.count(stem) > 1})
         if twice:
-            raise ValueError(f"method.files must have different names, which the paths take, got several called {twice}")
+            raise ValueError(
+                f"method.files must have different names, which the paths take, got several called {twice}"
+            )
         return files
 
     def fit(self, space: LatentSpace, context: Context) -> Paths:

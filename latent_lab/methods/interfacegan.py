@@ -1,4 +1,5 @@
-"""InterFaceGAN: the normal of the hyperplane that separates the samples which have an attribute from those which have not."""
+"""InterFaceGAN: the normal of the hyperplane that separates the samples which have an attribute from those which have
+not."""
 
 from __future__ import annotations
 
@@ -21,11 +22,12 @@ SMALLEST_CLASS = 10  # samples; fewer say nothing about a direction
 class Hyperplane(Method):
     r"""Directions across the boundaries of linear support vector machines.
 
-    .. math:: z' = z + \varepsilon n_k, \qquad (w, b) = \arg\min \tfrac12 \|w\|^2 + C \sum_i \max(0, 1 - y_i (w^\top z_i + b))^2, \quad n = w / \|w\|
+    .. math:: z' = z + \varepsilon n_k, \qquad (w, b) = \arg\min \tfrac12 \|w\|^2 + C \sum_i \max(0, 1 - y_i (w^\top z_i
+        + b))^2, \quad n = w / \|w\|
 
-    Samples of the prior are scored; of each attribute the highest and the lowest are the two classes. A conditioned direction is projected onto
-    the complement of those of other attributes. The edit starts at the latent (the published code starts its walks at the boundary).
-    One unit of amount is one unit of latent length.
+    Samples of the prior are scored; of each attribute the highest and the lowest are the two classes. A conditioned
+    direction is projected onto the complement of those of other attributes. The edit starts at the latent (the
+    published code starts its walks at the boundary). One unit of amount is one unit of latent length.
 
     References:
         | Interpreting the Latent Space of GANs for Semantic Face Editing (Shen et al., 2020), Section 2.2 and 3.2
@@ -33,7 +35,8 @@ class Hyperplane(Method):
 
     Arguments:
         attributes: Names of the dataset's attributes, a path each; None for all.
-        conditions: Attributes that the path of an attribute must leave alone, by its name; all must be among ``attributes``.
+        conditions: Attributes that the path of an attribute must leave alone, by its name; all must be among
+            ``attributes``.
         num_samples: Samples that are scored.
         share: Share of the samples at each end that make the two classes, at most 0.5; 0.02 in the paper.
         train: Share of each class that the machine is trained on; the rest validates it.
@@ -52,9 +55,17 @@ class Hyperplane(Method):
         batch_size: int = 64,
     ) -> None:
         if not 0 < share <= 0.5 or not 0 < train < 1 or penalty <= 0:
-            raise ValueError(f"method.share must be in (0, 0.5], train in (0, 1) and penalty above 0, got {share}, {train} and {penalty}")
+            raise ValueError(
+                f"method.share must be in (0, 0.5], train in (0, 1) and penalty above 0, got {share}, {train} and {penalty}"
+            )
         self.attributes, self.conditions = attributes, {name: list(others) for name, others in conditions.items()}
-        self.num_samples, self.share, self.train, self.penalty, self.batch_size = num_samples, share, train, penalty, batch_size
+        self.num_samples, self.share, self.train, self.penalty, self.batch_size = (
+            num_samples,
+            share,
+            train,
+            penalty,
+            batch_size,
+        )
 
     def fit(self, space: LatentSpace, context: Context) -> Paths:
         space, size = space.to(context.trainer.strategy.root_device), vector_size(space)
@@ -76,7 +87,9 @@ class Hyperplane(Method):
         paths.weight.data = conditioned(dict(zip(attributes.names, normals)), self.conditions).mT.contiguous()
         return paths.requires_grad_(False)
 
-    def separate(self, latents: Tensor, values: Tensor, name: str, rng: torch.Generator) -> tuple[Tensor, dict[str, float]]:
+    def separate(
+        self, latents: Tensor, values: Tensor, name: str, rng: torch.Generator
+    ) -> tuple[Tensor, dict[str, float]]:
         """The unit normal :math:`(D,)`, towards higher values, and the accuracies."""
         found = values.isfinite()
         latents, values = latents[found], values[found]
@@ -113,7 +126,8 @@ class Hyperplane(Method):
 
 
 def support_vector_machine(features: Tensor, sides: Tensor, penalty: float = 1.0) -> tuple[Tensor, float]:
-    r"""The unit normal :math:`(D,)` and offset of a linear SVM with squared hinge loss, solved in the primal, where it is smooth and convex.
+    r"""The unit normal :math:`(D,)` and offset of a linear SVM with squared hinge loss, solved in the primal, where it
+    is smooth and convex.
 
     Arguments:
         features: Points, with shape :math:`(N, D)`.
@@ -130,7 +144,11 @@ def support_vector_machine(features: Tensor, sides: Tensor, penalty: float = 1.0
         return value, decay * weight - 2 * penalty * (x.T @ (y * margin))
 
     solution = minimize(
-        objective, np.zeros(x.shape[1]), jac=True, method="L-BFGS-B", options={"maxiter": 2000, "ftol": 1e-14, "gtol": 1e-8}
+        objective,
+        np.zeros(x.shape[1]),
+        jac=True,
+        method="L-BFGS-B",
+        options={"maxiter": 2000, "ftol": 1e-14, "gtol": 1e-8},
     )
     weight = torch.from_numpy(solution.x)
     length = torch.linalg.vector_norm(weight[:-1])
@@ -142,19 +160,27 @@ def require_known(conditions: Mapping[str, Sequence[str]], names: Sequence[str])
     for name, others in conditions.items():
         unknown = [other for other in (name, *others) if other not in names]
         if unknown or name in others:
-            raise ValueError(f"method.conditions must be other attributes among {list(names)}, got {name}: {list(others)}")
+            raise ValueError(
+                f"method.conditions must be other attributes among {list(names)}, got {name}: {list(others)}"
+            )
 
 
 def conditioned(normals: Mapping[str, Tensor], conditions: Mapping[str, Sequence[str]]) -> Tensor:
-    """The unit normals, each without its part in the span of those that it is conditioned on, with shape :math:`(K, D)`."""
+    """The unit normals, each without its part in the span of those that it is conditioned on, with shape :math:`(K,
+    D)`."""
     result = []
     for name, normal in normals.items():
         others = conditions.get(name, ())
         if others:
             span = torch.stack([normals[other] for other in others], 1).double()
-            normal = (normal.double() - span @ torch.linalg.lstsq(span, normal[:, None].double(), driver="gelsd").solution[:, 0]).float()
+            normal = (
+                normal.double()
+                - span @ torch.linalg.lstsq(span, normal[:, None].double(), driver="gelsd").solution[:, 0]
+            ).float()
         length = torch.linalg.vector_norm(normal)
         if length < 1e-3:
-            raise ValueError(f"method.conditions: nothing of {name!r} is left without {list(others)}; condition it on fewer")
+            raise ValueError(
+                f"method.conditions: nothing of {name!r} is left without {list(others)}; condition it on fewer"
+            )
         result.append(normal / length)
     return torch.stack(result)

@@ -17,7 +17,8 @@ from latent_lab.paths.linear import LinearPaths
 
 
 class LatentCLR(Method):
-    r"""Straight unit directions, contrasted by the changes :math:`d_i^k = f(z_i + \varepsilon_i^k a_k) - f(z_i)` that they make to features.
+    r"""Straight unit directions, contrasted by the changes :math:`d_i^k = f(z_i + \varepsilon_i^k a_k) - f(z_i)` that
+    they make to features.
 
     .. math:: L = -\mathbb{E}_{i,k} \log \frac{\mathrm{mean}_{j \ne i} \exp(|\cos(d_i^k, d_j^k)| / \tau)}
         {\mathrm{mean}_{j,\, l \ne k} \exp(|\cos(d_i^k, d_j^l)| / \tau)}
@@ -25,7 +26,8 @@ class LatentCLR(Method):
     The cosine is taken without its sign, as in the published code: amounts of both signs take part.
 
     References:
-        | LatentCLR: A Contrastive Learning Approach for Unsupervised Discovery of Interpretable Directions (Yuksel et al., 2021), Eq. 4
+        | LatentCLR: A Contrastive Learning Approach for Unsupervised Discovery of Interpretable Directions (Yuksel et
+          al., 2021), Eq. 4
         | https://arxiv.org/abs/2104.00820
 
     Arguments:
@@ -56,7 +58,9 @@ class LatentCLR(Method):
         self.batch_size, self.lr, self.lr_decay = batch_size, lr, lr_decay
 
     def fit(self, space: LatentSpace, context: Context) -> Paths:
-        paths = across_layers(LinearPaths(space.shape[-1], self.num_paths, "projective", rng=context.rng), layer_rows(space, None))
+        paths = across_layers(
+            LinearPaths(space.shape[-1], self.num_paths, "projective", rng=context.rng), layer_rows(space, None)
+        )
 
         def loss(paths: Paths, codes: Codes, rng: torch.Generator) -> Mapping[str, Tensor]:
             return contrast(self.changes(space, paths, codes, rng), self.temperature)
@@ -71,13 +75,18 @@ class LatentCLR(Method):
         every = codes.repeat(self.num_paths)
         k = torch.arange(self.num_paths, device=every.latents.device).repeat(num)
         smallest, largest = self.amounts
-        eps = (smallest + (largest - smallest) * torch.rand(len(k), generator=rng)) * (2.0 * torch.randint(2, k.shape, generator=rng) - 1)
-        after = features_of(space, every.moved(paths.shift(every.latents, k, eps.to(k.device), every.given)), self.feature)
+        eps = (smallest + (largest - smallest) * torch.rand(len(k), generator=rng)) * (
+            2.0 * torch.randint(2, k.shape, generator=rng) - 1
+        )
+        after = features_of(
+            space, every.moved(paths.shift(every.latents, k, eps.to(k.device), every.given)), self.feature
+        )
         return after.unflatten(0, (num, self.num_paths)) - before[:, None]
 
 
 def contrast(changes: Tensor, temperature: float) -> dict[str, Tensor]:
-    """The loss of changes :math:`(N, K, F)`, and the share of them that are more like those of their own path than like the others'."""
+    """The loss of changes :math:`(N, K, F)`, and the share of them that are more like those of their own path than like
+    the others'."""
     num, paths = changes.shape[:2]
     directions = F.normalize(changes.flatten(0, 1), dim=1)
     similarity = ((directions @ directions.mT).abs() / temperature).exp()  # row i K + k

@@ -11,7 +11,21 @@ from torch import Tensor
 from latent_lab.gans.space import LatentSpace
 from latent_lab.paths.base import Paths
 
-SHARES = (-3.0, -2.5, -2.0, -1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0)  # of the largest amount of the training
+SHARES = (
+    -3.0,
+    -2.5,
+    -2.0,
+    -1.5,
+    -1.0,
+    -0.5,
+    0.0,
+    0.5,
+    1.0,
+    1.5,
+    2.0,
+    2.5,
+    3.0,
+)  # of the largest amount of the training
 
 
 class Response(NamedTuple):
@@ -30,9 +44,16 @@ class Response(NamedTuple):
 
 @torch.no_grad()
 def response(
-    space: LatentSpace, paths: Paths, realised: Callable[..., Tensor], largest: float, rng: torch.Generator, num: int, batch_size: int
+    space: LatentSpace,
+    paths: Paths,
+    realised: Callable[..., Tensor],
+    largest: float,
+    rng: torch.Generator,
+    num: int,
+    batch_size: int,
 ) -> Response:
-    """The response of every path to amounts of up to three times the ``largest`` of the training, on ``num`` new latents."""
+    """The response of every path to amounts of up to three times the ``largest`` of the training, on ``num`` new
+    latents."""
     radii = space.radius(space.sample(4096, rng).latents)
     inner, outer = radii.quantile(0.005), radii.quantile(0.995)
     amounts = largest * torch.tensor(SHARES)
@@ -58,8 +79,9 @@ def response(
 def limits(found: Response, path: int, slope: float = 0.25) -> tuple[float, float]:
     r"""The amounts at which a walk ends, downwards and upwards.
 
-    A walk ends before the first step whose realised change is less than ``slope`` of the mean of the two steps around 0 (it saturates), or that takes
-    more than half of the latents out of the prior's 99 % shell; else at the largest amount tried. A walk that goes the wrong way ends at 0.
+    A walk ends before the first step whose realised change is less than ``slope`` of the mean of the two steps around 0
+    (it saturates), or that takes more than half of the latents out of the prior's 99 % shell; else at the largest
+    amount tried. A walk that goes the wrong way ends at 0.
 
     References:
         | On the "steerability" of generative adversarial networks (Jahanian et al., 2020), Section 4

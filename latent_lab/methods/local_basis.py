@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from latent_lab.edits.moves import TRAINING, stream
 from latent_lab.gans.space import LatentSpace
 from latent_lab.methods.base import Context, Method
+from latent_lab.ops.streams import TRAINING, stream
 from latent_lab.paths.base import Paths
 from latent_lab.paths.layerwise import layer_rows
 from latent_lab.paths.local import LocalBasisPaths
 
 
 class LocalBasis(Method):
-    """Nothing is fitted: the directions are found where an edit starts, see :class:`latent_lab.paths.local.LocalBasisPaths`.
+    """Nothing is fitted: the directions are found where an edit starts, see
+    :class:`latent_lab.paths.local.LocalBasisPaths`.
 
     Arguments:
         num_paths: Number K of paths, at most the size of w.
@@ -25,5 +26,7 @@ class LocalBasis(Method):
 
     def fit(self, space: LatentSpace, context: Context) -> Paths:
         paths = LocalBasisPaths(space.shape[-1], self.num_paths, layer_rows(space, self.layers))
-        paths.anchor(space, space.sample(1, stream(context.seed, 0, 0, TRAINING)))  # a space that has no mapping is said now
+        paths.anchor(
+            space, space.sample(1, stream(context.seed, 0, 0, TRAINING))
+        )  # a space that has no mapping is said now
         return paths

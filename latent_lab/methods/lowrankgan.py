@@ -8,8 +8,11 @@ from torch import Tensor
 from latent_lab.methods.regional import Regional
 
 
-def robust_pca(matrix: Tensor, weight: float, tolerance: float = 1e-7, iterations: int = 10000) -> tuple[Tensor, Tensor]:
-    r"""The parts of a symmetric matrix :math:`M = L + S` with least :math:`\|L\|_* + \lambda \|S\|_1`, L of low rank and S sparse.
+def robust_pca(
+    matrix: Tensor, weight: float, tolerance: float = 1e-7, iterations: int = 10000
+) -> tuple[Tensor, Tensor]:
+    r"""The parts of a symmetric matrix :math:`M = L + S` with least :math:`\|L\|_* + \lambda \|S\|_1`, L of low rank
+    and S sparse.
 
     By the alternating direction method of multipliers with :math:`\mu = n^2 / (4 \|M\|_1)`, until
     :math:`\|L + S - M\|_F \le \text{tolerance} \cdot \|M\|_F`. L stays symmetric, so that eigenvalues are thresholded.
@@ -30,7 +33,9 @@ def robust_pca(matrix: Tensor, weight: float, tolerance: float = 1e-7, iteration
         dual = dual + mu * rest
         if torch.linalg.matrix_norm(rest) <= tolerance * torch.linalg.matrix_norm(matrix):
             return low, sparse
-    raise RuntimeError(f"robust PCA did not converge in {iterations} iterations; change method.sparsity, which is {weight:g}")
+    raise RuntimeError(
+        f"robust PCA did not converge in {iterations} iterations; change method.sparsity, which is {weight:g}"
+    )
 
 
 def principal_space(metric: Tensor, sparsity: float) -> tuple[Tensor, int]:
@@ -46,15 +51,17 @@ class LowRankGAN(Regional):
 
     .. math:: J_f^\top J_f = L_f + S_f, \quad J_b^\top J_b = L_b + S_b, \qquad n_k = B B^\top v_k / \|B B^\top v_k\|
 
-    with eigenvectors :math:`v_k` of :math:`L_f` and the columns of B a basis of the null space of :math:`L_b`. An amount of 1 is
-    a length of 1 in the latent (in w+ in each edited row). The paths are as many as the rank of :math:`L_f`, at most ``num_paths``.
+    with eigenvectors :math:`v_k` of :math:`L_f` and the columns of B a basis of the null space of :math:`L_b`. An
+    amount of 1 is a length of 1 in the latent (in w+ in each edited row). The paths are as many as the rank of
+    :math:`L_f`, at most ``num_paths``.
 
     References:
         | Low-Rank Subspaces in GANs (Zhu et al., 2021), Section 3.2 and 3.3
         | https://arxiv.org/abs/2106.04488
 
     Arguments:
-        sparsity: Weight of the sparse part in units of :math:`1 / \sqrt{D}`; the published code's 1/60 at D = 512 is 0.38.
+        sparsity: Weight of the sparse part in units of :math:`1 / \sqrt{D}`; the published code's 1/60 at D = 512 is
+            0.38.
         relax: Weakest directions of :math:`L_b` that may change the rest too, and count as its null space.
         options: See :class:`latent_lab.methods.regional.Regional`.
     """
@@ -70,7 +77,9 @@ class LowRankGAN(Regional):
         rest, occupied = principal_space(background, self.sparsity)
         null = rest[:, max(occupied - self.relax, 0) :]
         if not rank:
-            raise ValueError(f"method.sparsity must leave the region's metric a part of low rank, got {self.sparsity}; try a larger one")
+            raise ValueError(
+                f"method.sparsity must leave the region's metric a part of low rank, got {self.sparsity}; try a larger one"
+            )
         projected = null @ (null.mT @ principal[:, :rank])
         lengths = torch.linalg.vector_norm(projected, dim=0)
         if not (lengths > 1e-3).any():

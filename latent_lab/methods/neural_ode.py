@@ -9,11 +9,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from latent_lab.attributes.base import Attributes
-from latent_lab.edits.moves import POOL, stream
 from latent_lab.gans.space import Codes, LatentSpace
 from latent_lab.methods.base import Context, Method, require_amounts
-from latent_lab.methods.scores import average, deviations, require_gradients, score_samples
 from latent_lab.methods.path_training import PathTraining
+from latent_lab.methods.scores import average, deviations, require_gradients, score_samples
+from latent_lab.ops.streams import POOL, stream
 from latent_lab.paths.base import Paths
 from latent_lab.paths.layerwise import across_layers, layer_rows
 from latent_lab.paths.neural_ode import NeuralODEPaths
@@ -22,11 +22,12 @@ from latent_lab.paths.neural_ode import NeuralODEPaths
 class NeuralODE(Method):
     r"""One path for each attribute, trained by the attributes of the edited image.
 
-    .. math:: L = -\log \sigma(s\, \ell_k(z') / \tau) + \frac{\lambda}{K - 1} \sum_{j \ne k} \mathrm{KL}\big(\sigma(\ell_j(z) / \tau)\, \big\|\, \sigma(\ell_j(z') / \tau)\big)
+    .. math:: L = -\log \sigma(s\, \ell_k(z') / \tau) + \frac{\lambda}{K - 1} \sum_{j \ne k}
+        \mathrm{KL}\big(\sigma(\ell_j(z) / \tau)\, \big\|\, \sigma(\ell_j(z') / \tau)\big)
 
-    :math:`\ell_j = (a_j(G(z)) - m_j) / s_j` is the attribute in standard deviations from its mean over the prior, s the sign of the amount: the
-    attribute is the published two classes, above and below the mean, with the logit :math:`\ell / \tau`. The flow of a negative
-    amount is trained as well, towards the class below.
+    :math:`\ell_j = (a_j(G(z)) - m_j) / s_j` is the attribute in standard deviations from its mean over the prior, s the
+    sign of the amount: the attribute is the published two classes, above and below the mean, with the logit :math:`\ell
+    / \tau`. The flow of a negative amount is trained as well, towards the class below.
 
     References:
         | Latent Transformations via NeuralODEs for GAN-based Image Editing (Khrulkov et al., 2021), Section 3
@@ -61,7 +62,13 @@ class NeuralODE(Method):
             raise ValueError(
                 f"method.temperature must be above 0, weight at least 0 and probe at least 2, got {temperature}, {weight} and {probe}"
             )
-        self.attributes, self.depth, self.step, self.amounts, self.temperature = attributes, depth, step, tuple(amounts), temperature
+        self.attributes, self.depth, self.step, self.amounts, self.temperature = (
+            attributes,
+            depth,
+            step,
+            tuple(amounts),
+            temperature,
+        )
         self.weight, self.probe, self.batch_size, self.lr, self.lr_decay = weight, probe, batch_size, lr, lr_decay
 
     def fit(self, space: LatentSpace, context: Context) -> Paths:
@@ -80,7 +87,14 @@ class NeuralODE(Method):
         return PathTraining(space, paths, loss, self.batch_size, self.lr, context.seed, self.lr_decay).fit(context)
 
     def terms(
-        self, space: LatentSpace, paths: Paths, attributes: Attributes, mean: Tensor, deviation: Tensor, codes: Codes, rng: torch.Generator
+        self,
+        space: LatentSpace,
+        paths: Paths,
+        attributes: Attributes,
+        mean: Tensor,
+        deviation: Tensor,
+        codes: Codes,
+        rng: torch.Generator,
     ) -> dict[str, Tensor]:
         num, device = len(codes.latents), codes.latents.device
         k = torch.randint(paths.num_paths, (num,), generator=rng).to(device)
@@ -97,7 +111,9 @@ class NeuralODE(Method):
         after = logits(codes.moved(paths.shift(codes.latents, k, eps, codes.given)))
         own = F.one_hot(k, paths.num_paths).bool()
         change = F.binary_cross_entropy_with_logits(after, before.sigmoid(), reduction="none")
-        change = change - F.binary_cross_entropy_with_logits(before, before.sigmoid(), reduction="none")  # KL: less what cannot be lost
+        change = change - F.binary_cross_entropy_with_logits(
+            before, before.sigmoid(), reduction="none"
+        )  # KL: less what cannot be lost
         target = F.softplus(-sign * after[own])
         measured = (after.isfinite() & before.isfinite()).all(1)  # an image in which nothing is found teaches nothing
         kept = (change * ~own).sum(1) / max(1, paths.num_paths - 1)

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from latent_lab.edits.moves import TRAINING, stream
 from latent_lab.gans.space import Codes, LatentSpace
 from latent_lab.methods.base import Context
+from latent_lab.ops.streams import TRAINING, stream
 from latent_lab.paths.base import Paths
 from latent_lab.training.optimiser import decaying_adam
 
@@ -23,7 +23,8 @@ Loss = Callable[[Paths, Codes, torch.Generator], Mapping[str, Tensor]]
 class PathTraining(pl.LightningModule):
     """Trains paths on a frozen generator until ``trainer.max_steps``.
 
-    Everything random is a function of the seed, the rank and the step, so that a resumed run repeats an uninterrupted one.
+    Everything random is a function of the seed, the rank and the step, so that a resumed run repeats an uninterrupted
+    one.
 
     Arguments:
         space: Where the paths lie.
@@ -51,12 +52,20 @@ class PathTraining(pl.LightningModule):
     ) -> None:
         super().__init__()
         if batch_size < 1 or not 0 <= lr_decay <= 1:
-            raise ValueError(f"method.batch_size must be at least 1 and lr_decay between 0 and 1, got {batch_size} and {lr_decay}")
+            raise ValueError(
+                f"method.batch_size must be at least 1 and lr_decay between 0 and 1, got {batch_size} and {lr_decay}"
+            )
         self.space, self.paths, self.loss, self.helper = space, paths, loss, helper
         self.batch_size, self.lr, self.seed, self.lr_decay = batch_size, lr, seed, lr_decay
 
     def configure_optimizers(self):
-        trained = [p for module in (self.paths, self.helper) if module is not None for p in module.parameters() if p.requires_grad]
+        trained = [
+            p
+            for module in (self.paths, self.helper)
+            if module is not None
+            for p in module.parameters()
+            if p.requires_grad
+        ]
         return decaying_adam([{"params": trained, "lr": self.lr}], self.lr_decay, self.trainer.max_steps)
 
     # The data of a step is its number: codes are drawn where they are needed.

@@ -16,15 +16,17 @@ from latent_lab.paths.potential import PotentialPaths
 
 
 class PotentialFlow(Method):
-    r"""K potentials :math:`u_k(z, t)`, with speeds :math:`c_k`, trained along the flows :math:`z_{t+1} = z_t + \nabla_z u_k(z_t, t)` that they drive.
+    r"""K potentials :math:`u_k(z, t)`, with speeds :math:`c_k`, trained along the flows :math:`z_{t+1} = z_t + \nabla_z
+    u_k(z_t, t)` that they drive.
 
     .. math:: L = \mathrm{CE}(R(G(z_{t+1}), G(z_{t+2})), k) + \lambda \Big[ \overline{\|\nabla u_k(z_0, 0)\|^2}
-        + \tfrac{1}{T} \sum_s \overline{(\partial_t^2 u_k - c_k^2 \nabla^2 u_k)^2} - \overline{\|J_G(z_{t+1}) \nabla u_k(z_{t+1}, t + 1)\|^2} \Big]
+        + \tfrac{1}{T} \sum_s \overline{(\partial_t^2 u_k - c_k^2 \nabla^2 u_k)^2} - \overline{\|J_G(z_{t+1}) \nabla
+        u_k(z_{t+1}, t + 1)\|^2} \Big]
 
-    The terms of the bracket: the flow starts at rest, the potential is a wave, and a step changes the image as much as it can; bars
-    are means over coordinates or pixels, t is uniform over 0 .. T - 2. The Laplacian is estimated by two independent probes,
-    :math:`v^\top \nabla^2 u\, v`, whose residuals are multiplied: their product has the square's mean. (The published code sums
-    the Hessian's rows instead, which is another operator.)
+    The terms of the bracket: the flow starts at rest, the potential is a wave, and a step changes the image as much as
+    it can; bars are means over coordinates or pixels, t is uniform over 0 .. T - 2. The Laplacian is estimated by two
+    independent probes, :math:`v^\top \nabla^2 u\, v`, whose residuals are multiplied: their product has the square's
+    mean. (The published code sums the Hessian's rows instead, which is another operator.)
 
     References:
         | Latent Traversals in Generative Models as Potential Flows (Song et al., 2023), Section 3
@@ -52,8 +54,16 @@ class PotentialFlow(Method):
         lr_decay: float = 0.5,
     ) -> None:
         if batch_size < 2 or weight < 0:
-            raise ValueError(f"method.batch_size must be at least 2 and weight at least 0, got {batch_size} and {weight}")
-        self.num_paths, self.times, self.bounded, self.reconstructor, self.weight = num_paths, times, bounded, reconstructor, weight
+            raise ValueError(
+                f"method.batch_size must be at least 2 and weight at least 0, got {batch_size} and {weight}"
+            )
+        self.num_paths, self.times, self.bounded, self.reconstructor, self.weight = (
+            num_paths,
+            times,
+            bounded,
+            reconstructor,
+            weight,
+        )
         self.batch_size, self.lr, self.lr_decay = batch_size, lr, lr_decay
 
     def fit(self, space: LatentSpace, context: Context) -> Paths:
@@ -80,7 +90,9 @@ class PotentialFlow(Method):
         potential, speeds, at = paths.potentials(k), helper["speeds"](k).squeeze(1), []
         for t in range(self.times):
             probes = [2.0 * torch.randint(2, z.shape, generator=rng).to(z) - 1 for _ in range(2)]
-            gradient, residuals = wave_residuals(potential, speeds, z, torch.full((num,), float(t), device=device), probes)
+            gradient, residuals = wave_residuals(
+                potential, speeds, z, torch.full((num,), float(t), device=device), probes
+            )
             wave = wave + (residuals[0] * residuals[1]).mean() / self.times
             if t == 0:
                 rest = gradient.square().mean()
@@ -101,9 +113,14 @@ class PotentialFlow(Method):
 
 
 def wave_residuals(
-    potential: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]], speeds: Tensor, latents: Tensor, t: Tensor, probes: list[Tensor]
+    potential: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]],
+    speeds: Tensor,
+    latents: Tensor,
+    t: Tensor,
+    probes: list[Tensor],
 ) -> tuple[Tensor, list[Tensor]]:
-    r"""The gradient :math:`\nabla_z u`, and :math:`\partial_t^2 u - c^2\, v^\top \nabla_z^2 u\, v` :math:`(N,)` for each probe v."""
+    r"""The gradient :math:`\nabla_z u`, and :math:`\partial_t^2 u - c^2\, v^\top \nabla_z^2 u\, v` :math:`(N,)` for
+    each probe v."""
     t = t.clone().requires_grad_()
     z = latents if latents.requires_grad else latents.clone().requires_grad_()
     value, gradient = potential(z, t)

@@ -9,9 +9,9 @@ from torch import nn
 
 from latent_lab.gans.space import LatentSpace
 from latent_lab.methods.base import Context, Method, require_amounts
+from latent_lab.methods.reconstructor_training import Objective, ReconstructorTraining
 from latent_lab.paths.base import Paths
 from latent_lab.paths.layerwise import across_layers, layer_rows
-from latent_lab.methods.reconstructor_training import Objective, ReconstructorTraining
 
 
 class ReconstructorGuided(Method):
@@ -28,7 +28,8 @@ class ReconstructorGuided(Method):
         objective: Weights of the loss, see :class:`Objective`.
         amounts: Smallest and largest magnitude of a training amount.
         batch_size: Edits a step and rank, at least 2.
-        lr_paths, lr_reconstructor, lr_decay, orthogonality_paths, orthogonality_step, pool, validation_batches: See :class:`ReconstructorTraining`.
+        lr_paths, lr_reconstructor, lr_decay, orthogonality_paths, orthogonality_step, pool, validation_batches: See
+            :class:`ReconstructorTraining`.
     """
 
     previews = True  # edits are only told apart
@@ -73,7 +74,9 @@ class ReconstructorGuided(Method):
 
     def module(self, space: LatentSpace, context: Context) -> ReconstructorTraining:
         """Everything that is trained, before the first step."""
-        paths = across_layers(self.paths(dim=space.shape[-1], num_paths=self.num_paths, rng=context.rng), layer_rows(space, None))
+        paths = across_layers(
+            self.paths(dim=space.shape[-1], num_paths=self.num_paths, rng=context.rng), layer_rows(space, None)
+        )
         with torch.random.fork_rng():
             torch.manual_seed(context.rng.initial_seed())  # torch's layers initialise from the global source
             reconstructor = self.reconstructor(image_channels=space.generator.channels, num_paths=self.num_paths)

@@ -15,10 +15,11 @@ from torch.utils.data import DataLoader
 from torchmetrics import MeanMetric, Metric
 
 from latent_lab.attributes.base import Attributes
+from latent_lab.edits.moves import Moves, draw_moves
 from latent_lab.edits.views import amounts_for_length, pair_with_others, view_sequences
-from latent_lab.edits.moves import POOL, TRAINING, VALIDATION, Moves, draw_moves, stream
-from latent_lab.ops.jacobian import pullback_metric
 from latent_lab.gans.space import Codes, LatentSpace
+from latent_lab.ops.jacobian import pullback_metric
+from latent_lab.ops.streams import POOL, TRAINING, VALIDATION, stream
 from latent_lab.paths.base import Paths
 from latent_lab.training.optimiser import decaying_adam
 
@@ -34,10 +35,11 @@ class Objective:
         likelihood: Negative log-likelihood of the prior under a flow, per coordinate.
         length: Unit speed, :math:`\mathbb{E}[(\|z' - z\| / |\varepsilon| - 1)^2]`.
         orthogonality: Squared cosine between the changes that small moves along different paths make to the same image,
-            which asks the columns of the image's Jacobian to be orthogonal (Wei et al., 2021, https://arxiv.org/abs/2108.09135;
-            Gresele et al., 2021, https://arxiv.org/abs/2106.05200).
-        contrast: The same aim without a decode a step: the log-determinant of the normalised Gram matrix of all paths' image
-            changes (independent mechanism analysis, Gresele et al., 2021, Eq. 8), by the image's metric at latents of a pool.
+            which asks the columns of the image's Jacobian to be orthogonal (Wei et al., 2021,
+            https://arxiv.org/abs/2108.09135; Gresele et al., 2021, https://arxiv.org/abs/2106.05200).
+        contrast: The same aim without a decode a step: the log-determinant of the normalised Gram matrix of all paths'
+            image changes (independent mechanism analysis, Gresele et al., 2021, Eq. 8), by the image's metric at
+            latents of a pool.
     """
 
     cross_entropy: float = 1.0
@@ -57,10 +59,11 @@ class Objective:
 class ReconstructorTraining(pl.LightningModule):
     r"""Trains paths and a reconstructor R together on a frozen generator G.
 
-    .. math:: L = \mathrm{CE}(\hat k, k) + \lambda \mathbb{E}|\hat\varepsilon - \varepsilon| + \text{regularisers}, \qquad
-        (\hat k, \hat\varepsilon) = R(G(z), G(\phi_k^\varepsilon(z)))
+    .. math:: L = \mathrm{CE}(\hat k, k) + \lambda \mathbb{E}|\hat\varepsilon - \varepsilon| + \text{regularisers},
+        \qquad (\hat k, \hat\varepsilon) = R(G(z), G(\phi_k^\varepsilon(z)))
 
-    Everything random is a function of the seed, the rank and the step, so that a resumed run repeats an uninterrupted one.
+    Everything random is a function of the seed, the rank and the step, so that a resumed run repeats an uninterrupted
+    one.
 
     References:
         | Unsupervised Discovery of Interpretable Directions in the GAN Latent Space (Voynov & Babenko, 2020), Eq. 1
@@ -78,7 +81,8 @@ class ReconstructorTraining(pl.LightningModule):
         seed: Seed of the moves.
         metrics: Measured at validation, by name; each has ``sequences`` and takes ``(views, pair)``.
         attributes: Measures the images of the validation; may be None.
-        orthogonality_paths: Paths from each latent that are compared; the decodes stay two batches, the latents become fewer.
+        orthogonality_paths: Paths from each latent that are compared; the decodes stay two batches, the latents become
+            fewer.
         orthogonality_step: Amount of the small moves.
         pool: Latents at which ``objective.contrast`` has the image's metric, measured once before the first step.
         validation_batches: Batches of ``batch_size`` edits a validation and rank.
@@ -110,11 +114,27 @@ class ReconstructorTraining(pl.LightningModule):
         if objective.contrast and pool < 1:
             raise ValueError(f"pool must be at least 1 latent for objective.contrast, got {pool}")
         if paths.num_paths < 2 and (objective.orthogonality or objective.contrast):
-            raise ValueError("objective.orthogonality and objective.contrast must be 0 with one path, which nothing is orthogonal to")
-        self.space, self.paths, self.reconstructor, self.objective, self.attributes = space, paths, reconstructor, objective, attributes
-        self.amounts, self.batch_size, self.seed, self.validation_batches = amounts, batch_size, seed, validation_batches
+            raise ValueError(
+                "objective.orthogonality and objective.contrast must be 0 with one path, which nothing is orthogonal to"
+            )
+        self.space, self.paths, self.reconstructor, self.objective, self.attributes = (
+            space,
+            paths,
+            reconstructor,
+            objective,
+            attributes,
+        )
+        self.amounts, self.batch_size, self.seed, self.validation_batches = (
+            amounts,
+            batch_size,
+            seed,
+            validation_batches,
+        )
         self.lr_paths, self.lr_reconstructor, self.lr_decay = lr_paths, lr_reconstructor, lr_decay
-        self.orthogonality_paths, self.orthogonality_step = min(orthogonality_paths, paths.num_paths), orthogonality_step
+        self.orthogonality_paths, self.orthogonality_step = (
+            min(orthogonality_paths, paths.num_paths),
+            orthogonality_step,
+        )
         self.pool = pool
         self.metrics = nn.ModuleDict(metrics)
         self.means = nn.ModuleDict({name: MeanMetric() for name in ("accuracy", "amount_error", "accuracy_at_length")})
@@ -166,7 +186,9 @@ class ReconstructorTraining(pl.LightningModule):
         for name, weight in asdict(self.objective).items():
             if weight:
                 if name not in terms:
-                    raise ValueError(f"objective.{name} must be 0 for {type(self.paths).__name__}, which has no such term, got {weight}")
+                    raise ValueError(
+                        f"objective.{name} must be 0 for {type(self.paths).__name__}, which has no such term, got {weight}"
+                    )
                 loss = loss + weight * terms[name]
         self.require_finite({"latents": latents, "images": after, "logits": logits, **terms, "loss": loss})
 
@@ -174,7 +196,9 @@ class ReconstructorTraining(pl.LightningModule):
         radius = self.space.radius(latents.detach()) / self.space.radius(moves.codes.latents)
         shown = {"loss": loss, "accuracy": accuracy, "edit_length": speed.mean()}
         self.log_dict({f"train/{name}": value.detach() for name, value in shown.items()}, prog_bar=True)
-        self.log_dict({f"train/{name}": value.detach() for name, value in ({"radius_ratio": radius.mean()} | terms).items()})
+        self.log_dict(
+            {f"train/{name}": value.detach() for name, value in ({"radius_ratio": radius.mean()} | terms).items()}
+        )
         return loss
 
     def orthogonality(self, codes: Codes, before: Tensor, rng: torch.Generator) -> Tensor:
@@ -186,13 +210,16 @@ class ReconstructorTraining(pl.LightningModule):
         sign = 2.0 * torch.randint(2, (num,), generator=rng).repeat_interleave(paths) - 1
         repeated = codes.repeat(paths)
         moved = self.paths.shift(repeated.latents, k, self.orthogonality_step * sign.to(before.device), repeated.given)
-        change = (self.space.decode(repeated.moved(moved)).float().unflatten(0, (num, paths)) - before.float()[:, None]).flatten(2)
+        change = (
+            self.space.decode(repeated.moved(moved)).float().unflatten(0, (num, paths)) - before.float()[:, None]
+        ).flatten(2)
         direction = F.normalize(change, dim=2)
         cosines = direction @ direction.mT
         return (cosines.square().sum((1, 2)) - paths).mean() / (paths * (paths - 1))
 
     def contrast(self, rng: torch.Generator) -> Tensor:
-        r"""Mean of :math:`-\tfrac{1}{K} \log\det` of the matrix of cosines between the image changes of all K paths; 0 when orthogonal."""
+        r"""Mean of :math:`-\tfrac{1}{K} \log\det` of the matrix of cosines between the image changes of all K paths; 0
+        when orthogonal."""
         index = torch.randint(self.pool, (self.batch_size,), generator=rng).to(self.device)
         latents, metric = self.pool_latents[index], self.pool_metric[index]
         step = self.orthogonality_step * (2.0 * torch.randint(2, (1,), generator=rng).item() - 1)
@@ -201,7 +228,10 @@ class ReconstructorTraining(pl.LightningModule):
         length = gram.diagonal(dim1=1, dim2=2).clamp_min(1e-12).sqrt()
         cosines = gram / (length[:, :, None] * length[:, None])
         # paths that coincide would have a determinant of 0
-        return -torch.linalg.slogdet(cosines + 1e-4 * torch.eye(self.paths.num_paths, device=self.device))[1].mean() / self.paths.num_paths
+        return (
+            -torch.linalg.slogdet(cosines + 1e-4 * torch.eye(self.paths.num_paths, device=self.device))[1].mean()
+            / self.paths.num_paths
+        )
 
     def require_finite(self, tensors: Mapping[str, Tensor]) -> None:
         """Stops the run at the first tensor, in the order of the computation, that holds nan or infinity."""
@@ -234,7 +264,9 @@ class ReconstructorTraining(pl.LightningModule):
         self.means["amount_error"].update((amount - moves.eps).abs())
         # accuracy counts only at equal edit length: the same moves again, each as long as its amount says
         eps = amounts_for_length(self.space, self.paths, moves, moves.eps.abs())
-        after = self.space.decode(moves.codes.moved(self.paths.shift(moves.codes.latents, moves.k, eps, moves.codes.given)))
+        after = self.space.decode(
+            moves.codes.moved(self.paths.shift(moves.codes.latents, moves.k, eps, moves.codes.given))
+        )
         logits, _ = self.reconstructor(views[""].images, after)
         self.means["accuracy_at_length"].update((logits.argmax(1) == moves.k).float())
 
@@ -242,12 +274,17 @@ class ReconstructorTraining(pl.LightningModule):
         for name, metric in [*self.metrics.items(), *self.means.items()]:
             value = metric.compute()
             self.log_dict(
-                {f"val/{key}": number for key, number in (value.items() if isinstance(value, dict) else [(name, value)])},
+                {
+                    f"val/{key}": number
+                    for key, number in (value.items() if isinstance(value, dict) else [(name, value)])
+                },
                 rank_zero_only=True,
             )
             metric.reset()
 
     def on_save_checkpoint(self, checkpoint: dict) -> None:
         checkpoint["state_dict"] = {
-            name: value for name, value in checkpoint["state_dict"].items() if name.startswith(("paths.", "reconstructor."))
+            name: value
+            for name, value in checkpoint["state_dict"].items()
+            if name.startswith(("paths.", "reconstructor."))
         }

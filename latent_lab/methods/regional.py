@@ -8,11 +8,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from latent_lab.edits.moves import Moves
 from latent_lab.edits.views import amounts_for_length
-from latent_lab.edits.moves import TRAINING, VALIDATION, Moves, stream
-from latent_lab.ops.region import region_masks, region_metrics
 from latent_lab.gans.space import Codes, LatentSpace
 from latent_lab.methods.base import Context, Method
+from latent_lab.ops.region import region_masks, region_metrics
+from latent_lab.ops.streams import TRAINING, VALIDATION, stream
 from latent_lab.paths.base import Paths
 from latent_lab.paths.layerwise import across_layers, layer_rows
 from latent_lab.paths.linear import LinearPaths, faced
@@ -20,10 +21,11 @@ from latent_lab.paths.linear import LinearPaths, faced
 
 @torch.no_grad()
 def region_changes(space: LatentSpace, paths: Paths, codes: Codes, masks: Tensor, length: float) -> Tensor:
-    r"""Mean squared change of a pixel within the region and outside it after edits of one realised length, with shape :math:`(K, 2)`.
+    r"""Mean squared change of a pixel within the region and outside it after edits of one realised length, with shape
+    :math:`(K, 2)`.
 
-    Their ratio is the objective :math:`n^\top J_f^\top J_f n / n^\top J_b^\top J_b n` of the paper, measured on whole edits;
-    means over codes and both signs.
+    Their ratio is the objective :math:`n^\top J_f^\top J_f n / n^\top J_b^\top J_b n` of the paper, measured on whole
+    edits; means over codes and both signs.
     """
     before, weights = space.decode(codes).float(), masks.sum((2, 3)).mean(0) * space.generator.channels
     changes = torch.zeros(paths.num_paths, 2, dtype=torch.float64)
@@ -33,19 +35,22 @@ def region_changes(space: LatentSpace, paths: Paths, codes: Codes, masks: Tensor
             wanted = torch.full_like(before[:, 0, 0, 0], length)
             eps = amounts_for_length(space, paths, Moves(codes, chosen, sign * torch.ones_like(wanted)), wanted)
             change = space.decode(codes.moved(paths.shift(codes.latents, chosen, eps, codes.given))).float() - before
-            changes[k] += (torch.einsum("nchw,nrhw->r", change.square(), masks) / weights / len(codes.latents) / 2).double().cpu()
+            changes[k] += (
+                (torch.einsum("nchw,nrhw->r", change.square(), masks) / weights / len(codes.latents) / 2).double().cpu()
+            )
     return changes
 
 
 class Regional(Method):
-    """Directions from the metrics of a region and of the rest, means over samples; the change in both is printed for held-out ones.
+    """Directions from the metrics of a region and of the rest, means over samples; the change in both is printed for
+    held-out ones.
 
     Arguments:
         num_paths: Number K of paths, at most.
         region: Box, mask's file or predictor, see :func:`latent_lab.ops.region.region_masks`; None for the upper half.
         samples: Latents that the metrics are means over; the papers take single images.
-        layers: Layer range of w+, see :func:`latent_lab.paths.layerwise.layer_rows`. The Jacobian is that of these layers, which the
-            edit moves; the published code differentiates by all and edits some.
+        layers: Layer range of w+, see :func:`latent_lab.paths.layerwise.layer_rows`. The Jacobian is that of these
+            layers, which the edit moves; the published code differentiates by all and edits some.
         rank: Search only among about this many directions, those in which the image changes most; None: all D.
         chunk: Jacobian products made at once, which bounds the memory.
         held_out: Other latents, on which the change is measured.
@@ -79,7 +84,9 @@ class Regional(Method):
 
     def fit(self, space: LatentSpace, context: Context) -> Paths:
         if self.num_paths > space.shape[-1]:
-            raise ValueError(f"method.num_paths must be at most the latent's size {space.shape[-1]}, got {self.num_paths}")
+            raise ValueError(
+                f"method.num_paths must be at most the latent's size {space.shape[-1]}, got {self.num_paths}"
+            )
         rows = layer_rows(space, self.layers)
         codes = space.sample(self.samples, stream(context.seed, 0, 0, TRAINING))
         masks = region_masks(self.region, space, codes)
@@ -93,7 +100,9 @@ class Regional(Method):
         """Prints the ratio of the change within the region to that outside it, beside that of random directions."""
         codes = paths.anchor(space, space.sample(self.held_out, stream(seed, 0, 0, VALIDATION)))
         masks = region_masks(self.region, space, codes)
-        random = LinearPaths(paths.dim, min(paths.num_paths, 8), "projective", 10.0, stream(seed, 0, 1, VALIDATION)).to(space.device)
+        random = LinearPaths(paths.dim, min(paths.num_paths, 8), "projective", 10.0, stream(seed, 0, 1, VALIDATION)).to(
+            space.device
+        )
         random = across_layers(random, layer_rows(space, self.layers))
         own, other = (region_changes(space, each, codes, masks, self.length) for each in (paths, random))
         ratios = ", ".join(f"{ratio:.3g}" for ratio in (own[:, 0] / own[:, 1])[:8].tolist())

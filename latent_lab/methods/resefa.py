@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from latent_lab.edits.moves import TRAINING, stream
-from latent_lab.ops.region import region_masks
 from latent_lab.gans.space import LatentSpace
 from latent_lab.methods.base import Context
 from latent_lab.methods.regional import Regional
+from latent_lab.ops.region import region_masks
+from latent_lab.ops.streams import TRAINING, stream
 from latent_lab.paths.base import Paths
 from latent_lab.paths.layerwise import layer_rows
 from latent_lab.paths.local import RegionalPaths, generalised_directions
@@ -30,7 +30,8 @@ class ReSeFa(Regional):
     Arguments:
         tau: Regulariser, in mean eigenvalues of the background's metric. The published code adds 1e-3 of its trace with
             ``--full_rank``, which is 0.5 at D = 512, and else nothing.
-        per_image: Directions of each image for itself, found where an edit starts, as in the paper; else of the mean over samples.
+        per_image: Directions of each image for itself, found where an edit starts, as in the paper; else of the mean
+            over samples.
         options: See :class:`latent_lab.methods.regional.Regional`.
     """
 
@@ -39,7 +40,9 @@ class ReSeFa(Regional):
         if tau < 0:
             raise ValueError(f"method.tau must be at least 0, got {tau}")
         if per_image and (isinstance(self.region, nn.Module) or self.rank is not None):
-            raise ValueError("method.per_image needs a region that is a box or a mask's file, which is kept with the paths, and rank=null")
+            raise ValueError(
+                "method.per_image needs a region that is a box or a mask's file, which is kept with the paths, and rank=null"
+            )
         self.tau, self.per_image = tau, per_image
         self.previews &= not per_image  # the paths keep the mask of the images that are edited
 
@@ -48,7 +51,9 @@ class ReSeFa(Regional):
             return super().fit(space, context)
         codes = space.sample(1, stream(context.seed, 0, 0, TRAINING))
         mask = region_masks(self.region, space, codes)[0, 0]
-        paths = RegionalPaths(space.shape[-1], self.num_paths, layer_rows(space, self.layers), len(mask), self.tau, self.chunk)
+        paths = RegionalPaths(
+            space.shape[-1], self.num_paths, layer_rows(space, self.layers), len(mask), self.tau, self.chunk
+        )
         paths.mask.copy_(mask)
         self.report(space, paths.to(space.device), context.seed)
         return paths.cpu()

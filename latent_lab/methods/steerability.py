@@ -16,10 +16,11 @@ from latent_lab.methods.walk import Target
 class TransformationTarget(Target):
     r"""The image after the walk is the transformed image, wherever that is known.
 
-    .. math:: L = \mathbb{E}\, \frac{\sum_p m_p \left(G(\phi_k^\varepsilon(z)) - T_{k, \varepsilon}(G(z))\right)_p^2}{\sum_p m_p}
+    .. math:: L = \mathbb{E}\, \frac{\sum_p m_p \left(G(\phi_k^\varepsilon(z)) - T_{k,
+        \varepsilon}(G(z))\right)_p^2}{\sum_p m_p}
 
-    with m = 0 for pixels that the transformation takes from outside the image; or a perceptual distance of the two, both times m.
-    One unit of amount transforms by ``transformations[name]``.
+    with m = 0 for pixels that the transformation takes from outside the image; or a perceptual distance of the two,
+    both times m. One unit of amount transforms by ``transformations[name]``.
 
     References:
         | On the "steerability" of generative adversarial networks (Jahanian et al., 2020), Eq. 1
@@ -29,7 +30,8 @@ class TransformationTarget(Target):
         transformations: By name, the parameter of one unit of amount, see :func:`transform`.
         distance: Distance :math:`(N,)` of two batches of images (LPIPS); None for the masked squared error.
         space: Where the walks are.
-        context, amounts: What every target is offered; the largest amount sets how far a realised transformation is looked for.
+        context, amounts: What every target is offered; the largest amount sets how far a realised transformation is
+            looked for.
     """
 
     def __init__(
@@ -43,7 +45,9 @@ class TransformationTarget(Target):
     ) -> None:
         super().__init__()
         self.names, self.distance = tuple(transformations), distance
-        self.register_buffer("units", parameters_of(transformations, space.generator.channels).to(space.device), persistent=False)
+        self.register_buffer(
+            "units", parameters_of(transformations, space.generator.channels).to(space.device), persistent=False
+        )
         # realised transformations are looked for up to three times what the training asks for
         self.register_buffer("grid", amounts[1] * torch.arange(-24, 25, device=space.device) / 8, persistent=False)
 
@@ -58,7 +62,8 @@ class TransformationTarget(Target):
         return {"distance": self.distances(after, *transform(before, amounts @ self.units)).mean()}
 
     def realised(self, codes: Codes, before: Tensor, moved: Codes, after: Tensor, k: Tensor) -> Tensor:
-        """The amount of the transformation that explains the image best, among those that leave half of the image known."""
+        """The amount of the transformation that explains the image best, among those that leave half of the image
+        known."""
         found = []
         for amount in self.grid:
             asked, known = transform(before, amount * self.units[k])

@@ -14,9 +14,9 @@ NAMES = ("zoom", "shift_x", "shift_y", "rotate", "brightness", "red", "green", "
 def transform(images: Tensor, parameters: Tensor) -> tuple[Tensor, Tensor]:
     r"""Images after all transformations at once, and where they are known.
 
-    ``zoom`` is the logarithm of the magnification; ``shift_x`` (to the right) and ``shift_y`` (down) are shares of the side;
-    ``rotate`` is in degrees, anticlockwise, about the centre; ``brightness`` adds a share of the range from black to white,
-    ``red``, ``green`` and ``blue`` add it to one channel. The image is magnified, turned, then shifted.
+    ``zoom`` is the logarithm of the magnification; ``shift_x`` (to the right) and ``shift_y`` (down) are shares of the
+    side; ``rotate`` is in degrees, anticlockwise, about the centre; ``brightness`` adds a share of the range from black
+    to white, ``red``, ``green`` and ``blue`` add it to one channel. The image is magnified, turned, then shifted.
 
     Arguments:
         images: Images in [-1, 1], with shape :math:`(N, C, H, W)`.
@@ -33,7 +33,11 @@ def transform(images: Tensor, parameters: Tensor) -> tuple[Tensor, Tensor]:
     grid = F.affine_grid(theta, list(images.shape), align_corners=False)
     known = (grid.abs() <= 1).all(3)[:, None].to(images)
     moved = F.grid_sample(images, grid, padding_mode="border", align_corners=False)
-    offsets = colours[0][:, None] + torch.stack(colours[1:], 1)[:, : images.shape[1]] if images.shape[1] == 3 else colours[0][:, None]
+    offsets = (
+        colours[0][:, None] + torch.stack(colours[1:], 1)[:, : images.shape[1]]
+        if images.shape[1] == 3
+        else colours[0][:, None]
+    )
     return (moved + 2 * offsets[:, :, None, None]).clamp(-1, 1), known
 
 
@@ -45,7 +49,9 @@ def parameters_of(transformations: Mapping[str, float], image_channels: int) -> 
             f"transformations must be among {list(allowed)} for images of {image_channels} channels, got {list(transformations)}"
         )
     if not all(unit > 0 for unit in transformations.values()):
-        raise ValueError(f"transformations must be above 0, the parameter of one unit of amount, got {dict(transformations)}")
+        raise ValueError(
+            f"transformations must be above 0, the parameter of one unit of amount, got {dict(transformations)}"
+        )
     units = torch.zeros(len(transformations), len(NAMES))
     for k, (name, unit) in enumerate(transformations.items()):
         units[k, NAMES.index(name)] = unit

@@ -1,4 +1,5 @@
-"""The training of walks towards a target: GANalyze, GAN steerability and Enjoy Your Editing differ in the target alone."""
+"""The training of walks towards a target: GANalyze, GAN steerability and Enjoy Your Editing differ in the target
+alone."""
 
 from __future__ import annotations
 
@@ -12,10 +13,10 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from latent_lab.edits.moves import TRAINING, VALIDATION, stream
 from latent_lab.gans.space import Codes, LatentSpace
 from latent_lab.methods.base import Context, Method, vector_size
 from latent_lab.methods.limits import describe, response
+from latent_lab.ops.streams import TRAINING, VALIDATION, stream
 from latent_lab.paths.base import Paths
 from latent_lab.training.optimiser import decaying_adam
 
@@ -37,7 +38,8 @@ class Target(nn.Module, ABC):
 
     @abstractmethod
     def realised(self, codes: Codes, before: Tensor, moved: Codes, after: Tensor, k: Tensor) -> Tensor:
-        """By how much the walk along path ``k`` :math:`(N,)` has changed what it is to change, in units of amount; nan: not measured."""
+        """By how much the walk along path ``k`` :math:`(N,)` has changed what it is to change, in units of amount; nan:
+        not measured."""
 
 
 class WalkTraining(pl.LightningModule):
@@ -45,7 +47,8 @@ class WalkTraining(pl.LightningModule):
 
     .. math:: L = \mathbb{E}_{z, k, \varepsilon}\, \ell\left(G(z), G(\phi_k^\varepsilon(z)), \varepsilon\right)
 
-    Everything random is a function of the seed, the rank and the step, so that a resumed run repeats an uninterrupted one.
+    Everything random is a function of the seed, the rank and the step, so that a resumed run repeats an uninterrupted
+    one.
 
     Arguments:
         space: Where the walks are.
@@ -120,24 +123,33 @@ class WalkTraining(pl.LightningModule):
         loss = torch.stack(list(terms.values())).sum()
         if not loss.isfinite():
             name = next(name for name, value in terms.items() if not value.isfinite())
-            raise FloatingPointError(f"{name} is not finite at step {self.global_step}; try a smaller method.lr or method.amounts")
-        self.log_dict({f"train/{name}": value.detach() for name, value in ({"loss": loss} | terms).items()}, prog_bar=len(terms) < 4)
+            raise FloatingPointError(
+                f"{name} is not finite at step {self.global_step}; try a smaller method.lr or method.amounts"
+            )
+        self.log_dict(
+            {f"train/{name}": value.detach() for name, value in ({"loss": loss} | terms).items()},
+            prog_bar=len(terms) < 4,
+        )
         return loss
 
     def validation_step(self, batch: Tensor, batch_idx: int) -> None:
         terms = self.losses(batch_idx, VALIDATION)
-        self.log_dict({f"val/{name}": value for name, value in terms.items()}, sync_dist=True, batch_size=self.batch_size)
+        self.log_dict(
+            {f"val/{name}": value for name, value in terms.items()}, sync_dist=True, batch_size=self.batch_size
+        )
 
     def on_save_checkpoint(self, checkpoint: dict) -> None:
         trained = ("paths.", "target.critic.")
-        checkpoint["state_dict"] = {name: value for name, value in checkpoint["state_dict"].items() if name.startswith(trained)}
+        checkpoint["state_dict"] = {
+            name: value for name, value in checkpoint["state_dict"].items() if name.startswith(trained)
+        }
 
 
 class Walk(Method):
     r"""Walks trained towards a target: an assessor's score, a transformation of the image, several attributes at once.
 
-    After the training the walks' response is measured on new latents: what each amount really changes, and where more of it
-    changes no more or leaves the prior. It is printed and kept with the run (``findings.json``).
+    After the training the walks' response is measured on new latents: what each amount really changes, and where more
+    of it changes no more or leaves the prior. It is printed and kept with the run (``findings.json``).
 
     Arguments:
         paths: Makes the paths from ``dim``, ``num_paths`` and ``rng``.
@@ -191,7 +203,9 @@ class Walk(Method):
         module = self.module(space, context)
         context.trainer.fit(module, ckpt_path=context.checkpoint, weights_only=True)
         paths, target = module.paths.eval().to(space.device), module.target.eval().to(space.device)
-        curves = response(space, paths, target.realised, self.amounts[1], context.rng, self.limit_latents, self.options["batch_size"])
+        curves = response(
+            space, paths, target.realised, self.amounts[1], context.rng, self.limit_latents, self.options["batch_size"]
+        )
         context.findings["names"] = list(target.names)
         context.findings["response"] = described = describe(curves, target.names)
         for name, found in described.items() if context.trainer.is_global_zero else ():
@@ -211,4 +225,6 @@ def require_labels(space: LatentSpace, paths: Paths) -> None:
     if label is None or label.ndim != 1:
         raise ValueError(f"method.paths.classes must be 0 for a generator whose codes have no class, got {classes}")
     if int(label.max()) >= classes:
-        raise ValueError(f"method.paths.classes must be above every class of the generator, one is {int(label.max())}, got {classes}")
+        raise ValueError(
+            f"method.paths.classes must be above every class of the generator, one is {int(label.max())}, got {classes}"
+        )

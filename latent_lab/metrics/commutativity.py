@@ -24,11 +24,12 @@ def commutativity_error(one: Tensor, other: Tensor, original: Tensor | None = No
 
 
 class CommutativityError(Metric):
-    r"""Mean over pairs of edits of the error of exchanging their order, or of undoing them in the order in which they were made.
+    r"""Mean over pairs of edits of the error of exchanging their order, or of undoing them in the order in which they
+    were made.
 
-    ``swap``: :math:`\phi_l \phi_k z` against :math:`\phi_k \phi_l z`. ``return``: :math:`\phi_l^{-1} \phi_k^{-1} \phi_l \phi_k z`
-    against z, the error of the paper's table. In latents it is relative to the length of the double edit; in images
-    (range [-1, 1]) and attributes (their own units) it is a mean absolute difference.
+    ``swap``: :math:`\phi_l \phi_k z` against :math:`\phi_k \phi_l z`. ``return``: :math:`\phi_l^{-1} \phi_k^{-1} \phi_l
+    \phi_k z` against z, the error of the paper's table. In latents it is relative to the length of the double edit; in
+    images (range [-1, 1]) and attributes (their own units) it is a mean absolute difference.
 
     References:
         | Deep Curvilinear Editing (Aoshima & Matsubara, 2023), Table 2
@@ -45,7 +46,11 @@ class CommutativityError(Metric):
     levels, forms = ("latents", "images", "attributes"), ("swap", "return")
 
     def __init__(
-        self, level: str = "latents", form: str = "swap", difference: Callable[[Tensor, Tensor], Tensor] | None = None, **kwargs
+        self,
+        level: str = "latents",
+        form: str = "swap",
+        difference: Callable[[Tensor, Tensor], Tensor] | None = None,
+        **kwargs,
     ) -> None:
         super().__init__(**kwargs)
         if level not in self.levels:

@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from latent_lab.edits.moves import EVALUATION, stream
 from latent_lab.gans.space import LatentSpace
+from latent_lab.ops.streams import EVALUATION, stream
 from latent_lab.paths.base import Paths
 
 NATURALNESS = 5  # stream of this score
@@ -32,16 +32,25 @@ class Binary(nn.Sequential):
 
 
 def variation_naturalness(
-    space: LatentSpace, paths: Paths, k: int, amount: float, real: Tensor, seed: int, steps: int = 100, batch_size: int = 32, num: int = 256
+    space: LatentSpace,
+    paths: Paths,
+    k: int,
+    amount: float,
+    real: Tensor,
+    seed: int,
+    steps: int = 100,
+    batch_size: int = 32,
+    num: int = 256,
 ) -> float:
     r"""Accuracy of a classifier that learned a path's two ends from pseudo-labelled real images only; 0.5 is chance.
 
-    A network learns to tell :math:`G(\phi_k^{-a}(z))` from :math:`G(\phi_k^{+a}(z))`; it labels the real images (split at its
-    median, so that both labels occur); a fresh one learns from these; its accuracy on generated ends is the score. The amount is
-    the one of equal length, not a fixed number that means another length for each method.
+    A network learns to tell :math:`G(\phi_k^{-a}(z))` from :math:`G(\phi_k^{+a}(z))`; it labels the real images (split
+    at its median, so that both labels occur); a fresh one learns from these; its accuracy on generated ends is the
+    score. The amount is the one of equal length, not a fixed number that means another length for each method.
 
     References:
-        | Unsupervised Discovery of Interpretable Directions in the GAN Latent Space (Voynov & Babenko, 2020), Section 4.2
+        | Unsupervised Discovery of Interpretable Directions in the GAN Latent Space (Voynov & Babenko, 2020), Section
+          4.2
         | https://arxiv.org/abs/2002.03754
 
     Arguments:
@@ -59,7 +68,9 @@ def variation_naturalness(
         codes = paths.anchor(space, space.sample(size, rng))
         label = torch.randint(2, (size,), generator=rng).to(codes.latents.device)
         index = torch.full_like(label, k)
-        return space.decode(codes.moved(paths.shift(codes.latents, index, amount * (2.0 * label - 1), codes.given))).float(), label.float()
+        return space.decode(
+            codes.moved(paths.shift(codes.latents, index, amount * (2.0 * label - 1), codes.given))
+        ).float(), label.float()
 
     def fit(batch) -> nn.Module:
         with torch.random.fork_rng():
@@ -78,7 +89,9 @@ def variation_naturalness(
     with torch.no_grad():
         logits = torch.cat([teacher(part) for part in real.split(512)])
         labels = (logits > logits.median()).float()
-    order = torch.randint(len(real), (steps, batch_size), generator=stream(seed, NATURALNESS, steps, EVALUATION)).to(real.device)
+    order = torch.randint(len(real), (steps, batch_size), generator=stream(seed, NATURALNESS, steps, EVALUATION)).to(
+        real.device
+    )
     pupil = fit(lambda step: (real[order[step]], labels[order[step]]))
     with torch.no_grad():
         images, label = ends(num, steps + 1)

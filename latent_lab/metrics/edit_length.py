@@ -12,12 +12,14 @@ from latent_lab.gans.space import LatentSpace
 
 
 def edit_length(before: Tensor, after: Tensor, eps: Tensor) -> Tensor:
-    r"""Realised length of an edit per unit of its amount, :math:`\|z' - z\| / |\varepsilon|`, with shape :math:`(N,)`."""
+    r"""Realised length of an edit per unit of its amount, :math:`\|z' - z\| / |\varepsilon|`, with shape
+    :math:`(N,)`."""
     return torch.linalg.vector_norm((after - before).flatten(1), dim=1) / eps.abs()
 
 
 class EditLength(Metric):
-    r"""Mean realised length per unit, radius of edited latents over that of the prior, and share outside the prior's 99 % shell.
+    r"""Mean realised length per unit, radius of edited latents over that of the prior, and share outside the prior's 99
+    % shell.
 
     On a spherical space lengths are measured after normalisation, as the generator sees them.
 

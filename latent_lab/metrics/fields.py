@@ -15,17 +15,25 @@ from torchmetrics.utilities import dim_zero_cat
 from latent_lab.paths.base import Paths
 
 
-def field(paths: Paths, latents: Tensor, k: Tensor, given: dict[str, Tensor] | None = None, step: float = 1e-3) -> Tensor:
-    r"""The field :math:`X_k(z) = \partial \phi_k^\varepsilon(z) / \partial \varepsilon` at 0, with shape :math:`(N, D)`."""
+def field(
+    paths: Paths, latents: Tensor, k: Tensor, given: dict[str, Tensor] | None = None, step: float = 1e-3
+) -> Tensor:
+    r"""The field :math:`X_k(z) = \partial \phi_k^\varepsilon(z) / \partial \varepsilon` at 0, with shape :math:`(N,
+    D)`."""
     zeros = latents.new_zeros(len(latents))
     try:
         return jvp(lambda eps: paths.shift(latents, k, eps, given), (zeros,), (torch.ones_like(zeros),))[1]
     except (RuntimeError, NotImplementedError):  # an adaptive solver has no forward mode
-        return (paths.shift(latents, k, zeros + step, given) - paths.shift(latents, k, zeros - step, given)) / (2 * step)
+        return (paths.shift(latents, k, zeros + step, given) - paths.shift(latents, k, zeros - step, given)) / (
+            2 * step
+        )
 
 
-def lie_bracket(paths: Paths, latents: Tensor, k: Tensor, l: Tensor, given: dict[str, Tensor] | None = None, step: float = 1e-3) -> Tensor:
-    r"""The bracket :math:`[X_k, X_l] = DX_l\, X_k - DX_k\, X_l`, with shape :math:`(N, D)`; 0 exactly where the edits commute.
+def lie_bracket(
+    paths: Paths, latents: Tensor, k: Tensor, l: Tensor, given: dict[str, Tensor] | None = None, step: float = 1e-3
+) -> Tensor:
+    r"""The bracket :math:`[X_k, X_l] = DX_l\, X_k - DX_k\, X_l`, with shape :math:`(N, D)`; 0 exactly where the edits
+    commute.
 
     By Jacobian-vector products, in float64; by central differences where the paths have no forward mode.
     """
@@ -34,7 +42,9 @@ def lie_bracket(paths: Paths, latents: Tensor, k: Tensor, l: Tensor, given: dict
         one, other = field(paths, latents, k, given), field(paths, latents, l, given)
         along = [
             jvp(
-                lambda z, c=c: jvp(lambda eps: paths.shift(z, c, eps, given), (z.new_zeros(len(z)),), (z.new_ones(len(z)),))[1],
+                lambda z, c=c: jvp(
+                    lambda eps: paths.shift(z, c, eps, given), (z.new_zeros(len(z)),), (z.new_ones(len(z)),)
+                )[1],
                 (latents,),
                 (x,),
             )[1]
@@ -48,15 +58,19 @@ def lie_bracket(paths: Paths, latents: Tensor, k: Tensor, l: Tensor, given: dict
     return along[0] - along[1]
 
 
-def bracket_error(paths: Paths, latents: Tensor, k: Tensor, l: Tensor, given: dict[str, Tensor] | None = None) -> Tensor:
-    r"""The bracket's length over the fields', :math:`\|[X_k, X_l]\| / (\|X_k\| \|X_l\|)`, per unit of length, with shape :math:`(N,)`."""
+def bracket_error(
+    paths: Paths, latents: Tensor, k: Tensor, l: Tensor, given: dict[str, Tensor] | None = None
+) -> Tensor:
+    r"""The bracket's length over the fields', :math:`\|[X_k, X_l]\| / (\|X_k\| \|X_l\|)`, per unit of length, with
+    shape :math:`(N,)`."""
     bracket = torch.linalg.vector_norm(lie_bracket(paths, latents, k, l, given).flatten(1), dim=1)
     lengths = [torch.linalg.vector_norm(field(paths, latents, c, given).flatten(1), dim=1) for c in (k, l)]
     return bracket.to(latents.dtype) / (lengths[0] * lengths[1]).clamp_min(1e-12)
 
 
 def direction_spread(directions: Tensor) -> Tensor:
-    """One minus the mean cosine between a path's directions at different latents: :math:`(N, K, D)` to :math:`(K,)`; 0 for straight paths."""
+    """One minus the mean cosine between a path's directions at different latents: :math:`(N, K, D)` to :math:`(K,)`; 0
+    for straight paths."""
     unit = torch.nn.functional.normalize(directions.double().flatten(2), dim=2)
     num = len(unit)
     if num < 2:
@@ -66,7 +80,8 @@ def direction_spread(directions: Tensor) -> Tensor:
 
 
 def bend(points: Tensor) -> Tensor:
-    """One minus chord over arc of sampled paths: :math:`(N, S, D)` to :math:`(N,)`; 0 for straight paths, 1 for closed ones."""
+    """One minus chord over arc of sampled paths: :math:`(N, S, D)` to :math:`(N,)`; 0 for straight paths, 1 for closed
+    ones."""
     points = points.double().flatten(2)
     arc = torch.linalg.vector_norm(points.diff(dim=1), dim=2).sum(1)
     chord = torch.linalg.vector_norm(points[:, -1] - points[:, 0], dim=1)
@@ -83,7 +98,9 @@ class BracketError(Metric):
         super().__init__(**kwargs)
         self.add_state("errors", [], dist_reduce_fx="cat")
 
-    def update(self, paths: Paths, latents: Tensor, k: Tensor, l: Tensor, given: dict[str, Tensor] | None = None) -> None:
+    def update(
+        self, paths: Paths, latents: Tensor, k: Tensor, l: Tensor, given: dict[str, Tensor] | None = None
+    ) -> None:
         """Takes latents :math:`(N, D)`, two paths for each, and what the latents' codes have given."""
         self.errors.append(bracket_error(paths, latents, k, l, given))
 
@@ -92,7 +109,8 @@ class BracketError(Metric):
 
 
 class Curvature(Metric):
-    """How much each path turns: ``spread`` over latents (:func:`direction_spread`) and ``bend`` along itself (:func:`bend`), each :math:`(K,)`.
+    """How much each path turns: ``spread`` over latents (:func:`direction_spread`) and ``bend`` along itself
+    (:func:`bend`), each :math:`(K,)`.
 
     Neither way is better: it describes a method.
     """

@@ -25,13 +25,15 @@ def high_pass(images: Tensor, sigma: float) -> Tensor:
     return images - F.conv2d(blurred, kernel.mT, groups=images.shape[1])
 
 
-def ghosting_error(edited: Tensor, plain: Tensor, distortion: Tensor, region: Tensor, sigma: float | None = None) -> Tensor:
+def ghosting_error(
+    edited: Tensor, plain: Tensor, distortion: Tensor, region: Tensor, sigma: float | None = None
+) -> Tensor:
     r"""The share of the unaligned distortion that an edit shows, with shape :math:`(N,)`.
 
     .. math:: \frac{\langle h(x_{\text{edit}} - x_{\text{plain}}), h(D) \rangle_B}{\langle h(D), h(D) \rangle_B}
 
-    the coefficient of a regression on D within B: 0 where nothing of it is seen, 1 where it was added as it was. nan where B or D
-    is empty.
+    the coefficient of a regression on D within B: 0 where nothing of it is seen, 1 where it was added as it was. nan
+    where B or D is empty.
 
     Arguments:
         edited: Corrected edits, with shape :math:`(N, C, H, W)` in [-1, 1].
@@ -62,8 +64,11 @@ class GhostingError(Metric):
         self.add_state("total", torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
         self.add_state("count", torch.zeros((), dtype=torch.long), dist_reduce_fx="sum")
 
-    def update(self, edited: Tensor, plain: Tensor, original: Tensor, inverted: Tensor, before: Tensor, after: Tensor) -> None:
-        """Takes images :math:`(N, C, H, W)` in [-1, 1] and the masks of the original's and the edit's person, :math:`(N, 1, H, W)`."""
+    def update(
+        self, edited: Tensor, plain: Tensor, original: Tensor, inverted: Tensor, before: Tensor, after: Tensor
+    ) -> None:
+        """Takes images :math:`(N, C, H, W)` in [-1, 1] and the masks of the original's and the edit's person,
+        :math:`(N, 1, H, W)`."""
         region = ((before >= self.threshold) & (after < self.threshold)).to(edited.dtype)
         errors = ghosting_error(edited, plain, original - inverted, region, self.sigma)
         measured = errors.isfinite()

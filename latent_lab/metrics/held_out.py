@@ -8,8 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from latent_lab.edits.moves import EVALUATION, draw_moves, stream
+from latent_lab.edits.moves import draw_moves
 from latent_lab.gans.space import LatentSpace
+from latent_lab.ops.streams import EVALUATION, stream
 from latent_lab.paths.base import Paths
 
 FRESH = 4  # stream of this score
@@ -25,10 +26,11 @@ def held_out_accuracy(
     num: int,
     seed: int,
 ) -> Tensor:
-    r"""Whether a fresh reconstructor names the path of each of ``num`` edits that it has not seen, with shape :math:`(num,)`.
+    r"""Whether a fresh reconstructor names the path of each of ``num`` edits that it has not seen, with shape
+    :math:`(num,)`.
 
-    It is trained on the frozen paths for a fixed budget, on edits of equal length for all methods: an amount is a share in
-    [0.1, 1] of the one that gives the compared length.
+    It is trained on the frozen paths for a fixed budget, on edits of equal length for all methods: an amount is a share
+    in [0.1, 1] of the one that gives the compared length.
 
     Arguments:
         reconstructor: Makes the reconstructor from ``image_channels`` and ``num_paths``.

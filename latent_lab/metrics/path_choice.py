@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import latent_lab.cpu_torchvision  # noqa: F401  (before torchmetrics)
 
-import numpy as np
 import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
@@ -12,7 +11,8 @@ from torchmetrics import Metric
 
 
 def traversal_correlation(change: Tensor, amounts: Tensor, measured: Tensor | None = None) -> Tensor:
-    r"""Pearson's correlation of an attribute with the amount along what was measured of a traversal; 0 where the attribute does not change.
+    r"""Pearson's correlation of an attribute with the amount along what was measured of a traversal; 0 where the
+    attribute does not change.
 
     The published ranking divides the covariance by the amounts' deviation only, which measures steepness.
 
@@ -31,36 +31,21 @@ def traversal_correlation(change: Tensor, amounts: Tensor, measured: Tensor | No
 def assign(scores: Tensor) -> tuple[Tensor, Tensor]:
     """A path for each attribute, none used twice, that maximises the sum of the scores :math:`(K, A)`.
 
-    With fewer paths than attributes the attributes left out get none. Returns the attributes and their paths, with the same length.
+    With fewer paths than attributes the attributes left out get none. Returns the attributes and their paths, with the
+    same length.
     """
     paths, attributes = linear_sum_assignment(-torch.nan_to_num(scores).cpu().numpy())
     order = attributes.argsort()
     return torch.as_tensor(attributes[order]), torch.as_tensor(paths[order])
 
 
-def amount_for_change(amounts: Tensor, curve: Tensor, change: float) -> float:
-    """The smallest amount, of either sign, at which the curve reaches ``change``; nan if it does not.
-
-    Arguments:
-        amounts, curve: The traversal, both with shape :math:`(S,)`; the original (0, 0) is added. Steps whose curve is nan do not count.
-        change: The change of the attribute that is wanted.
-    """
-    x, y = np.append(amounts.double().cpu().numpy(), 0.0), np.append(curve.double().cpu().numpy(), 0.0)
-    order = np.where(np.isfinite(y))[0]
-    order = order[x[order].argsort()]
-    x, y = x[order], y[order] - change
-    crossings = [
-        x[i] + (x[i + 1] - x[i]) * y[i] / (y[i] - y[i + 1]) for i in range(len(x) - 1) if y[i] * y[i + 1] <= 0 and y[i] != y[i + 1]
-    ]
-    return float(min(crossings, key=abs)) if crossings else float("nan")
-
-
 class PathChoice(Metric):
     r"""How each path moves each attribute along a traversal, in standard deviations of the attribute.
 
-    ``correlation``: mean over latents of Pearson's correlation with the amount, signed. ``steepness``: slope of the mean
-    change per unit of length. ``disentanglement``: the attribute's share of the path's absolute change. A step at which nothing was
-    measured, as where a long edit leaves no face, does not count; neither does a traversal of which less than half was measured.
+    ``correlation``: mean over latents of Pearson's correlation with the amount, signed. ``steepness``: slope of the
+    mean change per unit of length. ``disentanglement``: the attribute's share of the path's absolute change. A step at
+    which nothing was measured, as where a long edit leaves no face, does not count; neither does a traversal of which
+    less than half was measured.
 
     Arguments:
         amounts: Signed amounts of each path's traversal without 0, with shape :math:`(K, S)`.
@@ -91,7 +76,8 @@ class PathChoice(Metric):
         enough = measured.double().mean(2) >= 0.5  # (N, K, A)
         # the original lies on the traversal too
         whole, known = (
-            torch.cat([x, torch.full_like(x[:, :, :1], start)], 2).transpose(2, 3) for x, start in ((change, 0), (measured, True))
+            torch.cat([x, torch.full_like(x[:, :, :1], start)], 2).transpose(2, 3)
+            for x, start in ((change, 0), (measured, True))
         )
         amounts = torch.cat([self.amounts, torch.zeros_like(self.amounts[:, :1])], 1)
         self.correlations += (enough * traversal_correlation(whole, amounts[:, None], known)).sum(0)
@@ -99,7 +85,8 @@ class PathChoice(Metric):
         self.count += enough.sum(0)
 
     def curve(self) -> Tensor:
-        """Mean change along each path of the latents that were measured there, with shape :math:`(K, S, A)`; nan where there were none."""
+        """Mean change along each path of the latents that were measured there, with shape :math:`(K, S, A)`; nan where
+        there were none."""
         return self.curves / self.seen
 
     def compute(self) -> dict[str, Tensor]:

@@ -13,7 +13,8 @@ from latent_lab.attributes.user_files import load_user_file
 
 
 class LPIPSDistance(nn.Module):
-    """LPIPS of pairs of images in [-1, 1], with shape :math:`(N,)`. Images below 64 pixels are enlarged, grey ones repeated.
+    """LPIPS of pairs of images in [-1, 1], with shape :math:`(N,)`. Images below 64 pixels are enlarged, grey ones
+    repeated.
 
     References:
         | The Unreasonable Effectiveness of Deep Features as a Perceptual Metric (Zhang et al., 2018)

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torchmetrics.image.kid import KernelInceptionDistance
 
-from latent_lab.edits.moves import EVALUATION, stream
 from latent_lab.gans.space import LatentSpace
+from latent_lab.ops.streams import EVALUATION, stream
 from latent_lab.paths.base import Paths
 
 QUALITY = 6  # stream of this score
@@ -28,7 +28,8 @@ def path_quality(
     batch_size: int,
     seed: int,
 ) -> list[tuple[float, float, float]]:
-    r"""Kernel distance between samples of the prior and edited ones, for shares of the amounts: (share, mean, deviation over subsets).
+    r"""Kernel distance between samples of the prior and edited ones, for shares of the amounts: (share, mean, deviation
+    over subsets).
 
     Every edit takes a random path and sign; the samples compared with are others than those edited.
 
@@ -44,7 +45,9 @@ def path_quality(
     """
     device = amounts.device
     metrics = {
-        share: KernelInceptionDistance(feature=features, subsets=20, subset_size=min(num, 500) // 2, normalize=True).to(device)
+        share: KernelInceptionDistance(feature=features, subsets=20, subset_size=min(num, 500) // 2, normalize=True).to(
+            device
+        )
         for share in shares
     }
     for i, start in enumerate(range(0, num, batch_size)):

@@ -13,7 +13,8 @@ from latent_lab.metrics.path_choice import assign
 
 
 def squared_correlations(codes: Tensor, factors: Tensor) -> Tensor:
-    """Squared Pearson correlation of each coordinate :math:`(N, K)` with each factor :math:`(N, A)`, with shape :math:`(K, A)`."""
+    """Squared Pearson correlation of each coordinate :math:`(N, K)` with each factor :math:`(N, A)`, with shape
+    :math:`(K, A)`."""
     centred = [values.double() - values.double().mean(0) for values in (codes, factors)]
     unit = [values / torch.linalg.vector_norm(values, dim=0).clamp_min(1e-12) for values in centred]
     return (unit[0].mT @ unit[1]).square()
@@ -27,17 +28,22 @@ def matched_r2(codes: Tensor, factors: Tensor) -> float:
 
 
 def dci(codes: Tensor, factors: Tensor) -> dict[str, float]:
-    r"""Disentanglement, completeness and informativeness, with importances from linear regression of factors on coordinates.
+    r"""Disentanglement, completeness and informativeness, with importances from linear regression of factors on
+    coordinates.
 
     References:
-        | A Framework for the Quantitative Evaluation of Disentangled Representations (Eastwood & Williams, 2018), Section 2
+        | A Framework for the Quantitative Evaluation of Disentangled Representations (Eastwood & Williams, 2018),
+          Section 2
         | https://openreview.net/forum?id=By-7dz-AZ
 
     Returns:
-        ``disentanglement`` and ``completeness``, one minus a weighted mean normalised entropy of the importances' rows and
-        columns, and ``informativeness``, the mean :math:`R^2` of the regression.
+        ``disentanglement`` and ``completeness``, one minus a weighted mean normalised entropy of the importances' rows
+        and columns, and ``informativeness``, the mean :math:`R^2` of the regression.
     """
-    x, y = [(values.double() - values.double().mean(0)) / values.double().std(0).clamp_min(1e-12) for values in (codes, factors)]
+    x, y = [
+        (values.double() - values.double().mean(0)) / values.double().std(0).clamp_min(1e-12)
+        for values in (codes, factors)
+    ]
     weights = torch.linalg.lstsq(x, y).solution
     informative = 1 - (y - x @ weights).square().sum(0) / y.square().sum(0)
     importance = weights.abs()
@@ -68,7 +74,10 @@ def mutual_information_gap(codes: Tensor, factors: Tensor, bins: int = 20) -> fl
     information = torch.zeros(codes.shape[1], factors.shape[1], dtype=torch.float64)
     for k in range(codes.shape[1]):
         for a in range(factors.shape[1]):
-            joint = torch.bincount(cut[0][:, k] * bins + cut[1][:, a], minlength=bins * bins).double().view(bins, bins) / num
+            joint = (
+                torch.bincount(cut[0][:, k] * bins + cut[1][:, a], minlength=bins * bins).double().view(bins, bins)
+                / num
+            )
             independent = joint.sum(1, keepdim=True) * joint.sum(0, keepdim=True)
             information[k, a] = torch.special.xlogy(joint, joint / independent.clamp_min(1e-300)).sum()
     entropy = torch.tensor(float(bins), dtype=torch.float64).log()
@@ -79,7 +88,8 @@ def mutual_information_gap(codes: Tensor, factors: Tensor, bins: int = 20) -> fl
 
 
 class FactorRecovery(Metric):
-    """``r2``, ``mig``, ``dci_disentanglement``, ``dci_completeness`` and ``dci_informativeness`` of coordinates against factors."""
+    """``r2``, ``mig``, ``dci_disentanglement``, ``dci_completeness`` and ``dci_informativeness`` of coordinates against
+    factors."""
 
     higher_is_better = True
     full_state_update = False

@@ -13,7 +13,8 @@ from latent_lab.metrics.path_choice import assign
 
 
 def change_per_path(k: Tensor, changes: Tensor, num_paths: int) -> Tensor:
-    r"""Mean of the absolute changes :math:`(N, A)` of each path, with shape :math:`(K, A)`; nan for a path that was not taken."""
+    r"""Mean of the absolute changes :math:`(N, A)` of each path, with shape :math:`(K, A)`; nan for a path that was not
+    taken."""
     sums = changes.new_zeros(num_paths, changes.shape[1]).index_add_(0, k, changes.abs())
     return sums / torch.bincount(k, minlength=num_paths).to(changes)[:, None]
 
@@ -24,10 +25,12 @@ def purity(change: Tensor) -> Tensor:
 
 
 def side_effect_error(change: Tensor, attributes: Tensor, paths: Tensor) -> Tensor:
-    r"""Matrix of :math:`100\, \mathbb{E}|\Delta A_l| / \mathbb{E}|\Delta A_k|` in percent: row target k, column l, diagonal 100.
+    r"""Matrix of :math:`100\, \mathbb{E}|\Delta A_l| / \mathbb{E}|\Delta A_k|` in percent: row target k, column l,
+    diagonal 100.
 
     Arguments:
-        change: Mean absolute changes of each path in units of the attributes' standard deviations, with shape :math:`(K, A)`.
+        change: Mean absolute changes of each path in units of the attributes' standard deviations, with shape
+            :math:`(K, A)`.
         attributes, paths: The path of each target attribute.
     """
     rows = change[paths.to(change.device)]
@@ -63,7 +66,8 @@ class SideEffectError(Metric):
         self.changes.append((views["k"].attributes - views[""].attributes).detach())
 
     def change(self) -> Tensor:
-        """Mean absolute change of each path in standard deviations of the attributes over the originals, with shape :math:`(K, A)`."""
+        """Mean absolute change of each path in standard deviations of the attributes over the originals, with shape
+        :math:`(K, A)`."""
         originals, changes = dim_zero_cat(self.originals), dim_zero_cat(self.changes)
         measured = changes.isfinite().all(1)  # a predictor may find nothing to measure in an image
         deviation = originals[originals.isfinite().all(1)].std(0).clamp_min(1e-6)
@@ -82,7 +86,8 @@ class SideEffectError(Metric):
 
 
 class EqualChangeSideEffects(Metric):
-    r"""The side-effect matrix of chosen paths, each edited until its own attribute has changed as much as the others' have.
+    r"""The side-effect matrix of chosen paths, each edited until its own attribute has changed as much as the others'
+    have.
 
     .. math:: 100\, \frac{\sum_i |\Delta A_l(z_i)|}{\sum_i |\Delta A_k(z_i)|}
 
@@ -101,7 +106,8 @@ class EqualChangeSideEffects(Metric):
         self.add_state("changes", [], dist_reduce_fx="cat")
 
     def update(self, changes: Tensor) -> None:
-        """Takes absolute changes in standard deviations, with shape :math:`(N, P, A)`; nan where a change was not reached or measured."""
+        """Takes absolute changes in standard deviations, with shape :math:`(N, P, A)`; nan where a change was not
+        reached or measured."""
         self.changes.append(changes.abs())
 
     def matrix(self, index: Tensor | None = None) -> Tensor:

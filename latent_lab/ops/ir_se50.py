@@ -21,13 +21,16 @@ class SqueezeExcite(nn.Module):
 
 
 class Unit(nn.Module):
-    """BN, conv, PReLU, strided conv, BN, squeeze and excite (unless ``reduction`` is None), plus the input: subsampled, or projected where the width changes."""
+    """BN, conv, PReLU, strided conv, BN, squeeze and excite (unless ``reduction`` is None), plus the input: subsampled,
+    or projected where the width changes."""
 
     def __init__(self, inner: int, outer: int, stride: int, reduction: int | None) -> None:
         super().__init__()
         same = inner == outer
         self.shortcut_layer = (
-            nn.MaxPool2d(1, stride) if same else nn.Sequential(nn.Conv2d(inner, outer, 1, stride, bias=False), nn.BatchNorm2d(outer))
+            nn.MaxPool2d(1, stride)
+            if same
+            else nn.Sequential(nn.Conv2d(inner, outer, 1, stride, bias=False), nn.BatchNorm2d(outer))
         )
         self.res_layer = nn.Sequential(
             nn.BatchNorm2d(inner),

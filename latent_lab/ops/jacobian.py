@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 from torch.func import jvp, vjp
 
-from latent_lab.gans.space import Codes, LatentSpace
+if TYPE_CHECKING:
+    from latent_lab.gans.space import Codes, LatentSpace
 
 
 @torch.no_grad()
 def pullback_metric(space: LatentSpace, codes: Codes, step: float = 0.05, batch_size: int = 256) -> Tensor:
-    r"""The pixels' metric at each latent by differences, :math:`J^\top J` with :math:`J = \partial G / \partial z`, with shape :math:`(N, D, D)`.
+    r"""The pixels' metric at each latent by differences, :math:`J^\top J` with :math:`J = \partial G / \partial z`,
+    with shape :math:`(N, D, D)`.
 
     For small moves :math:`\|G(z + a) - G(z)\|^2 = a^\top J^\top J\, a`. Columns of J are differences
-    :math:`(G(z + h e_i) - G(z)) / h`: D + 1 decodes a latent, which cost a fifth of as many forward-mode products. It is what a
-    training can afford; :func:`metric_product` is exact, and holds no J.
+    :math:`(G(z + h e_i) - G(z)) / h`: D + 1 decodes a latent, which cost a fifth of as many forward-mode products. It
+    is what a training can afford; :func:`metric_product` is exact, and holds no J.
 
     Arguments:
         space: A space whose latents are vectors.
@@ -32,7 +35,9 @@ def pullback_metric(space: LatentSpace, codes: Codes, step: float = 0.05, batch_
         fan = codes.select(part.repeat_interleave(dim + 1))
         fan = fan.moved(fan.latents + moves.repeat(len(part), 1))
         rows = torch.arange(len(fan.latents), device=moves.device).split(batch_size)
-        images = torch.cat([space.decode(fan.select(row)).float().flatten(1) for row in rows]).unflatten(0, (len(part), dim + 1))
+        images = torch.cat([space.decode(fan.select(row)).float().flatten(1) for row in rows]).unflatten(
+            0, (len(part), dim + 1)
+        )
         columns = (images[:, 1:] - images[:, :1]) / step  # (n, D, pixels)
         metrics.append(columns @ columns.mT)
     return torch.cat(metrics)
@@ -40,13 +45,20 @@ def pullback_metric(space: LatentSpace, codes: Codes, step: float = 0.05, batch_
 
 @torch.no_grad()
 def metric_product(
-    space: LatentSpace, codes: Codes, directions: Tensor, weights: Tensor, layers: Sequence[int] | None = None, chunk: int = 16
+    space: LatentSpace,
+    codes: Codes,
+    directions: Tensor,
+    weights: Tensor,
+    layers: Sequence[int] | None = None,
+    chunk: int = 16,
 ) -> Tensor:
-    r"""The mean over the codes of :math:`J^\top W_r J\, v_m` for directions :math:`v_m` and regions r, with shape :math:`(R, M, D)`.
+    r"""The mean over the codes of :math:`J^\top W_r J\, v_m` for directions :math:`v_m` and regions r, with shape
+    :math:`(R, M, D)`.
 
     W weighs the pixels: :math:`a^\top J^\top W J\, a` is the weighted squared change of the image for a small move a. A
-    forward-mode product gives :math:`u = J v` for ``chunk`` directions at once, a reverse-mode product :math:`J^\top W u` of
-    each region; then u is dropped. With the unit matrix as directions this is :math:`J^\top W J` itself. Sums are in float64.
+    forward-mode product gives :math:`u = J v` for ``chunk`` directions at once, a reverse-mode product :math:`J^\top W
+    u` of each region; then u is dropped. With the unit matrix as directions this is :math:`J^\top W J` itself. Sums are
+    in float64.
 
     Arguments:
         space: In w+ a direction is one vector that is added to all the ``layers``, and J the derivative by it.
@@ -57,7 +69,9 @@ def metric_product(
         chunk: Products made at once, which bounds the memory: that of a backward pass through as many images.
     """
     total = torch.zeros(weights.shape[1], *directions.shape, dtype=torch.float64, device=directions.device)
-    lift = torch.ones(space.shape[:-1]).to(codes.latents)[..., None]  # which rows take the direction: one, in a flat space
+    lift = torch.ones(space.shape[:-1]).to(codes.latents)[
+        ..., None
+    ]  # which rows take the direction: one, in a flat space
     if layers is not None:
         lift = torch.zeros_like(lift).index_fill_(0, torch.as_tensor(layers, device=lift.device), 1)
     for n in range(len(codes.latents)):
@@ -86,7 +100,8 @@ def leading_directions(
     chunk: int = 16,
     iterations: int = 2,
 ) -> Tensor:
-    r"""An orthonormal basis :math:`(M, D)` of about the leading directions of the mean :math:`J^\top J`, by :math:`(q + 1) M` products for all D.
+    r"""An orthonormal basis :math:`(M, D)` of about the leading directions of the mean :math:`J^\top J`, by :math:`(q +
+    1) M` products for all D.
 
     References:
         | Finding Structure with Randomness (Halko, Martinsson & Tropp, 2011), Algorithm 4.4

@@ -8,7 +8,8 @@ from torch import Tensor
 
 @torch.no_grad()
 def psnr(made: Tensor, images: Tensor, mask: Tensor | None = None) -> Tensor:
-    r"""Peak signal-to-noise ratio in dB, :math:`10 \log_{10} (4 / \text{MSE})` of images in [-1, 1], with shape :math:`(N,)`.
+    r"""Peak signal-to-noise ratio in dB, :math:`10 \log_{10} (4 / \text{MSE})` of images in [-1, 1], with shape
+    :math:`(N,)`.
 
     Equal images have 126 dB (an MSE of 1e-12), so that means over images stay finite; nan where the mask is empty.
 

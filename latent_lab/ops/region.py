@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -11,8 +12,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from latent_lab.ops.jacobian import leading_directions, metric_product
-from latent_lab.gans.space import Codes, LatentSpace
 from latent_lab.picture_files import DAMAGED, FILES, opened, quiet, reason
+
+if TYPE_CHECKING:
+    from latent_lab.gans.space import Codes, LatentSpace
 
 
 def box_mask(box: Sequence[float], height: int, width: int, argument: str = "method.region") -> Tensor:
@@ -25,7 +28,9 @@ def box_mask(box: Sequence[float], height: int, width: int, argument: str = "met
     """
     box = list(box)
     if len(box) != 4 or not (0 <= box[0] < box[2] <= 1 and 0 <= box[1] < box[3] <= 1):
-        raise ValueError(f"{argument} must be [top, left, bottom, right] with 0 <= top < bottom <= 1 and 0 <= left < right <= 1, got {box}")
+        raise ValueError(
+            f"{argument} must be [top, left, bottom, right] with 0 <= top < bottom <= 1 and 0 <= left < right <= 1, got {box}"
+        )
 
     def covered(first: float, last: float, num: int) -> Tensor:
         pixels = torch.arange(num, dtype=torch.float64)
@@ -35,14 +40,19 @@ def box_mask(box: Sequence[float], height: int, width: int, argument: str = "met
 
 
 def file_mask(file: str | Path, height: int, width: int, argument: str = "method.region") -> Tensor:
-    """A picture's brightness as a mask in [0, 1], with shape :math:`(H, W)`; another size of the same shape is resized."""
+    """A picture's brightness as a mask in [0, 1], with shape :math:`(H, W)`; another size of the same shape is
+    resized."""
     if not Path(file).is_file():
-        raise FileNotFoundError(f"{argument} must be a box, a picture's file or a predictor, got {str(file)!r}, which does not exist")
+        raise FileNotFoundError(
+            f"{argument} must be a box, a picture's file or a predictor, got {str(file)!r}, which does not exist"
+        )
     try:
         with quiet(), opened(file, FILES.values()) as picture:
             mask = torch.from_numpy(np.array(picture.convert("L")))[None, None].float() / 255
     except DAMAGED as error:
-        raise ValueError(f"{argument} must be a picture that can be read, got {str(file)!r} ({reason(error)})") from None
+        raise ValueError(
+            f"{argument} must be a picture that can be read, got {str(file)!r} ({reason(error)})"
+        ) from None
     if abs(mask.shape[2] * width - mask.shape[3] * height) > max(width, height):  # within a pixel
         raise ValueError(
             f"{argument} must have the shape of the images, {height} x {width}, got {mask.shape[2]} x {mask.shape[3]} in {file}"
@@ -55,17 +65,23 @@ def region_masks(region: Sequence[float] | str | nn.Module, space: LatentSpace, 
     """The weight of each pixel in the region and outside it, with shape :math:`(N, 2, H, W)`; they sum to 1.
 
     Arguments:
-        region: A box (:func:`box_mask`), a picture's file, or a predictor of masks :math:`(N, 1, H, W)` in [0, 1] from images.
+        region: A box (:func:`box_mask`), a picture's file, or a predictor of masks :math:`(N, 1, H, W)` in [0, 1] from
+            images.
         space, codes: Of the images.
     """
     size = space.generator.resolution
     if isinstance(region, nn.Module):
         region = region.to(space.device)
-        masks = torch.cat([region(space.decode(codes.select(slice(n, n + 1))).float()) for n in range(len(codes.latents))])[:, 0]
+        masks = torch.cat(
+            [region(space.decode(codes.select(slice(n, n + 1))).float()) for n in range(len(codes.latents))]
+        )[:, 0]
     else:
         mask = file_mask(region, size, size) if isinstance(region, str | Path) else box_mask(region, size, size)
         masks = mask.to(space.device).expand(len(codes.latents), -1, -1)
-    for part, name in ((masks, "holds no pixel"), (1 - masks, "is the whole image, which leaves nothing to keep still")):
+    for part, name in (
+        (masks, "holds no pixel"),
+        (1 - masks, "is the whole image, which leaves nothing to keep still"),
+    ):
         if part.sum() < 0.5:
             raise ValueError(
                 f"method.region {name} in {len(codes.latents)} samples of {size} x {size}; give a region that is a part of the image"
@@ -82,10 +98,12 @@ def region_metrics(
     rng: torch.Generator,
     chunk: int,
 ) -> tuple[Tensor, Tensor]:
-    r"""A basis Q :math:`(M, D)` of latent directions, and :math:`Q J_f^\top J_f Q^\top, Q J_b^\top J_b Q^\top` in it, :math:`(2, M, M)`.
+    r"""A basis Q :math:`(M, D)` of latent directions, and :math:`Q J_f^\top J_f Q^\top, Q J_b^\top J_b Q^\top` in it,
+    :math:`(2, M, M)`.
 
-    Squared changes are per pixel of the region and of the rest. With a ``rank`` Q holds about that many directions in which the
-    whole image changes most (:func:`latent_lab.ops.jacobian.leading_directions`), which spares the products of all others.
+    Squared changes are per pixel of the region and of the rest. With a ``rank`` Q holds about that many directions in
+    which the whole image changes most (:func:`latent_lab.ops.jacobian.leading_directions`), which spares the products
+    of all others.
     """
     dim = space.shape[-1]
     if rank is None:

@@ -1,4 +1,5 @@
-"""Filtered resampling as small matrix products: no inserted zero is multiplied, nothing is computed to be thrown away."""
+"""Filtered resampling as small matrix products: no inserted zero is multiplied, nothing is computed to be thrown
+away."""
 
 from __future__ import annotations
 
@@ -12,9 +13,11 @@ TILE = 20  # outputs at the lower rate that a product makes at once: a wider til
 
 
 def band(kernel: Tensor, up: int, down: int, low: int, outputs: int) -> tuple[Tensor, int, int]:
-    r"""The matrix that makes ``outputs`` neighbours from a window of inputs, the window's first input, and the step to the next window.
+    r"""The matrix that makes ``outputs`` neighbours from a window of inputs, the window's first input, and the step to
+    the next window.
 
-    Output o is :math:`\sum_t k_t\, u_{o \cdot \text{down} + t - \text{low}}` over the input with ``up - 1`` zeros after each number.
+    Output o is :math:`\sum_t k_t\, u_{o \cdot \text{down} + t - \text{low}}` over the input with ``up - 1`` zeros after
+    each number.
     """
     taps = len(kernel)
     first = -(low // up)
@@ -25,10 +28,13 @@ def band(kernel: Tensor, up: int, down: int, low: int, outputs: int) -> tuple[Te
 
 
 def resample_axis(x: Tensor, axis: int, kernel: Tensor, up: int, down: int, padding: tuple[int, int]) -> Tensor:
-    """An axis of :math:`(N, C, H, W)`, 2 or 3, upsampled by ``up``, padded, convolved with ``kernel``, every ``down``-th kept."""
+    """An axis of :math:`(N, C, H, W)`, 2 or 3, upsampled by ``up``, padded, convolved with ``kernel``, every
+    ``down``-th kept."""
     length = (x.shape[axis] * up + sum(padding) - len(kernel)) // down + 1
     fewest = ceil(length / (TILE * up))
-    tiles = next((n for n in range(fewest, 2 * fewest) if length % (n * up) == 0), fewest)  # best of all they divide the length
+    tiles = next(
+        (n for n in range(fewest, 2 * fewest) if length % (n * up) == 0), fewest
+    )  # best of all they divide the length
     outputs = ceil(length / tiles / up) * up
     matrix, first, step = band(kernel.flip(0), up, down, padding[0], outputs)
     missing = (-first, (tiles - 1) * step + matrix.shape[1] + first - x.shape[axis])
@@ -46,9 +52,19 @@ def resample_axis(x: Tensor, axis: int, kernel: Tensor, up: int, down: int, padd
 def resample(x: Tensor, kernel: Tensor, up: int = 1, down: int = 1, padding: tuple[int, int] = (0, 0)) -> Tensor:
     """Both axes of :math:`(N, C, H, W)`, with a separable ``kernel`` or a plane (which only thins out).
 
-    The same numbers as inserted zeros, zero padding, a convolution at the full rate with the gain ``up`` an axis, and thinning out.
+    The same numbers as inserted zeros, zero padding, a convolution at the full rate with the gain ``up`` an axis, and
+    thinning out.
     """
     if kernel.ndim == 2:
-        return F.conv2d(F.pad(x, (*padding, *padding)), kernel.flip(0, 1).expand(x.shape[1], 1, -1, -1), stride=down, groups=x.shape[1])
-    first, second = (3, 2) if up >= down else (2, 3)  # the longer one along the rows, whose windows are gathered as they lie
-    return resample_axis(resample_axis(x, first, kernel * up, up, down, padding), second, kernel * up, up, down, padding)
+        return F.conv2d(
+            F.pad(x, (*padding, *padding)),
+            kernel.flip(0, 1).expand(x.shape[1], 1, -1, -1),
+            stride=down,
+            groups=x.shape[1],
+        )
+    first, second = (
+        (3, 2) if up >= down else (2, 3)
+    )  # the longer one along the rows, whose windows are gathered as they lie
+    return resample_axis(
+        resample_axis(x, first, kernel * up, up, down, padding), second, kernel * up, up, down, padding
+    )

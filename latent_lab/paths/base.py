@@ -24,12 +24,15 @@ class Paths(nn.Module, ABC):
 
     def __init__(self, dim: int, num_paths: int) -> None:
         super().__init__()
-        if type(dim) is not int or type(num_paths) is not int or dim < 1 or num_paths < 1:  # true counts as 1, and files say it
+        if (
+            type(dim) is not int or type(num_paths) is not int or dim < 1 or num_paths < 1
+        ):  # true counts as 1, and files say it
             raise ValueError(f"dim and num_paths must be at least 1, got {dim} and {num_paths}")
         self.dim, self.num_paths = dim, num_paths
 
     def shift(self, latents: Tensor, k: Tensor, eps: Tensor, given: dict[str, Tensor] | None = None) -> Tensor:
-        """Latents :math:`(N, D)` after edits of the signed amounts ``eps`` :math:`(N,)` along the paths ``k`` :math:`(N,)`.
+        """Latents :math:`(N, D)` after edits of the signed amounts ``eps`` :math:`(N,)` along the paths ``k``
+        :math:`(N,)`.
 
         An amount of 0 returns the latents. Half-precision latents come back in float32.
         """
@@ -37,7 +40,9 @@ class Paths(nn.Module, ABC):
             latents = latents.to(torch.promote_types(latents.dtype, torch.float32))
             return self._shift(latents, k, eps) if len(latents) else latents
 
-    def move(self, latents: Tensor, k: Tensor, eps: Tensor, given: dict[str, Tensor] | None = None) -> tuple[Tensor, dict[str, Tensor]]:
+    def move(
+        self, latents: Tensor, k: Tensor, eps: Tensor, given: dict[str, Tensor] | None = None
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         """:meth:`shift`, and the penalties that the same pass gives (means over the batch), by name."""
         return self.shift(latents, k, eps, given), {}
 
@@ -45,7 +50,9 @@ class Paths(nn.Module, ABC):
         """Latents after an edit of amount ``eps`` along every path, with shape :math:`(N, K, D)`."""
         num = len(latents)
         k = torch.arange(self.num_paths, device=latents.device).repeat(num)
-        amounts = torch.full((len(k),), eps, dtype=torch.promote_types(latents.dtype, torch.float32), device=latents.device)
+        amounts = torch.full(
+            (len(k),), eps, dtype=torch.promote_types(latents.dtype, torch.float32), device=latents.device
+        )
         many = Codes(latents, given or {}).repeat(self.num_paths)
         return self.shift(many.latents, k, amounts, many.given).unflatten(0, (num, self.num_paths))
 
@@ -54,7 +61,8 @@ class Paths(nn.Module, ABC):
         return {"class": f"{type(self).__module__}.{type(self).__qualname__}", "config": self.config}
 
     def coordinates(self, latents: Tensor) -> Tensor | None:
-        """Coordinates :math:`(N, K)` of which path k changes the k-th alone; None where paths are not the axes of any."""
+        """Coordinates :math:`(N, K)` of which path k changes the k-th alone; None where paths are not the axes of
+        any."""
         return None
 
     @property
@@ -63,7 +71,8 @@ class Paths(nn.Module, ABC):
         return False
 
     def anchor(self, space: LatentSpace, codes: Codes) -> Codes:
-        """The codes of where edits start, with all that the paths need of it in ``given``; global paths need nothing."""
+        """The codes of where edits start, with all that the paths need of it in ``given``; global paths need
+        nothing."""
         return codes
 
     @abstractmethod

@@ -16,8 +16,8 @@ class CalibratedPaths(Paths):
 
     .. math:: z' = z + \left(g_k^{-1}(g_k(c) + \varepsilon) - c\right) u_k, \qquad c = \langle u_k, z - m \rangle
 
-    :math:`g_k` says which value of the factor a projection c has: increasing, linear between ``knots`` over [-extent, extent] and beyond them.
-    One unit of amount is one unit of the factor; edits along one path add up.
+    :math:`g_k` says which value of the factor a projection c has: increasing, linear between ``knots`` over [-extent,
+    extent] and beyond them. One unit of amount is one unit of the factor; edits along one path add up.
 
     References:
         | Controlling generative models with continuous factors of variations (Plumerault et al., 2020), Section 2.3
@@ -65,7 +65,9 @@ class CalibratedPaths(Paths):
         """:math:`g_k^{-1}(t)`, with shape :math:`(N,)`."""
         slopes = self.log_slopes.exp()[k]
         table = self._values(slopes)
-        index = (torch.searchsorted(table.detach(), values.detach()[:, None], right=True) - 1).clamp(0, slopes.shape[1] - 1)
+        index = (torch.searchsorted(table.detach(), values.detach()[:, None], right=True) - 1).clamp(
+            0, slopes.shape[1] - 1
+        )
         beyond = (values - table.gather(1, index)[:, 0]) / slopes.gather(1, index)[:, 0]
         return self._knots(index, values) + beyond
 

@@ -14,10 +14,12 @@ class CurvilinearPaths(Paths):
 
     .. math:: z' = f^{-1}(f(z) + \varepsilon e_k)
 
-    Edits commute because additions do: :math:`\phi_k \circ \phi_l = f^{-1} \circ \psi_k \circ \psi_l \circ f = \phi_l \circ \phi_k`.
+    Edits commute because additions do: :math:`\phi_k \circ \phi_l = f^{-1} \circ \psi_k \circ \psi_l \circ f = \phi_l
+    \circ \phi_k`.
 
     References:
-        | Deep Curvilinear Editing: Commutative and Nonlinear Image Manipulation for Pretrained Deep Generative Model (Aoshima & Matsubara, 2023), Section 3
+        | Deep Curvilinear Editing: Commutative and Nonlinear Image Manipulation for Pretrained Deep Generative Model
+          (Aoshima & Matsubara, 2023), Section 3
         | https://arxiv.org/abs/2211.14573
 
     Arguments:
@@ -30,7 +32,9 @@ class CurvilinearPaths(Paths):
 
     flows = {"coupling": CouplingFlow, "ffjord": FFJORDFlow}
 
-    def __init__(self, dim: int, num_paths: int, flow: str = "coupling", rng: torch.Generator | None = None, **options) -> None:
+    def __init__(
+        self, dim: int, num_paths: int, flow: str = "coupling", rng: torch.Generator | None = None, **options
+    ) -> None:
         super().__init__(dim, num_paths)
         if flow not in self.flows:
             raise ValueError(f"flow must be one of {tuple(self.flows)}, got {flow!r}")
@@ -59,19 +63,22 @@ class CurvilinearPaths(Paths):
         return torch.where(eps[:, None] == 0, latents.detach() + (moved - moved.detach()), moved)
 
     def fan(self, latents: Tensor, eps: float, given: dict[str, Tensor] | None = None) -> Tensor:
-        """Latents after an edit of amount ``eps`` along every path, with shape :math:`(N, K, D)`; f is evaluated once a latent."""
+        """Latents after an edit of amount ``eps`` along every path, with shape :math:`(N, K, D)`; f is evaluated once a
+        latent."""
         with torch.autocast(latents.device.type, enabled=False):
             latents = latents.to(torch.promote_types(latents.dtype, torch.float32))
             transform = self.flow()
             steps = eps * torch.eye(self.num_paths, self.dim, dtype=latents.dtype, device=latents.device)
             return transform.inv((transform(latents)[:, None] + steps).flatten(0, 1)).unflatten(0, (-1, self.num_paths))
 
-    def move(self, latents: Tensor, k: Tensor, eps: Tensor, given: dict[str, Tensor] | None = None) -> tuple[Tensor, dict[str, Tensor]]:
+    def move(
+        self, latents: Tensor, k: Tensor, eps: Tensor, given: dict[str, Tensor] | None = None
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         r"""Moved latents and two penalties.
 
-        ``log_det``: :math:`\mathbb{E}[(\log|\det \partial f / \partial z|)^2]` at the edited latent (the paper's regulariser).
-        ``likelihood``: :math:`\mathbb{E}[\|f(z)\|^2 / 2 - \log|\det \partial f / \partial z|] / D`, which asks f to carry the
-        prior to N(0, I), so that one unit of an amount is one standard deviation of its coordinate.
+        ``log_det``: :math:`\mathbb{E}[(\log|\det \partial f / \partial z|)^2]` at the edited latent (the paper's
+        regulariser). ``likelihood``: :math:`\mathbb{E}[\|f(z)\|^2 / 2 - \log|\det \partial f / \partial z|] / D`, which
+        asks f to carry the prior to N(0, I), so that one unit of an amount is one standard deviation of its coordinate.
         """
         with torch.autocast(latents.device.type, enabled=False):
             latents = latents.to(torch.promote_types(latents.dtype, torch.float32))

@@ -7,13 +7,20 @@ import zuko
 from torch import Tensor, nn
 from zuko.flows.coupling import GeneralCouplingTransform
 from zuko.nn import MLP
-from zuko.transforms import AdditiveTransform, ComposedTransform, FreeFormJacobianTransform, MonotonicAffineTransform, RotationTransform
+from zuko.transforms import (
+    AdditiveTransform,
+    ComposedTransform,
+    FreeFormJacobianTransform,
+    MonotonicAffineTransform,
+    RotationTransform,
+)
 
 
 class CouplingFlow(nn.Module):
     r"""A learned rotation, then coupling layers: analytic inverse, exact log-determinant.
 
-    The last layer of each network starts at 0, so that f starts as the rotation and the paths as straight orthogonal ones.
+    The last layer of each network starts at 0, so that f starts as the rotation and the paths as straight orthogonal
+    ones.
 
     References:
         | Density estimation using Real NVP (Dinh et al., 2016)
@@ -27,7 +34,9 @@ class CouplingFlow(nn.Module):
         rng: Source of the initial values.
     """
 
-    def __init__(self, dim: int, layers: int = 4, width: int = 128, affine: bool = True, rng: torch.Generator | None = None) -> None:
+    def __init__(
+        self, dim: int, layers: int = 4, width: int = 128, affine: bool = True, rng: torch.Generator | None = None
+    ) -> None:
         super().__init__()
         if dim < 2 or layers < 1 or width < 1:
             raise ValueError(
@@ -45,8 +54,8 @@ class CouplingFlow(nn.Module):
 
 
 class Coupling(GeneralCouplingTransform):
-    """zuko's coupling layer of every second coordinate, with two hidden layers; its own constructor reads the mask, which on the meta
-    device has no values.
+    """zuko's coupling layer of every second coordinate, with two hidden layers; its own constructor reads the mask,
+    which on the meta device has no values.
 
     Arguments:
         dim: Size D of a latent.
@@ -74,7 +83,11 @@ class ConcatSquash(nn.Module):
 
     def __init__(self, inner: int, outer: int) -> None:
         super().__init__()
-        self.linear, self.gate, self.drift = nn.Linear(inner, outer), nn.Linear(1, outer), nn.Linear(1, outer, bias=False)
+        self.linear, self.gate, self.drift = (
+            nn.Linear(inner, outer),
+            nn.Linear(1, outer),
+            nn.Linear(1, outer, bias=False),
+        )
 
     def forward(self, t: Tensor, x: Tensor) -> Tensor:
         t = t.reshape(1, 1)
@@ -116,9 +129,13 @@ class FFJORDFlow(nn.Module):
         if divergence not in self.divergences:
             raise ValueError(f"divergence must be one of {self.divergences}, got {divergence!r}")
         if depth < 1 or time <= 0 or min(atol, rtol) <= 0:
-            raise ValueError(f"depth must be at least 1, time, atol and rtol above 0, got {depth}, {time}, {atol} and {rtol}")
+            raise ValueError(
+                f"depth must be at least 1, time, atol and rtol above 0, got {depth}, {time}, {atol} and {rtol}"
+            )
         inner = width or dim
-        self.layers = nn.ModuleList(ConcatSquash(inner if i else dim, inner if i < depth else dim) for i in range(depth + 1))
+        self.layers = nn.ModuleList(
+            ConcatSquash(inner if i else dim, inner if i < depth else dim) for i in range(depth + 1)
+        )
         initialise(self.layers, rng)
         self.time, self.atol, self.rtol, self.exact = time, atol, rtol, divergence == "exact"
         self.evaluations = 0
@@ -143,11 +160,14 @@ class FFJORDFlow(nn.Module):
 
     def forward(self) -> FreeFormJacobianTransform:
         self.evaluations = 0
-        return FreeFormJacobianTransform(self.velocity, 0.0, self.time, tuple(self.parameters()), self.atol, self.rtol, self.exact)
+        return FreeFormJacobianTransform(
+            self.velocity, 0.0, self.time, tuple(self.parameters()), self.atol, self.rtol, self.exact
+        )
 
 
 def initialise(modules: nn.Module, rng: torch.Generator | None) -> None:
-    r"""The default of linear layers of torch and zuko, :math:`U(-1/\sqrt{n}, 1/\sqrt{n})` with n inputs, but drawn from ``rng``."""
+    r"""The default of linear layers of torch and zuko, :math:`U(-1/\sqrt{n}, 1/\sqrt{n})` with n inputs, but drawn from
+    ``rng``."""
     for module in modules.modules():
         if isinstance(module, nn.Linear | zuko.nn.Linear):
             bound = module.in_features**-0.5

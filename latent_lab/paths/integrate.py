@@ -19,7 +19,8 @@ def require_few(counts: Tensor, step: float) -> None:
 
 
 def walk(field: Callable[[Tensor], Tensor], latents: Tensor, eps: Tensor, step: float, integrator: str) -> Tensor:
-    r"""Solves :math:`\dot z = \mathrm{field}(z)` for the signed amounts ``eps`` :math:`(N,)`, in equal steps of at most ``step``.
+    r"""Solves :math:`\dot z = \mathrm{field}(z)` for the signed amounts ``eps`` :math:`(N,)`, in equal steps of at most
+    ``step``.
 
     Each sample takes the steps that its own amount needs, so that results do not depend on the batch.
 

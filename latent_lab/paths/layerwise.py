@@ -11,17 +11,22 @@ from latent_lab.gans.space import LatentSpace
 from latent_lab.paths.base import Paths
 
 
-def layer_rows(space: LatentSpace, layers: int | str | Sequence[int | str] | None, argument: str = "method.layers") -> list[int] | None:
+def layer_rows(
+    space: LatentSpace, layers: int | str | Sequence[int | str] | None, argument: str = "method.layers"
+) -> list[int] | None:
     """The rows of w+ that a layer range selects; None where latents are vectors, which have no layers.
 
     Arguments:
         space: The latent space.
-        layers: None for all, or numbers from 0 and ranges that include their ends: ``4``, ``"4-7"``, ``"0-3,6"``, ``[0, 1, "4-7"]``.
+        layers: None for all, or numbers from 0 and ranges that include their ends: ``4``, ``"4-7"``, ``"0-3,6"``, ``[0,
+            1, "4-7"]``.
         argument: What a user calls it.
     """
     if len(space.shape) == 1:
         if layers is not None:
-            raise ValueError(f"{argument} needs gan.space=w+, whose layers have latents of their own, got {layers!r} in space {space.name}")
+            raise ValueError(
+                f"{argument} needs gan.space=w+, whose layers have latents of their own, got {layers!r} in space {space.name}"
+            )
         return None
     num = space.shape[0]
     if layers is None:
@@ -30,7 +35,9 @@ def layer_rows(space: LatentSpace, layers: int | str | Sequence[int | str] | Non
     for part in ",".join(str(item) for item in ([layers] if isinstance(layers, int | str) else layers)).split(","):
         first, _, last = (word.strip() for word in part.partition("-"))
         if not first.isdecimal() or (last and not last.isdecimal()) or not int(first) <= int(last or first) < num:
-            raise ValueError(f"{argument} must be numbers and ranges such as 4-7 from 0 to {num - 1} of this generator, got {part!r}")
+            raise ValueError(
+                f"{argument} must be numbers and ranges such as 4-7 from 0 to {num - 1} of this generator, got {part!r}"
+            )
         rows += range(int(first), int(last or first) + 1)
     return sorted(set(rows))
 
@@ -72,7 +79,9 @@ class LayerwisePaths(Paths):
         index = torch.tensor(self.layers, device=latents.device)
         return latents.to(moved.dtype).index_copy(1, index, moved.unflatten(0, (-1, len(self.layers))))
 
-    def move(self, latents: Tensor, k: Tensor, eps: Tensor, given: dict[str, Tensor] | None = None) -> tuple[Tensor, dict[str, Tensor]]:
+    def move(
+        self, latents: Tensor, k: Tensor, eps: Tensor, given: dict[str, Tensor] | None = None
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         """:meth:`shift`, and the base paths' penalties over all edited rows."""
         moved, penalties = self.base.move(*self._spread(latents, k, eps))
         return self._gather(latents, moved), penalties

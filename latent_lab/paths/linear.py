@@ -30,7 +30,9 @@ class LinearPaths(Paths):
 
     kinds = ("orthogonal", "projective", "free")
 
-    def __init__(self, dim: int, num_paths: int, kind: str = "orthogonal", init: float = 1.0, rng: torch.Generator | None = None) -> None:
+    def __init__(
+        self, dim: int, num_paths: int, kind: str = "orthogonal", init: float = 1.0, rng: torch.Generator | None = None
+    ) -> None:
         super().__init__(dim, num_paths)
         if kind not in self.kinds:
             raise ValueError(f"kind must be one of {self.kinds}, got {kind!r}")
@@ -39,13 +41,17 @@ class LinearPaths(Paths):
                 f"num_paths must be at most the latent's size {dim} when kind='orthogonal', got {num_paths}; use kind='projective' or 'free'"
             )
         if num_paths > dim and init <= 0:
-            raise ValueError(f"init must be above 0 with more paths than the {dim} coordinates, whose directions would be 0, got {init}")
+            raise ValueError(
+                f"init must be above 0 with more paths than the {dim} coordinates, whose directions would be 0, got {init}"
+            )
         self.config = {"dim": dim, "num_paths": num_paths, "kind": kind}
         self.kind = kind
         if kind == "orthogonal":
             self.weight = nn.Parameter(init / dim**0.5 * torch.randn(dim, dim, generator=rng))
         else:
-            self.weight = nn.Parameter(torch.eye(dim, num_paths) + init / dim**0.5 * torch.randn(dim, num_paths, generator=rng))
+            self.weight = nn.Parameter(
+                torch.eye(dim, num_paths) + init / dim**0.5 * torch.randn(dim, num_paths, generator=rng)
+            )
 
     @classmethod
     def along(cls, directions: Tensor) -> LinearPaths:
@@ -75,5 +81,6 @@ class LinearPaths(Paths):
 
 
 def faced(directions: Tensor) -> Tensor:
-    r"""Directions, the columns of :math:`(\dots, D, K)`, whose largest entries are positive: an eigenvector's sign is arbitrary, a run's must repeat."""
+    r"""Directions, the columns of :math:`(\dots, D, K)`, whose largest entries are positive: an eigenvector's sign is
+    arbitrary, a run's must repeat."""
     return directions * directions.gather(-2, directions.abs().argmax(-2, keepdim=True)).sign()

@@ -10,9 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from latent_lab.errors import NotApplicable
-from latent_lab.ops.region import region_metrics
 from latent_lab.gans.space import Codes, LatentSpace
 from latent_lab.gans.styled import StyleGenerator
+from latent_lab.ops.region import region_metrics
 from latent_lab.paths.base import Paths
 from latent_lab.paths.linear import faced
 
@@ -22,8 +22,9 @@ class LocalPaths(Paths):
 
     .. math:: z' = z + \varepsilon\, n_k(z_0)
 
-    :meth:`anchor` adds the directions at :math:`z_0` to what the codes have given, so that they stay the same over a sequence of
-    edits and go wherever the codes go. An amount of 1 is a length of 1 in the latent (in w+ in each edited row).
+    :meth:`anchor` adds the directions at :math:`z_0` to what the codes have given, so that they stay the same over a
+    sequence of edits and go wherever the codes go. An amount of 1 is a length of 1 in the latent (in w+ in each edited
+    row).
 
     Arguments:
         dim: Size D of a latent.
@@ -44,7 +45,10 @@ class LocalPaths(Paths):
 
     @torch.no_grad()
     def anchor(self, space: LatentSpace, codes: Codes) -> Codes:
-        found = [self.directions(space, codes.select(slice(n, n + 1)))[:, : self.num_paths] for n in range(len(codes.latents))]
+        found = [
+            self.directions(space, codes.select(slice(n, n + 1)))[:, : self.num_paths]
+            for n in range(len(codes.latents))
+        ]
         return codes._replace(given=codes.given | {"directions": faced(torch.stack(found)).mT.to(codes.latents)})
 
     def shift(self, latents: Tensor, k: Tensor, eps: Tensor, given: dict[str, Tensor] | None = None) -> Tensor:
@@ -73,7 +77,8 @@ class LocalBasisPaths(LocalPaths):
     warped, so that a global basis is limited); there is none here.
 
     References:
-        | Do Not Escape From the Manifold: Discovering the Local Coordinates on the Latent Space of GANs (Choi et al., 2022), Section 3
+        | Do Not Escape From the Manifold: Discovering the Local Coordinates on the Latent Space of GANs (Choi et al.,
+          2022), Section 3
         | https://arxiv.org/abs/2106.06959
     """
 
@@ -83,7 +88,9 @@ class LocalBasisPaths(LocalPaths):
                 f"method=local_basis needs a generator with a mapping and gan.space=w or w+, got a {type(space.generator).__name__} in space {space.name}"
             )
         if "z" not in codes.given:
-            raise ValueError("codes must come from samples for method=local_basis, which needs the z that they are mapped from")
+            raise ValueError(
+                "codes must come from samples for method=local_basis, which needs the z that they are mapped from"
+            )
         z, label = codes.given["z"], codes.given.get("label")
         jacobian = torch.func.jacfwd(lambda moved: space.generator.mapping(moved, label)[0])(z)[:, 0]
         return torch.linalg.svd(jacobian.double(), full_matrices=True).U
@@ -99,7 +106,9 @@ class RegionalPaths(LocalPaths):
         chunk: Jacobian products made at once.
     """
 
-    def __init__(self, dim: int, num_paths: int, layers: Sequence[int] | None, resolution: int, tau: float, chunk: int) -> None:
+    def __init__(
+        self, dim: int, num_paths: int, layers: Sequence[int] | None, resolution: int, tau: float, chunk: int
+    ) -> None:
         super().__init__(dim, num_paths, layers)
         self.config |= {"resolution": resolution, "tau": tau, "chunk": chunk}
         self.tau, self.chunk = tau, chunk
@@ -112,17 +121,24 @@ class RegionalPaths(LocalPaths):
 
 
 def generalised_directions(foreground: Tensor, background: Tensor, tau: float) -> Tensor:
-    r"""Unit vectors :math:`(M, M)`, a column each, with :math:`A n = \lambda (B + \tau \tfrac{\operatorname{tr} B}{M} I) n`, largest :math:`\lambda` first.
+    r"""Unit vectors :math:`(M, M)`, a column each, with :math:`A n = \lambda (B + \tau \tfrac{\operatorname{tr} B}{M}
+    I) n`, largest :math:`\lambda` first.
 
-    By a Cholesky factor L of the right-hand matrix, :math:`L^{-1} A L^{-\top} y = \lambda y,\ n = L^{-\top} y`: symmetric,
-    unlike the published inverse, so that the eigenvalues are real and sorted.
+    By a Cholesky factor L of the right-hand matrix, :math:`L^{-1} A L^{-\top} y = \lambda y,\ n = L^{-\top} y`:
+    symmetric, unlike the published inverse, so that the eigenvalues are real and sorted.
     """
     mean = background.diagonal().mean()
     regularised = background + tau * mean * torch.eye(len(background), dtype=background.dtype, device=background.device)
     spectrum = torch.linalg.eigvalsh(regularised)
     if not spectrum[0] > 1e-9 * spectrum[-1]:
-        reason = "nothing changes outside the region" if not mean > 0 else "some directions do not change what is outside the region"
-        raise ValueError(f"method.tau must be above 0 where {reason} (J_b^T J_b is singular), and that must change at all; got tau={tau}")
+        reason = (
+            "nothing changes outside the region"
+            if not mean > 0
+            else "some directions do not change what is outside the region"
+        )
+        raise ValueError(
+            f"method.tau must be above 0 where {reason} (J_b^T J_b is singular), and that must change at all; got tau={tau}"
+        )
     factor = torch.linalg.cholesky(regularised)
     half = torch.linalg.solve_triangular(factor, foreground, upper=False)
     whole = torch.linalg.solve_triangular(factor, half.mT, upper=False)

@@ -13,10 +13,12 @@ from latent_lab.paths.integrate import walk
 class NeuralODEPaths(Paths):
     r"""Non-linear paths along a field that is a small network for each of them.
 
-    .. math:: \dot z = f_k(z) / \|f_k(z)\|, \qquad f_k = r_L \circ \sigma \circ \dots \circ \sigma \circ r_1, \quad r_i(z) = z + W_{ki} z + b_{ki}
+    .. math:: \dot z = f_k(z) / \|f_k(z)\|, \qquad f_k = r_L \circ \sigma \circ \dots \circ \sigma \circ r_1, \quad
+        r_i(z) = z + W_{ki} z + b_{ki}
 
-    :math:`\sigma` is the leaky rectifier of slope 0.2. One unit of an amount is one unit of length along the path, also where it
-    is curved. The field does not depend on time: an edit is undone by the opposite amount, up to the integrator's error.
+    :math:`\sigma` is the leaky rectifier of slope 0.2. One unit of an amount is one unit of length along the path, also
+    where it is curved. The field does not depend on time: an edit is undone by the opposite amount, up to the
+    integrator's error.
 
     References:
         | Latent Transformations via NeuralODEs for GAN-based Image Editing (Khrulkov et al., 2021), Section 3
@@ -30,7 +32,9 @@ class NeuralODEPaths(Paths):
         rng: Source of the initial values, those of linear layers of torch.
     """
 
-    def __init__(self, dim: int, num_paths: int, depth: int = 1, step: float = 1.0, rng: torch.Generator | None = None) -> None:
+    def __init__(
+        self, dim: int, num_paths: int, depth: int = 1, step: float = 1.0, rng: torch.Generator | None = None
+    ) -> None:
         super().__init__(dim, num_paths)
         if depth < 1 or step <= 0:
             raise ValueError(f"depth must be at least 1 and step above 0, got {depth} and {step}")

@@ -11,17 +11,20 @@ from torch import Tensor, nn
 
 from latent_lab.paths.base import Paths
 
-NAMES = tuple(f"{layer}{part}" for layer in ("inner", "time", "time_outer", "fusion", "outer") for part in ("", "_bias"))
+NAMES = tuple(
+    f"{layer}{part}" for layer in ("inner", "time", "time_outer", "fusion", "outer") for part in ("", "_bias")
+)
 
 
 class PotentialPaths(Paths):
     r"""Non-linear paths along the gradient of a potential, which is a small network for each of them.
 
-    .. math:: \dot z = \pm \nabla_z u_k(z, |t|), \qquad u_k(z, t) = o\big(w_k^\top \tanh(B_k (\tanh(A_k z + a_k) + \theta_k(t)) + b_k) + c_k\big)
+    .. math:: \dot z = \pm \nabla_z u_k(z, |t|), \qquad u_k(z, t) = o\big(w_k^\top \tanh(B_k (\tanh(A_k z + a_k) +
+        \theta_k(t)) + b_k) + c_k\big)
 
-    with :math:`\theta` a two-layer network of a sinusoidal embedding of t and o the hyperbolic tangent. An amount is a time, and
-    its sign that of the gradient: one unit is one of the paper's time steps, taken as it takes them, by Euler, as far as the
-    gradient is long. After the last step that they were trained on the potentials stand still.
+    with :math:`\theta` a two-layer network of a sinusoidal embedding of t and o the hyperbolic tangent. An amount is a
+    time, and its sign that of the gradient: one unit is one of the paper's time steps, taken as it takes them, by
+    Euler, as far as the gradient is long. After the last step that they were trained on the potentials stand still.
 
     References:
         | Latent Traversals in Generative Models as Potential Flows (Song et al., 2023), Section 3
@@ -31,11 +34,14 @@ class PotentialPaths(Paths):
         dim: Size D of a latent, at least 4.
         num_paths: Number K of paths.
         times: Number T of time steps that the potentials are trained on.
-        bounded: Whether o is the hyperbolic tangent; the paper leaves it out in W of StyleGAN2, where changes would be too small.
+        bounded: Whether o is the hyperbolic tangent; the paper leaves it out in W of StyleGAN2, where changes would be
+            too small.
         rng: Source of the initial values, those of linear layers of torch.
     """
 
-    def __init__(self, dim: int, num_paths: int, times: int = 5, bounded: bool = True, rng: torch.Generator | None = None) -> None:
+    def __init__(
+        self, dim: int, num_paths: int, times: int = 5, bounded: bool = True, rng: torch.Generator | None = None
+    ) -> None:
         super().__init__(dim, num_paths)
         if dim < 4 or times < 2:
             raise ValueError(f"dim must be at least 4 and times at least 2, got {dim} and {times}")
@@ -47,15 +53,20 @@ class PotentialPaths(Paths):
 
         even = dim // 2 * 2  # sine and cosine come in pairs
         self.inner, self.inner_bias = uniform(dim, dim), uniform(dim)
-        self.time, self.time_bias, self.time_outer, self.time_outer_bias = uniform(dim, even), uniform(dim), uniform(dim, dim), uniform(dim)
+        self.time, self.time_bias, self.time_outer, self.time_outer_bias = (
+            uniform(dim, even),
+            uniform(dim),
+            uniform(dim, dim),
+            uniform(dim),
+        )
         self.fusion, self.fusion_bias = uniform(dim, dim), uniform(dim)
         self.outer, self.outer_bias = uniform(dim), uniform()
         rates = torch.exp(-math.log(10_000) / (even // 2 - 1) * torch.arange(even // 2)) if even > 2 else torch.ones(1)
         self.register_buffer("rates", rates, persistent=False)
 
     def potentials(self, k: Tensor) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]:
-        r"""Of the paths k :math:`(N,)`: from latents :math:`(N, D)` and times :math:`(N,)` to :math:`u_k(z, t)` :math:`(N,)` and
-        its gradient :math:`\nabla_z u_k` :math:`(N, D)`."""
+        r"""Of the paths k :math:`(N,)`: from latents :math:`(N, D)` and times :math:`(N,)` to :math:`u_k(z, t)`
+        :math:`(N,)` and its gradient :math:`\nabla_z u_k` :math:`(N, D)`."""
         inner, inner_bias, time, time_bias, time_outer, time_outer_bias, fusion, fusion_bias, outer, outer_bias = (
             getattr(self, name).index_select(0, k) for name in NAMES
         )

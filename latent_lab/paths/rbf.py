@@ -14,10 +14,12 @@ from latent_lab.paths.integrate import walk
 class RBFPaths(Paths):
     r"""Non-linear paths along the normalised gradients of RBF warpings.
 
-    .. math:: \dot z = \nabla f_k(z) / \|\nabla f_k(z)\|, \qquad f_k(z) = \sum_i \alpha_i \exp(-\gamma_k \|z - s_{ki}\|^2)
+    .. math:: \dot z = \nabla f_k(z) / \|\nabla f_k(z)\|, \qquad f_k(z) = \sum_i \alpha_i \exp(-\gamma_k \|z -
+        s_{ki}\|^2)
 
-    The weights :math:`\alpha` of a dipole's two support vectors are 1 and -1. An amount beyond one ``step`` is integrated
-    in equal steps; each sample takes the steps that its own amount needs, so results do not depend on the batch.
+    The weights :math:`\alpha` of a dipole's two support vectors are 1 and -1. An amount beyond one ``step`` is
+    integrated in equal steps; each sample takes the steps that its own amount needs, so results do not depend on the
+    batch.
 
     References:
         | WarpedGANSpace: Finding non-linear RBF paths in GAN latent space (Tzelepis et al., 2021), Eq. 3-5
@@ -61,7 +63,10 @@ class RBFPaths(Paths):
         self.step, self.integrator = step, integrator
         # one radius for each path, from 1 to 4, so that the paths start different
         radii = 1 + 3 * torch.arange(num_paths) / num_paths
-        ends = nn.functional.normalize(torch.randn(num_paths, num_dipoles, dim, generator=rng), dim=-1) * radii[:, None, None]
+        ends = (
+            nn.functional.normalize(torch.randn(num_paths, num_dipoles, dim, generator=rng), dim=-1)
+            * radii[:, None, None]
+        )
         self.supports = nn.Parameter(torch.stack([ends, -ends], 2).flatten(1, 2))  # (K, 2 dipoles, D)
         self.log_gammas = nn.Parameter(torch.full((num_paths,), -math.log(dim)), requires_grad=learn_gammas)
         self.register_buffer("alphas", torch.tensor([1.0, -1.0]).repeat(num_dipoles), persistent=False)
@@ -76,8 +81,13 @@ class RBFPaths(Paths):
         return self._direction(latents, self.supports[k], self.log_gammas[k].exp()[:, None])
 
     def _direction(self, latents: Tensor, supports: Tensor, gammas: Tensor) -> Tensor:
-        # |z - s|^2 and the weighted sum of (z - s) as matrix products: the differences (N, 2 dipoles, D) are never stored
-        distances = latents.square().sum(-1, keepdim=True) + supports.square().sum(-1) - 2 * torch.einsum("nd,nsd->ns", latents, supports)
+        # |z - s|^2 and the weighted sum of (z - s) as matrix products: the differences (N, 2 dipoles, D) are never
+        # stored
+        distances = (
+            latents.square().sum(-1, keepdim=True)
+            + supports.square().sum(-1)
+            - 2 * torch.einsum("nd,nsd->ns", latents, supports)
+        )
         exponents = -gammas * distances
         # only the direction counts: taking the largest exponent out cannot underflow, however far the supports are
         weights = self.alphas * torch.exp(exponents - exponents.detach().amax(-1, keepdim=True))

@@ -13,18 +13,22 @@ from latent_lab.paths.integrate import require_few
 class WalkPaths(Paths):
     r"""Paths that leave every latent at a velocity, and may keep its norm.
 
-    .. math:: z_{i+1} = \|z\| \, \frac{z_i + h\, v_k(z_i)}{\|z_i + h\, v_k(z_i)\|}, \qquad z_0 = z, \quad \sum h = \varepsilon
+    .. math:: z_{i+1} = \|z\| \, \frac{z_i + h\, v_k(z_i)}{\|z_i + h\, v_k(z_i)\|}, \qquad z_0 = z, \quad \sum h =
+        \varepsilon
 
-    ``linear``: :math:`v_k` is a vector, the same everywhere, and the walk one step. With ``classes`` there is one for each class y,
-    read from ``given["label"]``; where no label is given the walk is the mean over classes. ``network``: :math:`v_k(z)` is a network
-    with one hidden layer, and a walk takes equal steps of at most ``step``. Without ``keep_norm`` nothing is rescaled.
+    ``linear``: :math:`v_k` is a vector, the same everywhere, and the walk one step. With ``classes`` there is one for
+    each class y, read from ``given["label"]``; where no label is given the walk is the mean over classes. ``network``:
+    :math:`v_k(z)` is a network with one hidden layer, and a walk takes equal steps of at most ``step``. Without
+    ``keep_norm`` nothing is rescaled.
 
     One unit of amount is one unit of what the walk was trained to change; its length is learned.
 
     References:
-        | GANalyze: Toward Visual Definitions of Cognitive Image Properties (Goetschalckx et al., 2019), Section 3; its code keeps the norm
+        | GANalyze: Toward Visual Definitions of Cognitive Image Properties (Goetschalckx et al., 2019), Section 3; its
+          code keeps the norm
         | https://arxiv.org/abs/1906.10112
-        | On the "steerability" of generative adversarial networks (Jahanian et al., 2020), Section 3: linear and non-linear walks
+        | On the "steerability" of generative adversarial networks (Jahanian et al., 2020), Section 3: linear and
+          non-linear walks
         | https://arxiv.org/abs/1907.07171
 
     Arguments:
@@ -57,9 +61,13 @@ class WalkPaths(Paths):
         if kind not in self.kinds:
             raise ValueError(f"kind must be one of {self.kinds}, got {kind!r}")
         if classes < 0 or width < 1 or step <= 0:
-            raise ValueError(f"classes must be at least 0, width at least 1 and step above 0, got {classes}, {width} and {step}")
+            raise ValueError(
+                f"classes must be at least 0, width at least 1 and step above 0, got {classes}, {width} and {step}"
+            )
         if kind == "network" and classes:
-            raise ValueError(f"classes must be 0 for kind='network', got {classes}; kind='linear' has directions of a class")
+            raise ValueError(
+                f"classes must be 0 for kind='network', got {classes}; kind='linear' has directions of a class"
+            )
         self.config = {
             "dim": dim,
             "num_paths": num_paths,
@@ -73,7 +81,9 @@ class WalkPaths(Paths):
         if kind == "linear":
             self.weight = nn.Parameter(init / dim**0.5 * torch.randn(max(classes, 1), num_paths, dim, generator=rng))
         else:
-            self.networks = nn.ModuleList(nn.Sequential(nn.Linear(dim, width), nn.SiLU(), nn.Linear(width, dim)) for _ in range(num_paths))
+            self.networks = nn.ModuleList(
+                nn.Sequential(nn.Linear(dim, width), nn.SiLU(), nn.Linear(width, dim)) for _ in range(num_paths)
+            )
             initialise(self.networks, rng)
 
     @property

@@ -52,8 +52,12 @@ class Pretraining(pl.LightningModule, ABC):
 
     @abstractmethod
     def finish(self, batches: int) -> Generator:
-        """The trained generator, with the statistics of its batch normalisation measured anew on ``batches`` batches."""
+        """The trained generator, with the statistics of its batch normalisation measured anew on ``batches``
+        batches."""
 
-    def judged(self, generator: Generator, classifier: Classifier | None) -> tuple[dict[str, object], dict[str, Tensor]]:
-        """Scores of the finished generator that only this training has, and pictures :math:`(N, C, H, W)` by name, in rows of 20."""
+    def judged(
+        self, generator: Generator, classifier: Classifier | None
+    ) -> tuple[dict[str, object], dict[str, Tensor]]:
+        """Scores of the finished generator that only this training has, and pictures :math:`(N, C, H, W)` by name, in
+        rows of 20."""
         return {}, {}

@@ -16,14 +16,21 @@ def early_exit(whole: MobileStyleGAN, pixels: int) -> MobileStyleGAN:
         raise ValueError(f"pixels must be one of {sizes[:-1]}, got {pixels}")
     depth = sizes.index(pixels) + 1
     part = MobileStyleGAN(**whole.config | {"widths": whole.config["widths"][: depth + 1], "pixels": pixels})
-    kept = {name: value for name, value in whole.state_dict().items() if name in part.state_dict() and not name.startswith("rgb.")}
+    kept = {
+        name: value
+        for name, value in whole.state_dict().items()
+        if name in part.state_dict() and not name.startswith("rgb.")
+    }
     part.load_state_dict(part.state_dict() | kept)
     return part.eval()
 
 
 @torch.no_grad()
-def examples(whole: MobileStyleGAN, part: MobileStyleGAN, num: int, points: int, rng: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
-    """Styles :math:`(N, D)`, features :math:`(N, P, C)` at the exit, and the image's bands there :math:`(N, P, 4 \\cdot 3)`, at random places."""
+def examples(
+    whole: MobileStyleGAN, part: MobileStyleGAN, num: int, points: int, rng: torch.Generator
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Styles :math:`(N, D)`, features :math:`(N, P, C)` at the exit, and the image's bands there :math:`(N, P, 4 \\cdot
+    3)`, at random places."""
     found, space, last = [], whole.space("w"), f"blocks.{len(part.blocks) - 1}.conv2"
     for _ in range(num):
         codes = space.sample(1, rng)
@@ -34,8 +41,11 @@ def examples(whole: MobileStyleGAN, part: MobileStyleGAN, num: int, points: int,
     return tuple(torch.stack(parts) for parts in zip(*found))
 
 
-def fit_exit(whole: MobileStyleGAN, pixels: int, num: int = 100, points: int = 2000, steps: int = 1500, seed: int = 0) -> MobileStyleGAN:
-    """The early exit with colours fitted on samples: first one linear map (least squares), then its modulation by the styles (Adam).
+def fit_exit(
+    whole: MobileStyleGAN, pixels: int, num: int = 100, points: int = 2000, steps: int = 1500, seed: int = 0
+) -> MobileStyleGAN:
+    """The early exit with colours fitted on samples: first one linear map (least squares), then its modulation by the
+    styles (Adam).
 
     Arguments:
         whole: The whole generator, without classes.
@@ -51,7 +61,8 @@ def fit_exit(whole: MobileStyleGAN, pixels: int, num: int = 100, points: int = 2
     inputs = F.pad(features.flatten(0, 1), (0, 1), value=1.0).double()
     gram = inputs.mT @ inputs
     solution = torch.linalg.solve(
-        gram + 1e-6 * gram.diagonal().mean() * torch.eye(len(gram), device=gram.device).double(), inputs.mT @ bands.flatten(0, 1).double()
+        gram + 1e-6 * gram.diagonal().mean() * torch.eye(len(gram), device=gram.device).double(),
+        inputs.mT @ bands.flatten(0, 1).double(),
     )
     head = part.rgb.requires_grad_(True)
     with torch.no_grad():
@@ -63,7 +74,9 @@ def fit_exit(whole: MobileStyleGAN, pixels: int, num: int = 100, points: int = 2
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
     for _ in range(steps):
         batch = torch.randint(num, (min(16, num),), generator=rng)
-        kernels = head.weight * head.affine(styles[batch])[:, None]  # what the head does, but scaling kernels, which are few
+        kernels = (
+            head.weight * head.affine(styles[batch])[:, None]
+        )  # what the head does, but scaling kernels, which are few
         found = torch.baddbmm(head.bias, features[batch], kernels.mT)
         loss = (found - bands[batch]).square().mean()
         optimiser.zero_grad()

@@ -11,13 +11,14 @@ from torchmetrics.image.kid import KernelInceptionDistance
 from latent_lab.attributes.classifier import Classifier
 from latent_lab.data.folder import FolderImages
 from latent_lab.data.images import Batches, IdxImages
-from latent_lab.ops.psnr import psnr
 from latent_lab.gans.glo import GLO, onto_ball
+from latent_lab.ops.psnr import psnr
 from latent_lab.pretraining.base import Pretraining
 
 
 def laplacian_pyramid(images: Tensor, levels: int) -> list[Tensor]:
-    """What a binomial blur of 5 pixels takes away at each of the levels, each half as large, and what is left at the end."""
+    """What a binomial blur of 5 pixels takes away at each of the levels, each half as large, and what is left at the
+    end."""
     row = torch.tensor([1.0, 4.0, 6.0, 4.0, 1.0], dtype=images.dtype, device=images.device) / 16
     kernel = torch.outer(row, row).expand(images.shape[1], 1, 5, 5)
     pyramid = []
@@ -34,9 +35,10 @@ class GLOPretraining(Pretraining):
     .. math:: \min_G \frac{1}{N} \sum_i \min_{\|z_i\| \le 1} \Big[ \sum_j 4^j \|L^j(G(z_i)) - L^j(x_i)\|_1
         + \lambda \|G(z_i) - x_i\|_2^2 \Big] / \text{size of an image}
 
-    :math:`L^j` is level j of the Laplacian pyramid. Level j has :math:`4^j` times fewer values than the image: the weighted
-    sum is the sum of the levels' mean errors. Latents begin as whitened principal components and are projected onto the unit
-    ball after each step. Adam's moments of a latent change only in the steps that its image takes part in.
+    :math:`L^j` is level j of the Laplacian pyramid. Level j has :math:`4^j` times fewer values than the image: the
+    weighted sum is the sum of the levels' mean errors. Latents begin as whitened principal components and are projected
+    onto the unit ball after each step. Adam's moments of a latent change only in the steps that its image takes part
+    in.
 
     References:
         | Optimizing the Latent Space of Generative Networks (Bojanowski et al., 2017), Eq. 2-4
@@ -98,7 +100,9 @@ class GLOPretraining(Pretraining):
 
     def on_fit_start(self) -> None:
         if self.trainer.world_size > 1:
-            raise ValueError(f"trainer.devices must be 1 for gan=glo, whose latents lie on one device, got {self.trainer.world_size}")
+            raise ValueError(
+                f"trainer.devices must be 1 for gan=glo, whose latents lie on one device, got {self.trainer.world_size}"
+            )
 
     def loss(self, images: Tensor, targets: Tensor) -> Tensor:
         """The loss of each image, with shape :math:`(N,)`."""
@@ -110,7 +114,9 @@ class GLOPretraining(Pretraining):
         images, index = batch
         loss = self.loss(self.generator(self.latents(index)), images).mean()
         if not loss.isfinite():
-            raise FloatingPointError(f"loss is not finite at step {self.step}; try a smaller gan.pretraining.lr_generator")
+            raise FloatingPointError(
+                f"loss is not finite at step {self.step}; try a smaller gan.pretraining.lr_generator"
+            )
         for optimiser in self.optimizers():
             optimiser.zero_grad()
         self.manual_backward(loss)
@@ -148,8 +154,9 @@ class GLOPretraining(Pretraining):
 
     @torch.no_grad()
     def judged(self, generator: GLO, classifier: Classifier | None) -> tuple[dict[str, object], dict[str, Tensor]]:
-        """Reconstruction (PSNR in dB) of training and of held-out images, and how far midpoints of latents are from what is
-        reconstructed (kernel distance of the classifier's features; ``floor`` is between the reconstructions of two halves)."""
+        """Reconstruction (PSNR in dB) of training and of held-out images, and how far midpoints of latents are from
+        what is reconstructed (kernel distance of the classifier's features; ``floor`` is between the reconstructions of
+        two halves)."""
         num = min(2000, len(self.images))
         held = self.data.held_out_split()[0][:200]
         order = torch.randperm(len(self.images), generator=torch.Generator().manual_seed(self.seed))[:num]
@@ -164,16 +171,20 @@ class GLOPretraining(Pretraining):
             middle = generator((one + other) / 2)
             halves = {"floor": seen[num // 2 :], "midpoints": middle}
             scores |= {
-                f"interpolation_kid_{name}": kernel_distance(classifier.body, seen[: num // 2], part) for name, part in halves.items()
+                f"interpolation_kid_{name}": kernel_distance(classifier.body, seen[: num // 2], part)
+                for name, part in halves.items()
             }
         walk = torch.lerp(one[:5, None], other[:5, None], torch.linspace(0, 1, 20)[None, :, None])
         rows = [torch.cat([held[i : i + 20], unseen[i : i + 20]]) for i in (0, 20, 40) if len(held) >= i + 20]
-        pictures = {"interpolation": generator(walk.flatten(0, 1))} | ({"reconstruction": torch.cat(rows)} if rows else {})
+        pictures = {"interpolation": generator(walk.flatten(0, 1))} | (
+            {"reconstruction": torch.cat(rows)} if rows else {}
+        )
         return scores, pictures
 
 
 def kernel_distance(features: nn.Module, images: Tensor, others: Tensor) -> float:
-    """Kernel distance (Binkowski et al., 2018, https://arxiv.org/abs/1801.01401) of two sets of images of one size, on all of them at once."""
+    """Kernel distance (Binkowski et al., 2018, https://arxiv.org/abs/1801.01401) of two sets of images of one size, on
+    all of them at once."""
     metric = KernelInceptionDistance(feature=features, subsets=1, subset_size=len(images), normalize=True)
     metric.update(images, real=True)
     metric.update(others, real=False)

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from latent_lab.data.folder import FolderImages
 from latent_lab.data.images import IdxImages
-from latent_lab.edits.moves import stream
 from latent_lab.gans.base import Generator
+from latent_lab.ops.streams import stream
 from latent_lab.pretraining.base import Pretraining
 
 
@@ -80,14 +80,17 @@ class HingePretraining(Pretraining):
     def take(self, optimiser, loss: Tensor) -> None:
         """One step of one optimiser. A loss that is not finite stops the run."""
         if not loss.isfinite():
-            raise FloatingPointError(f"loss is not finite at step {self.step}; try a smaller gan.pretraining.lr_generator and lr_critic")
+            raise FloatingPointError(
+                f"loss is not finite at step {self.step}; try a smaller gan.pretraining.lr_generator and lr_critic"
+            )
         optimiser.zero_grad()
         self.manual_backward(loss)
         optimiser.step()
 
     @torch.no_grad()
     def finish(self, batches: int, num: int = 128) -> Generator:
-        """The averaged generator, with the statistics of its batch normalisation measured anew on ``batches * num`` latents."""
+        """The averaged generator, with the statistics of its batch normalisation measured anew on ``batches * num``
+        latents."""
         for module in self.average.modules():
             if isinstance(module, nn.BatchNorm2d):
                 module.reset_running_stats()

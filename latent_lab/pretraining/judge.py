@@ -32,8 +32,11 @@ def train_classifier(images: Tensor, labels: Tensor, epochs: int, seed: int, bat
 
 
 @torch.no_grad()
-def judge(space: LatentSpace, classifier: nn.Module, held_out: tuple[Tensor, Tensor], num: int, seed: int) -> dict[str, object]:
-    """Share of each class among ``num`` samples, their mean top confidence, and the classifier's accuracy on images that it has not seen."""
+def judge(
+    space: LatentSpace, classifier: nn.Module, held_out: tuple[Tensor, Tensor], num: int, seed: int
+) -> dict[str, object]:
+    """Share of each class among ``num`` samples, their mean top confidence, and the classifier's accuracy on images
+    that it has not seen."""
     rng = torch.Generator().manual_seed(seed)
     counts, confidence = torch.zeros(1), 0.0
     for start in range(0, num, 250):

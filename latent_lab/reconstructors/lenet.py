@@ -16,7 +16,8 @@ class LeNetReconstructor(nn.Module):
     82,755 parameters for grey images and 128 paths.
 
     References:
-        | Unsupervised Discovery of Interpretable Directions in the GAN Latent Space (Voynov & Babenko, 2020), Section 3.3
+        | Unsupervised Discovery of Interpretable Directions in the GAN Latent Space (Voynov & Babenko, 2020), Section
+          3.3
         | https://arxiv.org/abs/2002.03754
 
     Arguments:
@@ -30,7 +31,9 @@ class LeNetReconstructor(nn.Module):
         def stage(inner: int, outer: int) -> list[nn.Module]:
             return [nn.Conv2d(inner, outer, 5), nn.BatchNorm2d(outer), nn.ReLU()]
 
-        self.features = nn.Sequential(*stage(2 * image_channels, 6), nn.MaxPool2d(2), *stage(6, 16), nn.MaxPool2d(2), *stage(16, 120))
+        self.features = nn.Sequential(
+            *stage(2 * image_channels, 6), nn.MaxPool2d(2), *stage(6, 16), nn.MaxPool2d(2), *stage(16, 120)
+        )
         self.path, self.amount = head(num_paths), head(1)
 
     def forward(self, before: Tensor, after: Tensor) -> tuple[Tensor, Tensor]:

@@ -16,18 +16,21 @@ class ResNetReconstructor(nn.Module):
     11,247,993 parameters for colour images and 120 paths; 11,760,993 with torchvision's unused classifier.
 
     References:
-        | Unsupervised Discovery of Interpretable Directions in the GAN Latent Space (Voynov & Babenko, 2020), Section 3.3
+        | Unsupervised Discovery of Interpretable Directions in the GAN Latent Space (Voynov & Babenko, 2020), Section
+          3.3
         | https://arxiv.org/abs/2002.03754
 
     Arguments:
         image_channels: Channels C of an image.
         num_paths: Number K of paths.
         image_size: Side that larger pairs are downsampled to first; None reads them at full size.
-        difference: Whether it reads the first image and the change instead of both images: the same functions (the first
-            layer is linear), but from another start, which learns several times as fast.
+        difference: Whether it reads the first image and the change instead of both images: the same functions (the
+            first layer is linear), but from another start, which learns several times as fast.
     """
 
-    def __init__(self, image_channels: int, num_paths: int, image_size: int | None = None, difference: bool = False) -> None:
+    def __init__(
+        self, image_channels: int, num_paths: int, image_size: int | None = None, difference: bool = False
+    ) -> None:
         super().__init__()
         self.image_size, self.difference = image_size, difference
         self.features = resnet18(weights=None)

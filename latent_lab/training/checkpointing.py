@@ -21,8 +21,8 @@ from latent_lab.runs import Run
 class RunCheckpoint(pl.Callback):
     """Saves the training state every few steps and when asked to stop (Ctrl-C, SIGTERM).
 
-    A signal is only noted: the step that runs is finished first, since half an optimiser step cannot be repeated. A second
-    signal stops at once; the last save is then where the run continues.
+    A signal is only noted: the step that runs is finished first, since half an optimiser step cannot be repeated. A
+    second signal stops at once; the last save is then where the run continues.
 
     Arguments:
         run: The run whose folder takes the state.
@@ -34,7 +34,8 @@ class RunCheckpoint(pl.Callback):
             raise ValueError(f"checkpoint_every must be at least 1, got {every}")
         self.run, self.every, self.signal = run, every, 0
         self.replaced: dict[int, object] = {}
-        # whoever put a handler of its own there (submitit, which requeues) keeps it; Lightning's comes later and gives way
+        # whoever put a handler of its own there (submitit, which requeues) keeps it; Lightning's comes later and gives
+        # way
         usual = (signal.SIG_DFL, signal.default_int_handler, cli.stop)
         self.mine = [number for number in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(number) in usual]
 
@@ -48,9 +49,15 @@ class RunCheckpoint(pl.Callback):
             raise KeyboardInterrupt
         self.signal = number
 
-    def on_train_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, outputs, batch, batch_idx: int) -> None:
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, module: pl.LightningModule, outputs, batch, batch_idx: int
+    ) -> None:
         # ranks must agree, or one would wait for the others for ever
-        stop = bool(self.signal) if trainer.world_size == 1 else trainer.strategy.reduce_boolean_decision(bool(self.signal), all=False)
+        stop = (
+            bool(self.signal)
+            if trainer.world_size == 1
+            else trainer.strategy.reduce_boolean_decision(bool(self.signal), all=False)
+        )
         if stop or trainer.global_step % self.every == 0 or trainer.global_step == trainer.max_steps:
             self.save(trainer)
         if stop:
@@ -71,7 +78,8 @@ class RunCheckpoint(pl.Callback):
                 raise
             fresh.unlink(missing_ok=True)
             raise OSError(
-                error.errno, f"no space left for {self.run.folder / 'checkpoints'} at step {trainer.global_step}; free some"
+                error.errno,
+                f"no space left for {self.run.folder / 'checkpoints'} at step {trainer.global_step}; free some",
             ) from None
 
     def teardown(self, trainer: pl.Trainer, module: pl.LightningModule, stage: str) -> None:

@@ -13,7 +13,8 @@ import torch
 
 
 class Estimate(pl.Callback):
-    """Prints the time and the memory that a run will take, measured on its second step, if it will take longer than ``minutes``."""
+    """Prints the time and the memory that a run will take, measured on its second step, if it will take longer than
+    ``minutes``."""
 
     def __init__(self, minutes: float = 10.0) -> None:
         self.minutes, self.begun, self.first, self.steps = minutes, 0.0, 0, 0
@@ -21,7 +22,9 @@ class Estimate(pl.Callback):
     def on_train_batch_start(self, trainer: pl.Trainer, module: pl.LightningModule, batch, batch_idx: int) -> None:
         self.begun, self.first = time.monotonic(), trainer.global_step
 
-    def on_train_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, outputs, batch, batch_idx: int) -> None:
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, module: pl.LightningModule, outputs, batch, batch_idx: int
+    ) -> None:
         self.steps += 1  # of this attempt; the first one warms up
         if self.steps != 2 or not trainer.is_global_zero or trainer.max_steps < 0:
             return

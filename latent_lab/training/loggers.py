@@ -19,15 +19,20 @@ MODES = ("online", "offline", "disabled", "dryrun", "shared")
 
 
 def answers(address: str, timeout: float = 2.0) -> bool:
-    """Whether a server, or the proxy before it, takes a connection in time; a name that is looked for in vain takes no longer."""
+    """Whether a server, or the proxy before it, takes a connection in time; a name that is looked for in vain takes no
+    longer."""
     server = urlparse(address)
-    if (proxy := urllib.request.getproxies().get(server.scheme)) and not urllib.request.proxy_bypass(server.hostname or ""):
+    if (proxy := urllib.request.getproxies().get(server.scheme)) and not urllib.request.proxy_bypass(
+        server.hostname or ""
+    ):
         server = urlparse(proxy)
     found: list[bool] = []
 
     def connect() -> None:
         try:
-            socket.create_connection((server.hostname, server.port or (80 if server.scheme == "http" else 443)), timeout).close()
+            socket.create_connection(
+                (server.hostname, server.port or (80 if server.scheme == "http" else 443)), timeout
+            ).close()
             found.append(True)
         except OSError:
             pass
@@ -44,7 +49,8 @@ def has_login() -> bool:
 
 
 def wandb_offline(timeout: float = 2.0) -> bool:
-    """Whether W&B must log to disk: ``WANDB_MODE`` decides if set, else a login and an answer from the server are needed.
+    """Whether W&B must log to disk: ``WANDB_MODE`` decides if set, else a login and an answer from the server are
+    needed.
 
     With ``WANDB_MODE=online`` and no login or no answer there is an error at once, since W&B would try for minutes.
     """
@@ -56,7 +62,9 @@ def wandb_offline(timeout: float = 2.0) -> bool:
         if not answers(server, timeout):
             raise ValueError(f"WANDB_MODE=online, but {server} does not answer; set WANDB_MODE=offline, or logger=csv")
         if not has_login():
-            raise ValueError("WANDB_MODE=online, but there is no login: run wandb login, or set WANDB_MODE=offline, or logger=csv")
+            raise ValueError(
+                "WANDB_MODE=online, but there is no login: run wandb login, or set WANDB_MODE=offline, or logger=csv"
+            )
     if mode:
         return mode != "online"
     if not has_login() or not answers(server, timeout):
@@ -68,7 +76,8 @@ def wandb_offline(timeout: float = 2.0) -> bool:
 
 
 class RunWandbLogger(WandbLogger):
-    """W&B's logger, online or offline as :func:`wandb_offline` finds; it never asks, hangs or fails for want of a network.
+    """W&B's logger, online or offline as :func:`wandb_offline` finds; it never asks, hangs or fails for want of a
+    network.
 
     Arguments:
         save_dir: Folder of the local files, which the run gives.

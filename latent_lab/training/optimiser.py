@@ -22,5 +22,7 @@ def decaying(optimiser: torch.optim.Optimizer, lr_decay: float, steps: int):
     """Any optimiser, with the schedule of :func:`decaying_adam`."""
     if not lr_decay:
         return optimiser
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: min(1.0, max(0.0, steps - step) / (lr_decay * steps)))
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimiser, lambda step: min(1.0, max(0.0, steps - step) / (lr_decay * steps))
+    )
     return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

@@ -17,12 +17,12 @@ from omegaconf import DictConfig, OmegaConf
 
 from latent_lab import cli
 from latent_lab.claims import claimed
+from latent_lab.configuration.machine import require_machine
+from latent_lab.configuration.validate import validate
 from latent_lab.console import say
 from latent_lab.runs import Run
-from latent_lab.training.estimate import Estimate
-from latent_lab.configuration.machine import require_machine
 from latent_lab.training.checkpointing import RunCheckpoint
-from latent_lab.configuration.validate import validate
+from latent_lab.training.estimate import Estimate
 
 OWN = {  # what only the configuration of a command has
     "train": "method",
@@ -35,7 +35,8 @@ PLACES = ("weights", "backbone", "files", "folder", "region", "mask")  # keys of
 
 
 def absolute_places(value: object, key: str = "") -> object:
-    """Plain values, with the files that are here named by their absolute paths: the run is opened from other folders too."""
+    """Plain values, with the files that are here named by their absolute paths: the run is opened from other folders
+    too."""
     if isinstance(value, dict):
         return {name: absolute_places(part, name) for name, part in value.items()}
     if isinstance(value, list):
@@ -65,7 +66,9 @@ def open_run(config: DictConfig, module: str) -> tuple[Run, DictConfig]:
             )
         return continued(Run.open(config.run, config.get("weights")), module)
     if config.get("weights") is not None:
-        raise ValueError(f"weights goes with run=<folder>; a new run takes gan.weights=<file>, got weights={config.weights}")
+        raise ValueError(
+            f"weights goes with run=<folder>; a new run takes gan.weights=<file>, got weights={config.weights}"
+        )
     found = claimed(folder)
     if found is not None:
         return continued(Run.open(found), module)
@@ -108,7 +111,8 @@ def build_trainer(config: DictConfig, run: Run) -> pl.Trainer:
     warnings.filterwarnings("ignore", module="pytorch_lightning|lightning_fabric")
     folder = run.log_folder()
     loggers = [
-        instantiate(part)(save_dir=str(run.folder if name == "wandb" else folder)) for name, part in (config.get("logger") or {}).items()
+        instantiate(part)(save_dir=str(run.folder if name == "wandb" else folder))
+        for name, part in (config.get("logger") or {}).items()
     ]
     callbacks = [RunCheckpoint(run, config.checkpoint_every), Estimate(), pl.callbacks.RichProgressBar(refresh_rate=10)]
     return instantiate(config.trainer, logger=loggers or False, callbacks=callbacks, default_root_dir=str(run.folder))

@@ -1,72 +1,23 @@
-"""From a configuration to a latent space; no class outside latent_lab is built for a file of someone else's."""
+"""From a configuration to objects: the generator, its latent space, the predictors of a data set."""
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
-import torch
-import yaml
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
-from hydra.utils import instantiate
+from hydra.errors import InstantiationException
+from hydra.utils import get_class, instantiate
 from omegaconf import DictConfig, OmegaConf
+from torch import nn
 
+from latent_lab import loading
 from latent_lab.attributes.base import Attributes, Selection
-from latent_lab.checkpoints.locate import locate
-from latent_lab.checkpoints.rebuild import planned, rebuild
-from latent_lab.checkpoints.weights import read_weights
+from latent_lab.data.folder import FolderImages
+from latent_lab.data.images import IdxImages
 from latent_lab.gans.base import Generator
 from latent_lab.gans.space import LatentSpace
 from latent_lab.installation import CONF
-from latent_lab.paths.base import Paths
-from latent_lab.runs import Run, own_class, weight_hash
-from latent_lab.configuration.options import OPTIONS
-from latent_lab.configuration.validate import check_keys, require_plain
-
-
-def chosen_device(name: str) -> torch.device:
-    """A device by its name; ``auto`` is cuda where there is one, else the CPU."""
-    return torch.device(("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name)
-
-
-def build_generator(gan: Mapping, family: type[Generator], seed: int = 0) -> Generator:
-    """The generator of a ``gan`` configuration with its weights, frozen.
-
-    Sizes that the file knows win over the configuration's.
-
-    Arguments:
-        gan: The configuration: ``generator`` (arguments), ``weights`` (a file, None or ``random``), ``source``, and perhaps
-            ``size`` (``full`` or ``tiny``) with the arguments of ``tiny``.
-        family: The generator's class.
-        seed: Seed of random weights.
-    """
-    options = {key: value for key, value in gan["generator"].items() if key != "_target_"}
-    size = gan.get("size", "full")
-    if size not in ("full", "tiny") or (size == "tiny" and not gan.get("tiny")):
-        raise ValueError(f"gan.size must be 'full', or 'tiny' where gan={gan['name']} has such a size, got {size!r}")
-    if size == "tiny":
-        options |= gan["tiny"]
-    if gan["weights"] == "random":
-        planned(lambda: family(**options), "gan.generator")
-        with torch.random.fork_rng():
-            torch.manual_seed(seed)
-            return family(**options).eval().requires_grad_(False)
-    file = locate(gan["weights"], gan["source"])
-    found = read_weights(file)
-    if found.family not in (None, f"{family.__module__}.{family.__qualname__}"):
-        raise ValueError(f"gan.weights must hold a {family.__name__} for gan={gan['name']}, got a {found.family.split('.')[-1]} in {file}")
-    return rebuild(lambda: family(**(options | dict(found.config))), found.tensors, file)
-
-
-def read_generator(file: str | Path) -> Generator:
-    """The generator of a checkpoint in any known format, frozen. Only latent_lab's own classes are built."""
-    found = read_weights(file)
-    if found.family is None:
-        raise ValueError(f"{file} does not say which generator it is; give it as gan.weights of a configuration")
-    family = own_class(found.family, "gans", Generator)
-    return rebuild(lambda: family(**found.config), found.tensors, file)
 
 
 def composed(command: str, overrides: list[str]) -> DictConfig:
@@ -79,30 +30,33 @@ def composed(command: str, overrides: list[str]) -> DictConfig:
         GlobalHydra.instance().hydra = running
 
 
-@functools.cache  # composing takes a good part of a second
-def gan_yaml(name: str) -> str:
-    """A ``gan`` configuration by its name, composed and resolved."""
-    return OmegaConf.to_yaml(composed("train", [f"gan={name}"]).gan, resolve=True)
+def build_generator(gan: DictConfig, seed: int, compile: bool = False) -> Generator:
+    """Return the frozen generator of a ``gan`` configuration, whose class may be the user's own."""
+    generator = loading.build_generator(OmegaConf.to_container(gan), get_class(gan.generator._target_), seed)
+    if compile:
+        generator.compile()
+    return generator
 
 
-def load_generator(source: str | Path, **options) -> Generator:
-    """A pretrained generator, frozen.
+def build_space(gan: DictConfig, seed: int, compile: bool = False) -> LatentSpace:
+    """Return the latent space that a ``gan`` configuration asks for, on its frozen generator."""
+    return loading.space_of(build_generator(gan, seed, compile), gan)
 
-    Arguments:
-        source: A checkpoint in any known format, or the name of a configuration (``gan=`` of the command line).
-        options: Keys of that configuration that replace its values, e.g. ``weights=<file>`` or ``weights="random"``.
-    """
-    if Path(source).is_file():
-        return read_generator(source)
-    choices = sorted(file.stem for file in (CONF / "gan").glob("*.yaml"))
-    if source not in choices:
-        raise ValueError(f"source must be a file or one of {choices}, got {str(source)!r}")
-    gan = yaml.safe_load(gan_yaml(str(source)))
-    unknown = sorted(options.keys() - gan.keys())
-    if unknown:
-        raise ValueError(f"options must be among {sorted(gan)}, got {unknown}")
-    gan |= options
-    return build_generator(gan, own_class(gan["generator"]["_target_"], "gans", Generator))
+
+def preview_of(gan: DictConfig) -> DictConfig | None:
+    """The configuration of the cheaper generator that is trained on, if the named weights have one."""
+    if not gan.get("preview") or gan.weights is not None:
+        return None
+    return OmegaConf.merge(gan, gan.preview)
+
+
+def build_data(dataset: DictConfig, generator: Generator) -> IdxImages | FolderImages:
+    """Return the images of a ``dataset`` configuration, as large as the generator's."""
+    if not dataset.get("data"):
+        raise ValueError(
+            f"images=held_out needs a dataset with images, got dataset={dataset.name}; give images=<file or folder>"
+        )
+    return instantiate(dataset.data, resolution=generator.resolution)
 
 
 def build_attributes(dataset: DictConfig, names: Sequence[str] | None) -> Attributes | None:
@@ -113,60 +67,14 @@ def build_attributes(dataset: DictConfig, names: Sequence[str] | None) -> Attrib
     return attributes if names is None else Selection(attributes, list(names))
 
 
-def space_of(generator: Generator, gan: Mapping) -> LatentSpace:
-    """The latent space that a ``gan`` configuration asks for."""
-    options = {name: gan[name] for name in ("truncation_layers", "noise") if name in gan}
-    return generator.space(gan["space"], truncation=gan["truncation"], **options)
-
-
-def config_of(run: Run) -> dict:
-    """A run's configuration, whose generator, data set and predictors can be built; what else it holds may be of an older version."""
-    config = run.config()
-    parts = {name: config[name] for name in ("gan", "dataset", "seed") if name in config}
+def network_if_here(node: DictConfig | None) -> tuple[nn.Module | None, str]:
+    """A network of a configuration; or None, and why its weights are not on this machine, which is empty where none is
+    named."""
+    if not node:
+        return None, ""
     try:
-        require_plain(parts, "train")
-        check_keys(parts, optional({name: OPTIONS["train"][name] for name in parts}), "", "train")
-    except ValueError as error:
-        raise ValueError(f"{run.folder / 'config.yaml'}: {error}") from None
-    return config
-
-
-def optional(options: Mapping[str, object]) -> dict[str, object]:
-    """The options, any of which may be missing: an older version may not have had it."""
-    return {f"{name.rstrip('?')}?": optional(kind) if isinstance(kind, dict) else kind for name, kind in options.items()}
-
-
-def space_from_plain(gan: Mapping, seed: int) -> LatentSpace:
-    """The latent space of a configuration that was read from a run's folder: only latent_lab's own generators."""
-    generator = build_generator(gan, own_class(gan["generator"]["_target_"], "gans", Generator), seed)
-    return space_of(generator, gan)
-
-
-def space_and_paths(run: Run) -> tuple[LatentSpace, Paths, dict]:
-    """A run's latent space, paths and metadata. Nothing that the folder holds is executed, and another generator is refused."""
-    paths, metadata = run.load_paths()
-    config = config_of(run)
-    space = space_from_plain(config["gan"], config["seed"])
-    found = weight_hash(space.generator)
-    if found != metadata["generator"]:
-        raise ValueError(
-            f"{run.folder} was made on a generator with hash {metadata['generator'][:12]}, but gan.weights has {found[:12]}; give weights=<file>"
-        )
-    require_match(paths, metadata["space"], space.generator, run)
-    if metadata["space"] != space.name:
-        raise ValueError(f"gan.space of {run.folder / 'config.yaml'} must be {metadata['space']!r}, as its paths say, got {space.name!r}")
-    return space, paths, metadata
-
-
-def require_match(paths: Paths, found_in: str, generator: Generator, run: Run) -> None:
-    """An error where the run's paths are not of the space that they say: its latents' size, and the rows of w+ that they edit."""
-    file = run.folder / "paths.safetensors"
-    if found_in not in generator.spaces:
-        raise ValueError(f"{file} must hold paths of one of the spaces {generator.spaces}, got {found_in[:40]!r}")
-    shape, layers = generator.latent_shape(found_in), getattr(paths, "layers", None)
-    rows = range(shape[0] if len(shape) == 2 else 0)
-    if paths.dim != shape[-1] or (layers is not None and not all(type(row) is int and row in rows for row in layers)):
-        raise ValueError(
-            f"{file} must hold paths of space {found_in} with latents of {shape}, "
-            f"got latents of size {paths.dim}" + ("" if layers is None else f" and layers {str(layers)[:60]}")
-        )
+        return instantiate(node).eval(), ""
+    except InstantiationException as error:
+        if not isinstance(error.__cause__, FileNotFoundError):
+            raise
+        return None, str(error.__cause__)

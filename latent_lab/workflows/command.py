@@ -25,7 +25,8 @@ FULL = "HYDRA_FULL_ERROR"
 
 
 def command(name: str) -> Callable[[Callable], Callable[[], None]]:
-    """Makes a main of a function of a configuration: ``python -m latent_lab.<name>``, configured by ``conf/<name>.yaml``.
+    """Makes a main of a function of a configuration: ``python -m latent_lab.<name>``, configured by
+    ``conf/<name>.yaml``.
 
     ``HYDRA_FULL_ERROR=1`` shows tracebacks and Hydra's own words instead of one line.
     """
@@ -33,7 +34,8 @@ def command(name: str) -> Callable[[Callable], Callable[[], None]]:
     def decorate(function: Callable) -> Callable[[], None]:
         @functools.wraps(function)
         def task(config):
-            # a cluster's job gets this function by value, as one of __main__: what it needs is imported, not carried along
+            # a cluster's job gets this function by value, as one of __main__: what it needs is imported, not carried
+            # along
             from latent_lab.workflows.command import guarded
 
             return guarded(function, name, config)
@@ -88,7 +90,10 @@ def report_jobs(batches: object) -> None:
 @contextlib.contextmanager
 def terminable() -> Iterator[None]:
     """SIGTERM ends the command with one line, unless somebody else (submitit, a test) listens to it."""
-    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+    if (
+        threading.current_thread() is not threading.main_thread()
+        or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+    ):
         yield
         return
     signal.signal(signal.SIGTERM, cli.stop)
@@ -111,11 +116,12 @@ def require_flags(parser: argparse.ArgumentParser, name: str) -> None:
 
 
 def guarded(function: Callable, name: str, config) -> object:
-    """Checks the configuration and runs the command: an error is one line and the exit status 1, in a sweep once all have run, unless the method does not apply."""
+    """Checks the configuration and runs the command: an error is one line and the exit status 1, in a sweep once all
+    have run, unless the method does not apply."""
     cli.continues = None
     keep_freed_memory()
     try:
-        from latent_lab.configuration.validate import validate_here
+        from latent_lab.workflows.overrides import validate_here
 
         validate_here(config, name)
         return function(config)
@@ -136,11 +142,16 @@ def guarded(function: Callable, name: str, config) -> object:
 
 
 def sweeping() -> str | None:
-    """The folder, within its sweep's, of the run that this process makes for a sweep of another; None if there is no sweep."""
+    """The folder, within its sweep's, of the run that this process makes for a sweep of another; None if there is no
+    sweep."""
     from hydra.core.hydra_config import HydraConfig
 
     settings = HydraConfig.get() if HydraConfig.initialized() else None
-    return str(settings.sweep.subdir) if settings is not None and settings.mode is not None and settings.mode.name == "MULTIRUN" else None
+    return (
+        str(settings.sweep.subdir)
+        if settings is not None and settings.mode is not None and settings.mode.name == "MULTIRUN"
+        else None
+    )
 
 
 def inside(error: Exception) -> tuple[str, Exception]:
@@ -155,9 +166,18 @@ def inside(error: Exception) -> tuple[str, Exception]:
     text = str(error)
     if isinstance(error, OSError) and error.strerror:
         text = error.strerror if error.filename is None else f"{error.filename}: {error.strerror}"
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT) and cli.continues and "run=" not in text:
+    if (
+        isinstance(error, OSError)
+        and error.errno in (errno.ENOSPC, errno.EDQUOT)
+        and cli.continues
+        and "run=" not in text
+    ):
         text += f"; continue with run={cli.continues}"
-    if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EROFS) and (folder := output_folder(error.filename)):
+    if (
+        isinstance(error, OSError)
+        and error.errno in (errno.EACCES, errno.EROFS)
+        and (folder := output_folder(error.filename))
+    ):
         text = f"cannot write to the folder {folder} ({error.strerror}); give another hydra.run.dir"
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or "not enough memory" in text:
         text = "out of memory; a smaller batch_size takes less"

@@ -17,9 +17,9 @@ from latent_lab.console import say
 from latent_lab.figures.curves import band_figure
 from latent_lab.figures.page import page_html, png_bytes
 from latent_lab.figures.tables import Cell, Table, comma_separated, html, latex, markdown
+from latent_lab.loading import find_runs
 from latent_lab.plain import fits
 from latent_lab.runs import Run, write_atomically
-from latent_lab.workflows.evaluate import find_runs
 
 NAN = float("nan")
 SCORE = {"mean": (float, None), "low": (float, None), "high": (float, None), "unit": str, "better": str}
@@ -42,16 +42,23 @@ class Scored:
 
 
 def interval(values: Sequence[float]) -> tuple[float, float]:
-    """Mean of the values that are numbers, and half the width of its 95 % interval by Student's t (nan from fewer than two)."""
+    """Mean of the values that are numbers, and half the width of its 95 % interval by Student's t (nan from fewer than
+    two)."""
     values = [value for value in values if value == value]
     if len(values) < 2:
         return (values[0] if values else NAN), NAN
-    return statistics.fmean(values), float(student.ppf(0.975, len(values) - 1)) * statistics.stdev(values) / len(values) ** 0.5
+    return statistics.fmean(values), float(student.ppf(0.975, len(values) - 1)) * statistics.stdev(values) / len(
+        values
+    ) ** 0.5
 
 
 def surely_better(ours: dict[int, float], theirs: dict[int, float], better: str) -> bool:
     """Whether the paired difference over the seeds of both excludes 0, on the better side. Two seeds at least."""
-    pairs = [ours[seed] - theirs[seed] for seed in ours.keys() & theirs.keys() if ours[seed] == ours[seed] and theirs[seed] == theirs[seed]]
+    pairs = [
+        ours[seed] - theirs[seed]
+        for seed in ours.keys() & theirs.keys()
+        if ours[seed] == ours[seed] and theirs[seed] == theirs[seed]
+    ]
     if len(pairs) < 2:
         return False
     mean, half = interval(pairs)
@@ -62,7 +69,9 @@ def make_table(rows: dict[str, list[Scored]], scores: Sequence[str]) -> Table:
     """A row for each group of runs; a cell is best if it is surely better than that of every other row."""
     about = {name: entry for runs in rows.values() for one in runs for name, entry in one.result["scores"].items()}
     columns = [(name, about[name]["unit"], about[name]["better"]) for name in scores]
-    values = {label: {name: {one.seed: one.value(name) for one in runs} for name in scores} for label, runs in rows.items()}
+    values = {
+        label: {name: {one.seed: one.value(name) for one in runs} for name in scores} for label, runs in rows.items()
+    }
     cells = []
     for label, runs in rows.items():
         line = []
@@ -72,7 +81,9 @@ def make_table(rows: dict[str, list[Scored]], scores: Sequence[str]) -> Table:
             if len(runs) == 1 and entry.get("low") is not None:
                 half = (entry["high"] - entry["low"]) / 2  # one run: over its latents
             others = [values[other][name] for other in rows if other != label]
-            best = bool(better and others) and all(surely_better(values[label][name], other, better) for other in others)
+            best = bool(better and others) and all(
+                surely_better(values[label][name], other, better) for other in others
+            )
             line.append(Cell(mean, half, best))
         cells.append(line)
     return Table(columns, [(label, len(runs)) for label, runs in rows.items()], cells)
@@ -80,8 +91,15 @@ def make_table(rows: dict[str, list[Scored]], scores: Sequence[str]) -> Table:
 
 def floors(rows: dict[str, list[Scored]]) -> str:
     """What no method can be below, in one sentence."""
-    entries = {name: entry for runs in rows.values() for name, entry in runs[0].result["scores"].items() if name.startswith("floor/")}
-    rounding = ", ".join(f"{entry['mean']:.2g} {entry['unit']} in {name.split('/')[-1]}" for name, entry in entries.items())
+    entries = {
+        name: entry
+        for runs in rows.values()
+        for name, entry in runs[0].result["scores"].items()
+        if name.startswith("floor/")
+    }
+    rounding = ", ".join(
+        f"{entry['mean']:.2g} {entry['unit']} in {name.split('/')[-1]}" for name, entry in entries.items()
+    )
     return f"Floors: an edit of amount 0 scores 0 on every error; two straight edits, exchanged, differ by rounding: {rounding}."
 
 
@@ -95,7 +113,9 @@ def compare(config: DictConfig) -> None:
             skipped.append(str(run.folder))
             continue
         if not fits(result, FORM):
-            raise ValueError(f"{file} must hold scores as an evaluation writes them under {config.protocol!r}; evaluate {run.folder} again")
+            raise ValueError(
+                f"{file} must hold scores as an evaluation writes them under {config.protocol!r}; evaluate {run.folder} again"
+            )
         scored.append(Scored(run, made["gan"]["name"], run.label(), made["seed"], result))
     if not scored:
         raise ValueError(
@@ -125,7 +145,9 @@ def compare(config: DictConfig) -> None:
         print(markdown(table))
         caption = "scores, mean and 95 % interval over runs; bold where surely better than every other row"
         parts.append((f"{gan}: {caption}. {floors(rows)}", html(table)))
-        figure = band_figure(identity_bands(rows), "change of the path's attribute [standard deviations]", "identity error, 1 - cosine")
+        figure = band_figure(
+            identity_bands(rows), "change of the path's attribute [standard deviations]", "identity error, 1 - cosine"
+        )
         if figure is not None:
             parts.append(
                 (
@@ -149,7 +171,8 @@ def compare(config: DictConfig) -> None:
 
 
 def identity_bands(rows: dict[str, list[Scored]]) -> dict[str, list[tuple[float, float, float]]]:
-    """Mean identity error over paths at each change, with half the interval over runs: (change, mean, half) for each row."""
+    """Mean identity error over paths at each change, with half the interval over runs: (change, mean, half) for each
+    row."""
     bands = {}
     for label, runs in rows.items():
         at: dict[float, list[float]] = {}

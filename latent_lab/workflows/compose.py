@@ -21,19 +21,19 @@ from torch import Tensor
 from latent_lab.checkpoints import native
 from latent_lab.console import say
 from latent_lab.data.pictures import read_picture
-from latent_lab.ops.psnr import psnr
-from latent_lab.gans.space import Codes, LatentSpace
-from latent_lab.inversion.applications.base import Application, Composition
-from latent_lab.inversion.optimisation.masks import mask_of
-from latent_lab.inversion.optimisation.i2s import drawn, joined
-from latent_lab.figures.page import png_bytes
-from latent_lab.figures.strips import Strip, mosaic_png, row_figure
-from latent_lab.runs import Run, weight_hash
-from latent_lab.workflows.begin import asked_folder
-from latent_lab.workflows.build import chosen_device
-from latent_lab.workflows.discover import build_space
 from latent_lab.editing.inversions import Inversions
 from latent_lab.editing.sources import InvertedPictures
+from latent_lab.figures.page import png_bytes
+from latent_lab.figures.strips import Strip, mosaic_png, row_figure
+from latent_lab.gans.space import Codes, LatentSpace
+from latent_lab.inversion.applications.base import Application, Composition
+from latent_lab.inversion.optimisation.i2s import drawn, joined
+from latent_lab.inversion.optimisation.masks import mask_of
+from latent_lab.loading import chosen_device
+from latent_lab.ops.psnr import psnr
+from latent_lab.runs import Run, weight_hash
+from latent_lab.workflows.begin import asked_folder
+from latent_lab.workflows.build import build_space
 
 DPI = 150
 
@@ -50,9 +50,13 @@ def inverted(space: LatentSpace, inversions: Inversions, names: Sequence[str]) -
         )
     pictures = [source.picture(name) for name in source.names]
     if any(picture.space is not space for picture in pictures):
-        raise ValueError(f"source must be inverted without tuning the generator, which images must share, got {inversions.run.folder}")
+        raise ValueError(
+            f"source must be inverted without tuning the generator, which images must share, got {inversions.run.folder}"
+        )
     codes = space.generator.convert(joined([picture.codes for picture in pictures]), about["space"], space.name)
-    codes = codes._replace(given={name: value for name, value in codes.given.items() if name != "z"})  # theirs only until they move
+    codes = codes._replace(
+        given={name: value for name, value in codes.given.items() if name != "z"}
+    )  # theirs only until they move
     return torch.cat([picture.target for picture in pictures]), codes
 
 
@@ -77,7 +81,11 @@ def scores_of(composition: Composition, results: Tensor) -> dict[str, object]:
     }
     for name, curve in composition.curves.items():
         if len(curve):
-            scores[f"loss of {name}"] = {"first": curve[0].tolist(), "lowest": curve.amin(0).tolist(), "steps": len(curve)}
+            scores[f"loss of {name}"] = {
+                "first": curve[0].tolist(),
+                "lowest": curve.amin(0).tolist(),
+                "steps": len(curve),
+            }
     return scores
 
 
@@ -88,25 +96,38 @@ def picture_of(composition: Composition, mask: Tensor | None, results: Tensor, t
         columns["mask"] = (2 * mask - 1).expand(-1, results.shape[1], -1, -1)
     columns |= {"result" if len(results) == 1 else f"result {i + 1}": results[i : i + 1] for i in range(len(results))}
     inches = min(max(results.shape[-1] / DPI, 0.72), 2.4)  # a pixel a pixel, unless images are small or large
-    return row_figure([Strip(title, torch.cat([image.cpu() for image in columns.values()]))], list(columns), "", None, inches)
+    return row_figure(
+        [Strip(title, torch.cat([image.cpu() for image in columns.values()]))], list(columns), "", None, inches
+    )
 
 
 def compose_images(config: DictConfig) -> None:
     """Runs the application and writes codes, pictures and scores into a new folder."""
     name = HydraConfig.get().runtime.choices["application"]
-    inversions, images, seeds = None if config.source is None else Inversions.open(config.source), config.images, config.seeds
+    inversions, images, seeds = (
+        None if config.source is None else Inversions.open(config.source),
+        config.images,
+        config.seeds,
+    )
     if inversions is not None and images is None:
         images = inversions.names()
     if images is not None and seeds is not None:
-        raise ValueError(f"images (of files or of source) or seeds (samples) must be given, one of the two, got {images} and {seeds}")
+        raise ValueError(
+            f"images (of files or of source) or seeds (samples) must be given, one of the two, got {images} and {seeds}"
+        )
     application: Application = instantiate(config.application)
     application.require_number(len(images or seeds or ()))
     space = build_space(config.gan, config.seed, compile=False).to(chosen_device(config.device))
     images, codes = images_of(space, inversions, images, seeds)
     region = instantiate(config.mask) if isinstance(config.mask, DictConfig) else config.mask
     mask = None if region is None else mask_of(region, images)
-    run = Run.create(Path(HydraConfig.get().runtime.output_dir), OmegaConf.to_yaml(config, resolve=True), fixed=asked_folder())
-    run.write("command.txt", shlex.join([Path(sys.executable).name, "-m", "latent_lab.compose", *HydraConfig.get().overrides.task]) + "\n")
+    run = Run.create(
+        Path(HydraConfig.get().runtime.output_dir), OmegaConf.to_yaml(config, resolve=True), fixed=asked_folder()
+    )
+    run.write(
+        "command.txt",
+        shlex.join([Path(sys.executable).name, "-m", "latent_lab.compose", *HydraConfig.get().overrides.task]) + "\n",
+    )
     start = time.perf_counter()
     composition = application.compose(
         space,
@@ -119,7 +140,9 @@ def compose_images(config: DictConfig) -> None:
     with torch.no_grad():
         results = space.generator.decode(composition.space, composition.codes).float()
     scores = {"seconds": round(time.perf_counter() - start, 2)} | scores_of(composition, results)
-    tensors = {"latents": composition.codes.latents} | {f"given.{key}": value for key, value in composition.codes.given.items()}
+    tensors = {"latents": composition.codes.latents} | {
+        f"given.{key}": value for key, value in composition.codes.given.items()
+    }
     described = {
         "format": 1,
         "application": name,

@@ -1,4 +1,5 @@
-"""``convert``: a published checkpoint as latent_lab's safetensors, or as another repository's state dict; a run's paths as directions."""
+"""``convert``: a published checkpoint as latent_lab's safetensors, or as another repository's state dict; a run's paths
+as directions."""
 
 from __future__ import annotations
 
@@ -10,14 +11,14 @@ from omegaconf import DictConfig
 
 from latent_lab.checkpoints import native
 from latent_lab.console import say
+from latent_lab.editing.directions import write_directions
 from latent_lab.gans.base import Generator
 from latent_lab.gans.mobilestylegan import MobileStyleGAN
 from latent_lab.gans.stylegan2 import StyleGAN2
+from latent_lab.gans.stylegan2_layouts import nvlabs, rosinality
+from latent_lab.loading import load_generator
 from latent_lab.pretraining.exits import fit_exit
 from latent_lab.runs import write_atomically
-from latent_lab.workflows.build import load_generator
-from latent_lab.editing.directions import write_directions
-from latent_lab.gans.stylegan2_layouts import nvlabs, rosinality
 
 LAYOUTS = {"nvlabs": nvlabs, "rosinality": rosinality}
 
@@ -25,7 +26,9 @@ LAYOUTS = {"nvlabs": nvlabs, "rosinality": rosinality}
 def generator_bytes(generator: Generator) -> bytes:
     """The weights, with the family and the arguments that rebuild it."""
     family = type(generator)
-    return native.to_bytes(generator.state_dict(), {"class": f"{family.__module__}.{family.__qualname__}", "config": generator.config})
+    return native.to_bytes(
+        generator.state_dict(), {"class": f"{family.__module__}.{family.__qualname__}", "config": generator.config}
+    )
 
 
 def layout_bytes(generator: Generator, layout: str) -> bytes:
@@ -40,8 +43,8 @@ def layout_bytes(generator: Generator, layout: str) -> bytes:
 
 
 def convert(config: DictConfig) -> None:
-    """Reads ``source``, a file of any format or a configuration's name, and writes its generator to ``target``, which must not exist.
-    With ``run``, a run's folder, it writes the directions of its straight paths."""
+    """Reads ``source``, a file of any format or a configuration's name, and writes its generator to ``target``, which
+    must not exist. With ``run``, a run's folder, it writes the directions of its straight paths."""
     target = Path(config.target).expanduser()
     if (config.source is None) == (config.run is None) or (config.run is None and config.path is not None):
         raise ValueError(
@@ -49,7 +52,9 @@ def convert(config: DictConfig) -> None:
         )
     if config.run is not None:
         if config.layout is not None or config.pixels is not None:
-            raise ValueError(f"layout and pixels must be null for a run's directions, got {config.layout} and {config.pixels}")
+            raise ValueError(
+                f"layout and pixels must be null for a run's directions, got {config.layout} and {config.pixels}"
+            )
         return write_directions(config.run, config.path, target, config.weights)
     suffix = ".safetensors" if config.layout is None else ".pt"
     if target.suffix != suffix or target.exists():
@@ -61,5 +66,7 @@ def convert(config: DictConfig) -> None:
                 f"pixels must be null for a {type(generator).__name__}: only MobileStyleGAN has early exits, got {config.pixels}"
             )
         generator = fit_exit(generator, config.pixels)
-    write_atomically(target, generator_bytes(generator) if config.layout is None else layout_bytes(generator, config.layout))
+    write_atomically(
+        target, generator_bytes(generator) if config.layout is None else layout_bytes(generator, config.layout)
+    )
     say(f"{type(generator).__name__} of {generator.resolution} pixels in {target}")

@@ -8,20 +8,21 @@ import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
+from latent_lab.editing.sources import InvertedPictures, Source
 from latent_lab.installation import CONF
 from latent_lab.workflows.build import composed
-from latent_lab.editing.sources import InvertedPictures, Source
 
 
 def build_correction(
     correction: str | Mapping[str, object] | None, source: Source, made: DictConfig, device: torch.device
 ) -> Callable | None:
-    """What corrects edited codes, of an inverter that does (HFGI, HFGI-SF): takes the space, the codes, the photograph and the edited codes.
+    """What corrects edited codes, of an inverter that does (HFGI, HFGI-SF): takes the space, the codes, the photograph
+    and the edited codes.
 
     Arguments:
-        correction: A configuration of ``inverter``, or its name as ``inverter`` with options of it beside, e.g. ``weights``; None for no
-            correction. Of the inverter that the source was inverted with, options are the same unless they are given, also where it
-            is a part of the correction, as HFGI is of HFGI-SF.
+        correction: A configuration of ``inverter``, or its name as ``inverter`` with options of it beside, e.g.
+            ``weights``; None for no correction. Of the inverter that the source was inverted with, options are the same
+            unless they are given, also where it is a part of the correction, as HFGI is of HFGI-SF.
         source: What is edited.
         made: The run's configuration, whose generator and data set the inverter is built for.
         device: Where images are.
@@ -45,10 +46,14 @@ def build_correction(
             node[key] = own
     unknown = sorted(options.keys() - node.keys())
     if unknown:
-        raise ValueError(f"correction takes of inverter={name} the options {sorted(set(node.keys()) - {'_target_'})}, got {unknown}")
+        raise ValueError(
+            f"correction takes of inverter={name} the options {sorted(set(node.keys()) - {'_target_'})}, got {unknown}"
+        )
     inverter = instantiate(OmegaConf.merge(node, options))
     if not hasattr(inverter, "corrected"):
-        raise ValueError(f"correction must be an inverter that corrects edited codes, such as hfgi or hfgi_sf, got {name!r}")
+        raise ValueError(
+            f"correction must be an inverter that corrects edited codes, such as hfgi or hfgi_sf, got {name!r}"
+        )
     if isinstance(inverter, torch.nn.Module):
         inverter.to(device)
     return inverter.corrected

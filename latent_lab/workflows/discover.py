@@ -9,37 +9,22 @@ import latent_lab.cpu_torchvision  # noqa: F401  (before lightning)
 
 import pytorch_lightning as pl
 import torch
-from hydra.utils import get_class, instantiate
-from omegaconf import DictConfig, OmegaConf
+from hydra.utils import instantiate
+from omegaconf import DictConfig
 
 from latent_lab.attributes.base import Attributes
 from latent_lab.console import say
-from latent_lab.edits.moves import INITIAL, stream
+from latent_lab.evaluation.report import write_evaluation, write_report
 from latent_lab.gans.space import LatentSpace
 from latent_lab.methods.base import Context
 from latent_lab.metrics.commutativity import CommutativityError
 from latent_lab.metrics.edit_length import EditLength
 from latent_lab.metrics.side_effects import SideEffectError
+from latent_lab.ops.streams import INITIAL, stream
 from latent_lab.runs import Run, weight_hash
 from latent_lab.workflows.begin import build_trainer, open_run, resume_from
-from latent_lab.workflows.build import build_attributes, build_generator, space_of
+from latent_lab.workflows.build import build_attributes, build_space, preview_of
 from latent_lab.workflows.evaluate import evaluate
-from latent_lab.evaluation.report import write_evaluation, write_report
-
-
-def build_space(gan: DictConfig, seed: int, compile: bool) -> LatentSpace:
-    """The frozen generator's latent space."""
-    generator = build_generator(OmegaConf.to_container(gan), get_class(gan.generator._target_), seed)
-    if compile:
-        generator.compile()
-    return space_of(generator, gan)
-
-
-def preview_of(gan: DictConfig) -> DictConfig | None:
-    """The configuration of the cheaper generator that is trained on, if the named weights have one."""
-    if not gan.get("preview") or gan.weights is not None:
-        return None
-    return OmegaConf.merge(gan, gan.preview)
 
 
 def build_metrics(space: LatentSpace, attributes: Attributes | None, seed: int, num_paths: int) -> dict:
@@ -81,7 +66,13 @@ def discover(config: DictConfig) -> None:
             if context.findings:
                 run.write("findings.json", json.dumps(context.findings, indent=1))
             run.save_paths(
-                paths, {"generator": weight_hash(space.generator), "gan": config.gan.name, "space": space.name, "seed": config.seed}
+                paths,
+                {
+                    "generator": weight_hash(space.generator),
+                    "gan": config.gan.name,
+                    "space": space.name,
+                    "seed": config.seed,
+                },
             )
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()  # one rank evaluates: its metrics must not wait for the others
@@ -90,7 +81,13 @@ def discover(config: DictConfig) -> None:
     score(config, run, space.cpu(), attributes, trainer.loggers)
 
 
-def score(config: DictConfig, run: Run, space: LatentSpace, attributes: Attributes | None, loggers: Sequence[pl.loggers.Logger]) -> None:
+def score(
+    config: DictConfig,
+    run: Run,
+    space: LatentSpace,
+    attributes: Attributes | None,
+    loggers: Sequence[pl.loggers.Logger],
+) -> None:
     """Evaluates the run's paths and shows them."""
     paths, _ = run.load_paths()
     identity = instantiate(config.dataset.identity) if config.dataset.get("identity") else None

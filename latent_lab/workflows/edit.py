@@ -20,18 +20,19 @@ from torch import Tensor
 
 from latent_lab.checkpoints import native
 from latent_lab.console import say, visible
-from latent_lab.names import file_name, file_names
-from latent_lab.paths.base import Paths
+from latent_lab.editing.editor import Editor
+from latent_lab.editing.effects import Effects
+from latent_lab.editing.sources import open_source
 from latent_lab.figures.page import png_bytes
 from latent_lab.figures.strips import Strip, mosaic_png, sequence_figure, strip_figure
 from latent_lab.figures.walks import WRITERS, find_ffmpeg
+from latent_lab.loading import chosen_device, config_of
+from latent_lab.names import file_name, file_names
+from latent_lab.naming import Edit, deviations_of, edit_of
+from latent_lab.paths.base import Paths
 from latent_lab.runs import Run
-from latent_lab.workflows.build import chosen_device, config_of
+from latent_lab.workflows.build import network_if_here
 from latent_lab.workflows.correction import build_correction
-from latent_lab.editing.editor import Editor
-from latent_lab.editing.effects import Effects
-from latent_lab.naming import Edit, edit_of
-from latent_lab.editing.sources import open_source
 
 SHOWN = 16  # pictures of the overview
 RANGES = {"steps": (3, 99), "frames": (2, 1000), "fps": (1, 120), "batch_size": (1, 4096)}
@@ -67,7 +68,10 @@ def require_options(config: DictConfig) -> None:
 
 def new_folder(config: DictConfig, made: DictConfig) -> Run:
     """The folder of the results, which must be new."""
-    own = file_name(str(made.gan.name)), file_name(f"{datetime.now():%Y-%m-%d_%H-%M-%S}-s{made.seed}")  # the run may be a stranger's
+    own = (
+        file_name(str(made.gan.name)),
+        file_name(f"{datetime.now():%Y-%m-%d_%H-%M-%S}-s{made.seed}"),
+    )  # the run may be a stranger's
     folder = Path(config.target or Path("outputs", "edits", *own))
     if config.target is not None and folder.exists() and any(folder.iterdir()):
         raise FileExistsError(f"target must be a new folder, got {str(folder)!r}, which holds something")
@@ -85,12 +89,15 @@ def latents_bytes(editor: Editor, latents: Tensor, description: Mapping[str, obj
     """The edited codes, from which the image is made again, and where the edits started."""
     space, codes = editor.final(latents)
     before = editor.space.generator.convert(editor.codes, editor.space.name, space.name)
-    tensors = {"latents": codes.latents, "before": before.latents} | {f"given.{name}": value for name, value in codes.given.items()}
+    tensors = {"latents": codes.latents, "before": before.latents} | {
+        f"given.{name}": value for name, value in codes.given.items()
+    }
     return native.to_bytes(tensors, {"format": 1, "space": space.name, **description})
 
 
 def show(result: Run, name: str, file: str, editor: Editor, config: DictConfig) -> Strip:
-    """Write the pictures and the walk of one image, called ``name``, to files called ``file``; give back its row of the overview."""
+    """Write the pictures and the walk of one image, called ``name``, to files called ``file``; give back its row of the
+    overview."""
     count = len(editor.edits)
     stages = editor.images(torch.cat([editor.edited(range(done)) for done in range(count + 1)]))
     size = stages.shape[-1]
@@ -103,7 +110,10 @@ def show(result: Run, name: str, file: str, editor: Editor, config: DictConfig) 
     result.write(f"pictures/{file}.png", png_bytes(sequence_figure([row], labels, inches), 110))
     result.write(f"images/{file}.png", mosaic_png([stages[-1:]]))
     shares = [2 * i / (config.steps - 1) - 1 for i in range(config.steps)]
-    walks = [Strip(title_of(edit), editor.images(editor.edited([number], shares))) for number, edit in enumerate(editor.edits)]
+    walks = [
+        Strip(title_of(edit), editor.images(editor.edited([number], shares)))
+        for number, edit in enumerate(editor.edits)
+    ]
     figure = strip_figure(walks, shares, "share of the edit", inches)
     result.write(f"walks/{file}.png", png_bytes(figure, 110))
     if config.walk is not None:
@@ -114,7 +124,8 @@ def show(result: Run, name: str, file: str, editor: Editor, config: DictConfig) 
 
 @torch.no_grad()
 def edit(config: DictConfig) -> None:
-    """Edits every picture of the source and writes latents, images, strips, walks and ``edits.json`` to a new folder."""
+    """Edits every picture of the source and writes latents, images, strips, walks and ``edits.json`` to a new
+    folder."""
     require_options(config)
     options = OmegaConf.to_container(config, resolve=True)
     run = Run.open(config.run, config.weights)
@@ -128,7 +139,13 @@ def edit(config: DictConfig) -> None:
     source.space.to(device)
     paths.to(device)
     correct = build_correction(options["correction"], source, made, device)
-    effects = Effects(run, made, device)
+    predictors, notes = [], []
+    for part in ("attributes", "identity"):
+        network, why = network_if_here(made.dataset.get(part))
+        predictors.append(network if network is None else network.to(device))
+        if network is None:
+            notes.append(f"{part} not measured: {why}")
+    effects = Effects(deviations_of(run), *predictors)
 
     def editor_of(name: str) -> Editor:
         picture = source.picture(name)
@@ -151,7 +168,9 @@ def edit(config: DictConfig) -> None:
             "edits": [part._asdict() for part in edits],
             "picture": name,
         }
-        result.write(f"latents/{files[name]}.safetensors", latents_bytes(editor, editor.edited(range(len(edits))), description))
+        result.write(
+            f"latents/{files[name]}.safetensors", latents_bytes(editor, editor.edited(range(len(edits))), description)
+        )
         rows.append(show(result, name, files[name], editor, config))
         say(f"{name}: {effects.line(found[name], edits)}")
     labels = [("+ " if done else "") + title_of(part) for done, part in enumerate(edits)]
@@ -164,7 +183,7 @@ def edit(config: DictConfig) -> None:
         "run": str(run.folder),
         "source": options["source"],
         "edits": [part._asdict() for part in edits],
-        "notes": effects.notes,
+        "notes": notes,
         "pictures": found,
     }
     result.write("edits.json", json.dumps(summary, indent=1))

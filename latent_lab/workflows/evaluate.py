@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import glob
 import hashlib
 import json
 import os
@@ -24,18 +23,18 @@ from torch import Tensor, nn
 from latent_lab.attributes.base import Attributes
 from latent_lab.checkpoints import native
 from latent_lab.console import say
-from latent_lab.gans.space import LatentSpace
-from latent_lab.names import require_file_name
-from latent_lab.paths.base import Paths
-from latent_lab.runs import Run, weight_hash
-from latent_lab.workflows.build import build_attributes, chosen_device, config_of, space_and_paths
 from latent_lab.evaluation.extras import add_extras
 from latent_lab.evaluation.observe import observe
 from latent_lab.evaluation.plan import make_plan
 from latent_lab.evaluation.protocol import Protocol
-from latent_lab.workflows.reconstruction import network_if_here
 from latent_lab.evaluation.report import write_evaluation, write_report
 from latent_lab.evaluation.score import Evaluation, summarise
+from latent_lab.gans.space import LatentSpace
+from latent_lab.loading import chosen_device, config_of, find_runs, space_and_paths
+from latent_lab.names import require_file_name
+from latent_lab.paths.base import Paths
+from latent_lab.runs import Run, weight_hash
+from latent_lab.workflows.build import build_attributes, network_if_here
 
 
 def evaluate(
@@ -49,17 +48,20 @@ def evaluate(
 ) -> Evaluation:
     """Scores paths with the protocol of an ``evaluation`` configuration.
 
-    What was observed is kept in the run's folder until the scores are there, so that an interrupted evaluation continues.
+    What was observed is kept in the run's folder until the scores are there, so that an interrupted evaluation
+    continues.
     """
     options = OmegaConf.to_container(evaluation, resolve=True)
     perceptual, absent = network_if_here(evaluation.perceptual)
     perceptual = perceptual.to(space.device) if perceptual is not None else None
     del options["perceptual"]
-    names, extras = options.pop("attributes"), options.pop("extras")
+    names, _ = options.pop("attributes"), options.pop("extras")
     protocol = Protocol(**options)
     own = run.read_json("findings.json").get("names", [])
     plan = make_plan(space, paths, attributes, protocol, own)
-    key = hashlib.sha256(json.dumps([asdict(protocol), names, weight_hash(paths)], sort_keys=True).encode()).hexdigest()[:12]
+    key = hashlib.sha256(
+        json.dumps([asdict(protocol), names, weight_hash(paths)], sort_keys=True).encode()
+    ).hexdigest()[:12]
     place = f"evaluation/{require_file_name(protocol.name, 'evaluation.name')}-{key}"
     chunk = max(1, protocol.batch_size // protocol.pairs)
     parts: list[dict[str, Tensor]] = []
@@ -76,16 +78,25 @@ def evaluate(
         found = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
         result = summarise(space, paths, attributes, plan, protocol, found)
         if perceptual is None:
-            result.notes.append(f"perceptual distances were not measured: {absent or 'evaluation.perceptual names no network'}")
-        add_extras(result, space, paths, attributes, identity, dataset, evaluation.extras if extras else None)
+            result.notes.append(
+                f"perceptual distances were not measured: {absent or 'evaluation.perceptual names no network'}"
+            )
+        data = instantiate(dataset.data) if dataset.get("data") else None
+        extras = instantiate(evaluation.extras, _convert_="all") if evaluation.extras else None
+        add_extras(result, space, paths, attributes, identity, data, extras)
     return result
 
 
 def require_alike(parts: Sequence[Mapping[str, Tensor]], num: int, file: Path) -> None:
-    """An error where the last part is not of ``num`` latents, or does not hold what the first one does: another program wrote it."""
-    form, last = ({name: (value.dtype, value.shape[1:]) for name, value in part.items()} for part in (parts[0], parts[-1]))
+    """An error where the last part is not of ``num`` latents, or does not hold what the first one does: another program
+    wrote it."""
+    form, last = (
+        {name: (value.dtype, value.shape[1:]) for name, value in part.items()} for part in (parts[0], parts[-1])
+    )
     if form != last or any(len(value) != num for value in parts[-1].values()):
-        raise ValueError(f"{file.parent} holds parts of another evaluation, as {file.name}; delete that folder, and evaluate again")
+        raise ValueError(
+            f"{file.parent} holds parts of another evaluation, as {file.name}; delete that folder, and evaluate again"
+        )
 
 
 @contextlib.contextmanager
@@ -110,20 +121,6 @@ def unfinished(folder: Path) -> Iterator[None]:
         shutil.rmtree(folder)
         with contextlib.suppress(OSError):  # there are parts of another evaluation
             folder.parent.rmdir()
-
-
-def find_runs(runs: str | Sequence[str] | None, weights: str | None = None) -> list[Run]:
-    """The runs of a folder, a list of folders, or a pattern; ``weights`` is the file of their generator where their own is elsewhere."""
-    patterns = [runs] if isinstance(runs, str) else list(runs or [])
-    folders = [
-        folder for pattern in patterns for folder in ([pattern] if os.path.isdir(pattern) else sorted(glob.glob(pattern)) or [pattern])
-    ]
-    if not folders:
-        raise ValueError("run must be a run's folder, a list of folders or a pattern, got nothing")
-    found = [Run.open(folder, weights) for folder in folders if (Path(folder) / "config.yaml").is_file() or len(folders) == 1]
-    if not found:
-        raise FileNotFoundError(f"run must match folders of runs (with config.yaml), got {patterns}, which match {folders[:3]}")
-    return found
 
 
 def evaluate_runs(config: DictConfig) -> None:

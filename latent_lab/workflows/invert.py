@@ -9,26 +9,27 @@ import zlib
 import latent_lab.cpu_torchvision  # noqa: F401  (before torchmetrics)
 
 import torch
-from hydra.utils import get_class, instantiate
-from omegaconf import DictConfig, OmegaConf
+from hydra.utils import instantiate
+from omegaconf import DictConfig
 from rich.progress import track
 from torch import nn
 
 from latent_lab.attributes.base import Predictor
 from latent_lab.console import say
-from latent_lab.edits.moves import INITIAL, stream
+from latent_lab.data.photographs import Batch, HeldOut, Photographs, absolute, batches
 from latent_lab.data.pictures import find_pictures, read_photograph, to_tensor
+from latent_lab.editing.inversions import Inversions
+from latent_lab.figures.strips import mosaic_png
 from latent_lab.gans.base import Generator
 from latent_lab.gans.space import LatentSpace
 from latent_lab.inversion.base import Inverter, require_number
 from latent_lab.inversion.keeper import Keeper
-from latent_lab.figures.strips import mosaic_png
+from latent_lab.loading import chosen_device
+from latent_lab.metrics.reconstruction import reconstruction_scores
+from latent_lab.ops.streams import INITIAL, stream
 from latent_lab.runs import weight_hash
 from latent_lab.workflows.begin import open_run
-from latent_lab.workflows.build import build_generator, chosen_device
-from latent_lab.editing.inversions import Inversions
-from latent_lab.data.photographs import Batch, HeldOut, Photographs, absolute, batches
-from latent_lab.workflows.reconstruction import network_if_here, reconstruction_scores
+from latent_lab.workflows.build import build_data, build_generator, network_if_here
 
 SHOWN = 16  # pictures of the overview, and their longest side in pixels
 SHOWN_SIDE = 256
@@ -48,7 +49,9 @@ def overview(inversions: Inversions) -> bytes:
         picture.thumbnail((2 * SHOWN_SIDE, SHOWN_SIDE))
         columns.append(to_tensor(picture, 3))
         if columns[-1].shape != columns[0].shape:
-            raise ValueError(f"{inversions.run.folder / 'pictures'} must hold pictures of one size, got another in {name}.png")
+            raise ValueError(
+                f"{inversions.run.folder / 'pictures'} must hold pictures of one size, got another in {name}.png"
+            )
     halves = torch.stack(columns)
     side = halves.shape[2]
     return mosaic_png([halves[..., :side], halves[..., -side:]])
@@ -70,7 +73,9 @@ def invert_batch(
     images = (pixels.float() / 127.5 - 1).to(space.device)
     start = time.perf_counter()
     rngs = [stream(seed, 0, zlib.crc32(name.encode()), INITIAL) for name in names]
-    with torch.autocast(images.device.type, torch.bfloat16, enabled=halved, cache_enabled=False):  # what is cast changes every step
+    with torch.autocast(
+        images.device.type, torch.bfloat16, enabled=halved, cache_enabled=False
+    ):  # what is cast changes every step
         inverted = inverter.invert(space, images, rngs, keeper)
     seconds = (keeper.spent + time.perf_counter() - start) / len(names)
     steps = sum(len(values) for name, values in inverted.curves.items() if name.endswith("loss"))
@@ -85,7 +90,8 @@ def invert_batch(
 
 
 def invert(config: DictConfig) -> None:
-    """Inverts the pictures that the folder does not hold yet; where one cannot be used, the others go on, and it is told at the end."""
+    """Inverts the pictures that the folder does not hold yet; where one cannot be used, the others go on, and it is
+    told at the end."""
     if config.run is None:
         if not config.images:
             raise ValueError("images must be a file, a folder, a list or pattern of them, or held_out, got nothing")
@@ -100,13 +106,13 @@ def invert(config: DictConfig) -> None:
     run, config = open_run(config, "latent_lab.invert")
     say(f"inversion {run.folder}")
     device = chosen_device(config.device)
-    generator = build_generator(OmegaConf.to_container(config.gan), get_class(config.gan.generator._target_), config.seed).to(device)
-    if config.compile:
-        generator.compile()
+    generator = build_generator(config.gan, config.seed, config.compile).to(device)
     inverter = instantiate(config.inverter)
     space, inversions, failed = preferred(generator, inverter, config.space), Inversions(run), {}
     if config.images == "held_out":
-        source: Photographs | HeldOut = HeldOut(config.dataset, generator, config.count)
+        source: Photographs | HeldOut = HeldOut(
+            build_data(config.dataset, generator), config.dataset.name, generator, config.count
+        )
     else:
         source = Photographs(find_pictures(config.images), generator, config.align, config.faces)
     perceptual, no_perceptual = network_if_here(config.perceptual)
@@ -117,11 +123,16 @@ def invert(config: DictConfig) -> None:
             network.to(device)
         elif why:
             say(f"{name} is not among the scores: {why}")
-    common, names, done = {"space": space.name, "generator": weight_hash(generator)}, source.names(), set(inversions.scores())
+    common, names, done = (
+        {"space": space.name, "generator": weight_hash(generator)},
+        source.names(),
+        set(inversions.scores()),
+    )
     run.require_generator(common["generator"])
     configuration = hashlib.sha256((run.folder / "config.yaml").read_bytes()).hexdigest()
     keeper = Keeper(run, config.get("keep_every", 60), common | {"configuration": configuration})
-    # a batch that was stopped while its results were written is inverted again as it was: alone, pictures could have other last bits
+    # a batch that was stopped while its results were written is inverted again as it was: alone, pictures could have
+    # other last bits
     begun = [name for name in keeper.pictures() if name in names]
     if begun and set(begun) <= done:
         keeper.clear()
@@ -130,16 +141,23 @@ def invert(config: DictConfig) -> None:
 
     for batch in batches(source, left, config.batch_size, failed):
         label = batch.names[0] + (f" and {len(batch.names) - 1} more" if len(batch.names) > 1 else "") + f", of {total}"
-        with keeper.batch(batch.names, batch.pixels, lambda steps, name, label=label: track(steps, f"{label}: {name}", transient=True)):
+        with keeper.batch(
+            batch.names, batch.pixels, lambda steps, name, label=label: track(steps, f"{label}: {name}", transient=True)
+        ):
             halved = config.precision == "bf16-mixed"
-            invert_batch(inversions, space, inverter, batch, common, config.seed, (perceptual, identity), halved, keeper)
+            invert_batch(
+                inversions, space, inverter, batch, common, config.seed, (perceptual, identity), halved, keeper
+            )
         inversions.write_scores(failed)
     scores = inversions.write_scores(failed)
     if scores:
         run.write("overview.png", overview(inversions))
         mean = torch.tensor([row.get("psnr", float("nan")) for row in scores.values()]).nanmean().item()
-        say(f"{len(scores)} of {total} pictures inverted in {space.name}, PSNR {mean:.2f} dB; see {run.folder / 'overview.png'}")
+        say(
+            f"{len(scores)} of {total} pictures inverted in {space.name}, PSNR {mean:.2f} dB; see {run.folder / 'overview.png'}"
+        )
     if failed:
         raise ValueError(
-            f"{len(failed)} of {total} pictures were left out: " + "; ".join(f"{name} ({why})" for name, why in failed.items())
+            f"{len(failed)} of {total} pictures were left out: "
+            + "; ".join(f"{name} ({why})" for name, why in failed.items())
         )

@@ -5,27 +5,17 @@ from __future__ import annotations
 import difflib
 import re
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import yaml
 from hydra.errors import ConfigCompositionException, MissingConfigException, OverrideParseException
 from omegaconf import Container, DictConfig, OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, InterpolationResolutionError, OmegaConfBaseException
 
+from latent_lab.configuration.nearest import SHOWN, nearest
 from latent_lab.installation import CONF
 
-SHOWN = 5  # names of many
 KEY = re.compile(r"(~|\+{0,2})[A-Za-z_][\w./@:-]*")
-
-
-def nearest(word: str, names: Iterable[str], shown: int = SHOWN) -> list[str]:
-    """Names that look like the word, the most alike first; the first names where none does.
-
-    >>> nearest("liner", ["sefa", "linear", "pde"])
-    ['linear']
-    """
-    names = sorted(set(names))
-    return difflib.get_close_matches(word, names, shown, 0.5) or names[:shown]
 
 
 def quoted(argument: str) -> str:
@@ -107,7 +97,9 @@ def unknown_key(key: str, root: DictConfig | None, command: str) -> str:
         every = dotted(root)
         near += [name for name in every if name.split(".")[-1] == last and name not in near]
         near += [name for name in difflib.get_close_matches(key, every, SHOWN, 0.6) if name not in near]
-    near = [name for name in near if not key.startswith(f"{name}.")] or [f"{above}.{name}" if above else name for name in sorted(keys)]
+    near = [name for name in near if not key.startswith(f"{name}.")] or [
+        f"{above}.{name}" if above else name for name in sorted(keys)
+    ]
     owner = above or f"latent_lab.{command}"
     return (
         f"{key} is no key of {owner}; nearest: {', '.join(near[:SHOWN])}"
@@ -120,7 +112,9 @@ def unreadable(argument: str) -> str:
     """That an argument does not follow Hydra's grammar, and how it would."""
     key, equals, value = argument.partition("=")
     if not KEY.fullmatch(key) or not equals:
-        return f"cannot read {argument!r}; an argument is key=value, e.g. seed=1 (~key removes one, +key=value adds one)"
+        return (
+            f"cannot read {argument!r}; an argument is key=value, e.g. seed=1 (~key removes one, +key=value adds one)"
+        )
     if re.fullmatch(r"[^,\s'\"\[\]{}=]+(,[^,\s'\"\[\]{}=]*)+", value) and value.strip(","):
         return f"cannot read {argument!r}; values that -m sweeps over are key=1,2 without a comma at an end; text is quoted: {quoted(argument)}"
     form = "; a list is key=[1,2], a dictionary key={a: 1}" if value[:1] in ("[", "{") else ""
@@ -144,8 +138,14 @@ def composition_line(error: ConfigCompositionException, command: str, arguments:
     if text.startswith("Could not override"):
         key = found.split("@")[0]
         keys = groups(command)
-        hint = f"; {key}={choices(key)[0]} is written without @" if "@" in found and (CONF / key).is_dir() and choices(key) else ""
-        return f"{found} is no group of latent_lab.{command}{hint}" + ("" if hint else f"; nearest: {', '.join(nearest(key, keys))}")
+        hint = (
+            f"; {key}={choices(key)[0]} is written without @"
+            if "@" in found and (CONF / key).is_dir() and choices(key)
+            else ""
+        )
+        return f"{found} is no group of latent_lab.{command}{hint}" + (
+            "" if hint else f"; nearest: {', '.join(nearest(key, keys))}"
+        )
     if "An item is already at" in text or text.startswith(("Multiple values for", "force-add of config groups")):
         argument = next((argument for argument in arguments if argument.startswith("+")), "+key=value")
         key = argument.lstrip("+").partition("=")[0]
@@ -190,7 +190,9 @@ def line_of(error: Exception, command: str, arguments: Sequence[str]) -> str:
     if isinstance(error, OmegaConfBaseException):
         return omegaconf_line(error)
     if str(error).startswith("Config group override must be"):
-        argument = next((one for one in arguments if (CONF / one.lstrip("+").partition("=")[0]).is_dir()), " ".join(arguments))
+        argument = next(
+            (one for one in arguments if (CONF / one.lstrip("+").partition("=")[0]).is_dir()), " ".join(arguments)
+        )
         key, _, value = argument.lstrip("+").partition("=")
         allowed = choices(key) if key and (CONF / key).is_dir() else []
         return choice_line(key, allowed, value, command) if allowed else unreadable(argument)
@@ -199,8 +201,22 @@ def line_of(error: Exception, command: str, arguments: Sequence[str]) -> str:
 
 
 def resolved(config: DictConfig) -> dict:
-    """The configuration as plain values, missing ones as ``???``; an error of one line where something cannot be resolved."""
+    """The configuration as plain values, missing ones as ``???``; an error of one line where something cannot be
+    resolved."""
     try:
         return OmegaConf.to_container(config, resolve=True)
     except OmegaConfBaseException as error:
         raise ValueError(omegaconf_line(error)) from None
+
+
+def validate_here(config: DictConfig, command: str) -> None:
+    """Check the configuration of a command that starts on this machine; one line says what cannot be."""
+    from latent_lab.configuration.machine import require_machine
+    from latent_lab.configuration.validate import require_plain, validate
+
+    if command == "evaluate":  # of each run, what its evaluation refers to
+        config = OmegaConf.merge({"gan": {"edits": {"length": 1.0}}, "dataset": {"targets": None}}, config)
+    require_plain(OmegaConf.to_container(config), command)  # first what was given, then what refers to it
+    plain = resolved(config)
+    validate(plain, command)
+    require_machine(plain)

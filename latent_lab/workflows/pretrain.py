@@ -20,14 +20,19 @@ from latent_lab.workflows.convert import generator_bytes
 
 
 def pretrain(config: DictConfig) -> None:
-    """Trains the generator of ``gan`` on ``dataset`` and writes ``generator.safetensors``, ``samples.png`` and ``card.md`` into the run's folder."""
+    """Trains the generator of ``gan`` on ``dataset`` and writes ``generator.safetensors``, ``samples.png`` and
+    ``card.md`` into the run's folder."""
     continued = config.run is not None
     if continued:  # its own configuration names its data
         run, config = open_run(config, "latent_lab.pretrain")
     if not config.gan.get("pretraining"):
-        raise ValueError(f"gan={config.gan.name} has no training from scratch (gan.pretraining); gan=sngan_mnist and gan=glo have")
+        raise ValueError(
+            f"gan={config.gan.name} has no training from scratch (gan.pretraining); gan=sngan_mnist and gan=glo have"
+        )
     if not config.dataset.get("data"):
-        raise ValueError(f"dataset must have images to train gan={config.gan.name} on, got dataset={config.dataset.name}, which has none")
+        raise ValueError(
+            f"dataset must have images to train gan={config.gan.name} on, got dataset={config.dataset.name}, which has none"
+        )
     data = instantiate(config.dataset.data)
     data.prepare_data()
     data.setup()
@@ -40,14 +45,18 @@ def pretrain(config: DictConfig) -> None:
         generator = instantiate(config.gan.generator)
         expected = (generator.channels, generator.resolution, generator.resolution)
         if data.image_shape != expected:
-            raise ValueError(f"dataset must hold images of shape {expected} for gan={config.gan.name}, got {data.image_shape}")
+            raise ValueError(
+                f"dataset must hold images of shape {expected} for gan={config.gan.name}, got {data.image_shape}"
+            )
         module = instantiate(config.gan.pretraining, generator=generator, data=data, seed=config.seed)
     trainer = build_trainer(config, run)
     trainer.fit(module, ckpt_path=resume_from(run), weights_only=True)
     if not trainer.is_global_zero:
         return
     finished = module.cpu().finish(config.statistics_batches)
-    weights = run.write("generator.safetensors", generator_bytes(finished))  # before they are judged, which can fail or be stopped
+    weights = run.write(
+        "generator.safetensors", generator_bytes(finished)
+    )  # before they are judged, which can fail or be stopped
     space = finished.space()
     scores: dict[str, object] = {}
     classifier = None

@@ -1,4 +1,5 @@
-"""What Hydra tells a command: before a run its configuration is checked; a sweep (``-m``, ``sweep=``) has a folder of its own, goes on where one run fails, and may end in a page that compares."""
+"""What Hydra tells a command: before a run its configuration is checked; a sweep (``-m``, ``sweep=``) has a folder of
+its own, goes on where one run fails, and may end in a page that compares."""
 
 from __future__ import annotations
 
@@ -26,7 +27,7 @@ class Sweep(Callback):
 
     def on_run_start(self, config: DictConfig, **kwargs) -> None:
         """Refuses options that cannot be before Hydra makes the run's folder."""
-        from latent_lab.configuration.validate import validate_here
+        from latent_lab.workflows.overrides import validate_here
 
         if os.environ.get("HYDRA_FULL_ERROR") == "1":
             return  # the command checks too, and there the error is shown
@@ -65,13 +66,16 @@ class Sweep(Callback):
 
 
 def claim(config: DictConfig) -> None:
-    """Makes the sweep's folder, with a number behind its name if another sweep has that, and tells Hydra and all jobs."""
+    """Makes the sweep's folder, with a number behind its name if another sweep has that, and tells Hydra and all
+    jobs."""
     from latent_lab.workflows.overrides import escaped
 
     wanted = Path(config.hydra.sweep.dir)
     try:
         folder = fresh(wanted)
     except OSError as error:
-        sys.exit(f"latent_lab: cannot make the folder {visible(wanted)} ({error.strerror}); give another hydra.sweep.dir")
+        sys.exit(
+            f"latent_lab: cannot make the folder {visible(wanted)} ({error.strerror}); give another hydra.sweep.dir"
+        )
     config.hydra.sweep.dir = str(folder)
     config.hydra.overrides.hydra.append(f"hydra.sweep.dir={escaped(str(folder))}")  # which each job is composed with

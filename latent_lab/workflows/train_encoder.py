@@ -1,4 +1,5 @@
-"""``train_encoder``: train networks that invert a generator, judge them on samples that they have not seen, write their weights."""
+"""``train_encoder``: train networks that invert a generator, judge them on samples that they have not seen, write their
+weights."""
 
 from __future__ import annotations
 
@@ -13,27 +14,28 @@ from omegaconf import DictConfig, OmegaConf
 from latent_lab.console import say
 from latent_lab.data.folder import FolderImages
 from latent_lab.data.images import IdxImages
-from latent_lab.edits.moves import EVALUATION, stream
+from latent_lab.figures.strips import mosaic_png
 from latent_lab.gans.space import LatentSpace
 from latent_lab.inversion.encoders.files import encoder_bytes
 from latent_lab.inversion.encoders.style_encoder import resized
 from latent_lab.inversion.encoders.training import EncoderTraining
-from latent_lab.figures.strips import mosaic_png
+from latent_lab.loading import space_of
+from latent_lab.metrics.reconstruction import reconstruction_scores
+from latent_lab.ops.streams import EVALUATION, stream
 from latent_lab.runs import Run, weight_hash
 from latent_lab.workflows.begin import build_trainer, open_run, resume_from
-from latent_lab.workflows.build import build_generator, space_of
-from latent_lab.workflows.discover import build_space, preview_of
-from latent_lab.workflows.reconstruction import reconstruction_scores
+from latent_lab.workflows.build import build_generator, build_space, preview_of
 
 
 def train_encoder(config: DictConfig) -> None:
-    """Trains ``encoder`` on ``gan`` and writes ``encoder.safetensors``, ``metrics.json`` and ``samples.png`` (each above its inversion) into the run's folder."""
+    """Trains ``encoder`` on ``gan`` and writes ``encoder.safetensors``, ``metrics.json`` and ``samples.png`` (each
+    above its inversion) into the run's folder."""
     run, config = open_run(config, "latent_lab.train_encoder")
-    generator = build_generator(OmegaConf.to_container(config.gan), get_class(config.gan.generator._target_), config.seed)
+    generator = build_generator(config.gan, config.seed, config.compile)
     if "w+" not in generator.spaces:
-        raise ValueError(f"gan must have the space w+, which encoders read images into, got gan={config.gan.name} with {generator.spaces}")
-    if config.compile:
-        generator.compile()
+        raise ValueError(
+            f"gan must have the space w+, which encoders read images into, got gan={config.gan.name} with {generator.spaces}"
+        )
     gan = OmegaConf.merge(config.gan, {"space": "w+"})
     space = space_of(generator, gan)
     preview = preview_of(gan) if get_class(config.encoder._target_).previews else None
@@ -47,7 +49,9 @@ def train_encoder(config: DictConfig) -> None:
             preview=None if preview is None else build_space(preview, config.seed, config.compile),
             objective=objective,
             distance=instantiate(config.distance) if objective.features and config.dataset.features else None,
-            identity=instantiate(config.dataset.identity) if objective.identity and config.dataset.get("identity") else None,
+            identity=instantiate(config.dataset.identity)
+            if objective.identity and config.dataset.get("identity")
+            else None,
             data=data,
             seed=config.seed,
         )
@@ -71,18 +75,25 @@ def pictures_of(config: DictConfig, channels: int) -> IdxImages | FolderImages |
     if config.images == "samples":
         return None
     if not config.dataset.get("data"):
-        raise ValueError(f"images must be 'samples' with dataset={config.dataset.name}, which has no images, got 'dataset'")
+        raise ValueError(
+            f"images must be 'samples' with dataset={config.dataset.name}, which has no images, got 'dataset'"
+        )
     data = instantiate(config.dataset.data)
     data.prepare_data()
     data.setup()
     if data.image_shape[0] != channels:
-        raise ValueError(f"dataset must hold images of {channels} channels for gan={config.gan.name}, got {data.image_shape[0]}")
+        raise ValueError(
+            f"dataset must hold images of {channels} channels for gan={config.gan.name}, got {data.image_shape[0]}"
+        )
     return data
 
 
 @torch.no_grad()
-def judge(config: DictConfig, run: Run, module: EncoderTraining, space: LatentSpace, data: IdxImages | FolderImages | None) -> None:
-    """How well the finished file inverts images that no step has seen: mean scores and, of samples, the mean squared error of their latents."""
+def judge(
+    config: DictConfig, run: Run, module: EncoderTraining, space: LatentSpace, data: IdxImages | FolderImages | None
+) -> None:
+    """How well the finished file inverts images that no step has seen: mean scores and, of samples, the mean squared
+    error of their latents."""
     inverter = module.inverter(run.folder / "encoder.safetensors")
     samples = space.sample(config.held_out, stream(config.seed, 0, 0, EVALUATION))
     sources = {"samples": space.decode(samples)}
@@ -91,7 +102,10 @@ def judge(config: DictConfig, run: Run, module: EncoderTraining, space: LatentSp
         sources |= {"pictures": pictures} if len(pictures) else {}
     scores: dict[str, float] = {}
     for name, images in sources.items():
-        parts = [inverter.invert(space, part, [stream(config.seed, 0, 0, EVALUATION)] * len(part)).codes for part in images.split(8)]
+        parts = [
+            inverter.invert(space, part, [stream(config.seed, 0, 0, EVALUATION)] * len(part)).codes
+            for part in images.split(8)
+        ]
         made = torch.cat([space.decode(codes) for codes in parts])
         rows = reconstruction_scores(made, images, None, None)
         scores |= {f"{name}_{score}": sum(row[score] for row in rows) / len(rows) for score in rows[0]}

@@ -1,4 +1,5 @@
-"""``train_fusion``: train the network that puts two regions together, judge it on samples that it has not seen, write its weights."""
+"""``train_fusion``: train the network that puts two regions together, judge it on samples that it has not seen, write
+its weights."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ import json
 import latent_lab.cpu_torchvision  # noqa: F401  (before torchvision)
 
 import torch
-from hydra.utils import get_class, instantiate
+from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from torchvision.utils import save_image
 
@@ -16,24 +17,32 @@ from latent_lab.checkpoints.fusion_files import fusion_bytes
 from latent_lab.console import say
 from latent_lab.inversion.fusion.net import FusionNet
 from latent_lab.inversion.fusion.training import FusionTraining
+from latent_lab.loading import space_of
 from latent_lab.runs import weight_hash
 from latent_lab.workflows.begin import build_trainer, open_run, resume_from
-from latent_lab.workflows.build import build_generator, space_of
+from latent_lab.workflows.build import build_generator
 
 
 def train_fusion(config: DictConfig) -> None:
-    """Trains ``fusion`` on ``gan`` and writes ``fusion.safetensors``, ``hierarchy.json``, ``metrics.json`` and ``samples.png`` into the run's folder."""
+    """Trains ``fusion`` on ``gan`` and writes ``fusion.safetensors``, ``hierarchy.json``, ``metrics.json`` and
+    ``samples.png`` into the run's folder."""
     run, config = open_run(config, "latent_lab.train_fusion")
-    generator = build_generator(OmegaConf.to_container(config.gan), get_class(config.gan.generator._target_), config.seed)
+    generator = build_generator(config.gan, config.seed)
     if "s" not in generator.spaces:
-        raise ValueError(f"gan must have the space s of style vectors, got gan={config.gan.name} with {generator.spaces}")
+        raise ValueError(
+            f"gan must have the space s of style vectors, got gan={config.gan.name} with {generator.spaces}"
+        )
     space = space_of(generator, OmegaConf.merge(config.gan, {"space": "s"}))
     with torch.random.fork_rng():
         torch.manual_seed(config.seed)
         network = FusionNet(**network_sizes(config.network, generator))
         region = config.region
         region = (
-            instantiate(region) if OmegaConf.is_dict(region) else OmegaConf.to_container(region) if OmegaConf.is_list(region) else region
+            instantiate(region)
+            if OmegaConf.is_dict(region)
+            else OmegaConf.to_container(region)
+            if OmegaConf.is_list(region)
+            else region
         )
         distance = instantiate(config.features) if config.features.get("features") else None
         module: FusionTraining = instantiate(

@@ -52,7 +52,11 @@ def test_probabilities_are_probabilities(probabilities, rng):
     values = probabilities(torch.randn(6, 1, 32, 32, generator=rng).tanh())
     assert values.shape == (6, 10) and values.min() >= 0
     torch.testing.assert_close(values.sum(1), torch.ones(6))
-    assert (probabilities.names, set(probabilities.units), set(probabilities.ranges)) == (tuple(DIGITS), {"probability"}, {(0.0, 1.0)})
+    assert (probabilities.names, set(probabilities.units), set(probabilities.ranges)) == (
+        tuple(DIGITS),
+        {"probability"},
+        {(0.0, 1.0)},
+    )
     assert len(probabilities.units) == len(probabilities.ranges) == len(probabilities.periods) == 10
 
 
@@ -79,7 +83,9 @@ def test_the_identity_is_the_embedding_below_the_head(rng):
 
 
 def test_a_moved_one_is_more_of_a_one_than_a_nought_is():
-    one, moved, nought = ClassifierIdentity("mnist_classifier")(torch.cat([stroke("1"), stroke("1").roll(1, 3), stroke("0")]))
+    one, moved, nought = ClassifierIdentity("mnist_classifier")(
+        torch.cat([stroke("1"), stroke("1").roll(1, 3), stroke("0")])
+    )
     assert F.cosine_similarity(one, moved, dim=0) > F.cosine_similarity(one, nought, dim=0) + 0.1
 
 
@@ -93,7 +99,8 @@ def test_there_must_be_a_name_for_each_class(names):
 @pytest.mark.parametrize("make", [lambda name: ClassProbabilities(name, DIGITS), ClassifierIdentity])
 def test_unknown_weights_are_answered_with_the_shipped_ones(make):
     with pytest.raises(
-        FileNotFoundError, match=r"weights must be a file or one of \['avatar_classifier', 'mnist_classifier'\], got 'imagenet'"
+        FileNotFoundError,
+        match=r"weights must be a file or one of \['avatar_classifier', 'mnist_classifier'\], got 'imagenet'",
     ) as error:
         make("imagenet")
     assert "\n" not in str(error.value)
@@ -116,10 +123,15 @@ def two_heads(tmp_path) -> str:
 
 
 def test_expected_values_are_means_under_each_attributes_own_probabilities(two_heads, rng):
-    attributes, images = ExpectedValues(two_heads, {"hat": [0, 1], "luma": [0.1, 0.5, 0.6]}), torch.randn(4, 3, 32, 32, generator=rng)
+    attributes, images = (
+        ExpectedValues(two_heads, {"hat": [0, 1], "luma": [0.1, 0.5, 0.6]}),
+        torch.randn(4, 3, 32, 32, generator=rng),
+    )
     logits = attributes.classifier(images)
     hat, luma = logits[:, :2].softmax(1), logits[:, 2:].softmax(1)
-    torch.testing.assert_close(attributes(images), torch.stack([hat[:, 1], 0.1 * luma[:, 0] + 0.5 * luma[:, 1] + 0.6 * luma[:, 2]], 1))
+    torch.testing.assert_close(
+        attributes(images), torch.stack([hat[:, 1], 0.1 * luma[:, 0] + 0.5 * luma[:, 1] + 0.6 * luma[:, 2]], 1)
+    )
     assert (attributes.names, attributes.units) == (("hat", "luma"), ("probability", "share"))
     assert attributes.ranges == ((0.0, 1.0), (0.1, 0.6)) and attributes.periods == (0.0, 0.0)
 

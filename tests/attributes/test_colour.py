@@ -94,7 +94,9 @@ def test_the_resolution_does_not_matter_for_shares():
 
 def test_images_are_measured_each_for_itself():
     images = torch.cat([square(), square((0.0, 1.0, 0.5), GREY, 5, 3, 20)])
-    torch.testing.assert_close(ColourAttributes()(images), torch.cat([ColourAttributes()(image[None]) for image in images]))
+    torch.testing.assert_close(
+        ColourAttributes()(images), torch.cat([ColourAttributes()(image[None]) for image in images])
+    )
     assert ColourAttributes()(images.bfloat16()).dtype == torch.float32
     fields = (ColourAttributes.names, ColourAttributes.units, ColourAttributes.ranges, ColourAttributes.periods)
     assert {len(field) for field in fields} == {8}

@@ -11,7 +11,8 @@ SIDE = 32
 
 
 def bar(width: float, height: int, x: float = 0.0, y: float = 0.0, slant: float = 0.0) -> torch.Tensor:
-    """A bright bar on a dark ground, sharp up and down, smooth to the sides; x and y from the centre of the image, in pixels."""
+    """A bright bar on a dark ground, sharp up and down, smooth to the sides; x and y from the centre of the image, in
+    pixels."""
     centre, rows, columns = (SIDE - 1) / 2, torch.arange(SIDE).double(), torch.arange(SIDE).double()
     middle = centre + x - slant * (rows - centre - y)  # of each row; a positive slant leans to the right, upwards
     left = (columns + 0.5 - (middle[:, None] - width / 2)).clamp(0, 1)

@@ -73,7 +73,9 @@ def test_a_hue_of_two_deviations_more_is_half_another_one(space, rng):
 @pytest.mark.parametrize("measure", [TrueFactors().measure, FactorIdentity().measure])
 def test_another_generator_knows_no_factors(measure, request, rng):
     other = request.getfixturevalue("sphere")
-    with pytest.raises(ValueError, match="dataset=shapes knows the factors of gan=shapes only, got a SphereGenerator") as error:
+    with pytest.raises(
+        ValueError, match="dataset=shapes knows the factors of gan=shapes only, got a SphereGenerator"
+    ) as error:
         measure(other, other.sample(2, rng), None)
     assert "\n" not in str(error.value)
 

@@ -86,22 +86,40 @@ ATTACKS |= {
     "tuples as a key of a torch file": of_bytes(zipped(PROTOCOL + b"}" + TUPLES + b"Ns.")),
     "tuples in a set": of_bytes(PROTOCOL + b"\x8f(" + TUPLES + b"\x90."),
     "tuples in a frozen set": of_bytes(PROTOCOL + b"(" + TUPLES + b"\x91."),
-    "tuples as a key of pairs": of_bytes(PROTOCOL + named("collections", "OrderedDict") + b"]]" + TUPLES + b"aNaa\x85R."),
+    "tuples as a key of pairs": of_bytes(
+        PROTOCOL + named("collections", "OrderedDict") + b"]]" + TUPLES + b"aNaa\x85R."
+    ),
     "tuples as a dtype": of_bytes(PROTOCOL + named("numpy", "dtype") + TUPLES + b"\x85R."),
     "tuples as the size of a storage": of_bytes(zipped(PROTOCOL + storage(text("0"), TUPLES) + b".", bytes(4))),
     "tuples as the key of a storage": of_bytes(zipped(PROTOCOL + storage(TUPLES, b"K\x01") + b".", bytes(4))),
     "bytes again and again": of_bytes(
-        PROTOCOL + text("a" * 2**20) + put(0) + b"0](" + (named("_codecs", "encode") + get(0) + text("latin1") + b"\x86R") * 3000 + b"e."
+        PROTOCOL
+        + text("a" * 2**20)
+        + put(0)
+        + b"0]("
+        + (named("_codecs", "encode") + get(0) + text("latin1") + b"\x86R") * 3000
+        + b"e."
     ),
     "a path that doubles": of_bytes(
         PROTOCOL + text("a" * 9) + (put(0) + b"0" + named("pathlib", "Path") + get(0) * 2 + b"\x86R") * 40 + b"."
     ),
     "shapes again and again": of_bytes(
-        PROTOCOL + b"(" + b"K\x01" * 10**5 + b"l" + put(0) + b"0](" + (named("torch", "Size") + get(0) + b"\x85R") * 4000 + b"e."
+        PROTOCOL
+        + b"("
+        + b"K\x01" * 10**5
+        + b"l"
+        + put(0)
+        + b"0]("
+        + (named("torch", "Size") + get(0) + b"\x85R") * 4000
+        + b"e."
     ),
     "sizes of 255 bytes": of_bytes(
         zipped(
-            PROTOCOL + tensor(storage(text("0"), b"K\x01"), b"(" + (b"\x8a\xff" + b"\x7f" * 255) * 20_000 + b"t" + put(0), get(0)) + b".",
+            PROTOCOL
+            + tensor(
+                storage(text("0"), b"K\x01"), b"(" + (b"\x8a\xff" + b"\x7f" * 255) * 20_000 + b"t" + put(0), get(0)
+            )
+            + b".",
             bytes(4),
         )
     ),
@@ -122,7 +140,17 @@ def nested(folder: Path) -> Callable[[], object]:
     content = zipped(PROTOCOL + storage(text("0"), b"K\x01") + b".", bytes(4))
     for _ in range(30):
         call = get(0) + get(1) + b"\x85R"
-        content = zipped(PROTOCOL + named("torch.storage", "_load_from_bytes") + put(0) + raw(content) + put(1) + call + b"0" + call + b".")
+        content = zipped(
+            PROTOCOL
+            + named("torch.storage", "_load_from_bytes")
+            + put(0)
+            + raw(content)
+            + put(1)
+            + call
+            + b"0"
+            + call
+            + b"."
+        )
     return of_bytes(content)(folder)
 
 
@@ -135,7 +163,9 @@ def again(folder: Path) -> Callable[[], object]:
 
 @attack("pairs whose names collide")
 def pairs(folder: Path) -> Callable[[], object]:
-    names = b"".join(b"\x8a\x0b" + (i * (2**61 - 1)).to_bytes(11, "little", signed=True) + b"N\x86" for i in range(100_000))
+    names = b"".join(
+        b"\x8a\x0b" + (i * (2**61 - 1)).to_bytes(11, "little", signed=True) + b"N\x86" for i in range(100_000)
+    )
     network = named("tfutil", "Network") + b")R" + b"}" + text("variables") + b"](" + names + b"es" + b"b"
     return of_bytes(PROTOCOL + b"NN" + network + b"\x87.")(folder)
 
@@ -149,7 +179,9 @@ def numbered(folder: Path) -> Callable[[], object]:
 
 def layers(count: int, weight: bytes, scale: bytes) -> bytes:
     """ProgGAN's names, each with the same tensors."""
-    parts = [(f"features.{i}.conv.weight", weight) for i in range(count)] + [(f"features.{i}.wscale.scale", scale) for i in range(count)]
+    parts = [(f"features.{i}.conv.weight", weight) for i in range(count)] + [
+        (f"features.{i}.wscale.scale", scale) for i in range(count)
+    ]
     parts += [(f"features.{i}.wscale.b", scale) for i in range(count)]
     parts += [("output.conv.weight", weight), ("output.wscale.scale", scale), ("output.wscale.b", scale)]
     return b"}(" + b"".join(text(name) + value for name, value in parts) + b"u."
@@ -159,7 +191,9 @@ def layers(count: int, weight: bytes, scale: bytes) -> bytes:
 def shared(folder: Path) -> Callable[[], object]:
     size = 2**18
     shape, stride = whole(2) + whole(size // 8) + whole(2) + whole(2) + b"tt", b""
-    weight = tensor(storage(text("0"), whole(size)), b"(" + shape[:-1], b"(" + whole(size // 2) + b"K\x04K\x02K\x01t" + stride)
+    weight = tensor(
+        storage(text("0"), whole(size)), b"(" + shape[:-1], b"(" + whole(size // 2) + b"K\x04K\x02K\x01t" + stride
+    )
     scale = tensor(storage(text("1"), b"K\x01"), b")", b")")
     main = PROTOCOL + weight + put(0) + b"0" + scale + put(1) + b"0" + layers(3000, get(0), get(1))
     return of_bytes(zipped(main, bytes(4 * size), bytes(4)))(folder)
@@ -174,7 +208,9 @@ def duplicated(folder: Path) -> Callable[[], object]:
 @attack("vectors whose product is a matrix")
 def outer(folder: Path) -> Callable[[], object]:
     size = 200_000
-    weight = tensor(storage(text("0"), whole(size)), b"(" + whole(size) + b"K\x01K\x01K\x01t", b"(K\x01K\x01K\x01K\x01t")
+    weight = tensor(
+        storage(text("0"), whole(size)), b"(" + whole(size) + b"K\x01K\x01K\x01t", b"(K\x01K\x01K\x01K\x01t"
+    )
     scale = tensor(storage(text("1"), whole(size)), whole(size) + b"\x85", b"K\x01\x85")
     return of_bytes(zipped(PROTOCOL + layers(2, weight, scale), bytes(4 * size), bytes(4 * size)))(folder)
 
@@ -209,9 +245,32 @@ def tree(folder: Path) -> Callable[[], object]:
 
 @attack("a module within itself")
 def circle(folder: Path) -> Callable[[], object]:
-    parts = text("_parameters") + b"}" + text("_buffers") + b"}" + text("_modules") + get(0) + text("_init_kwargs") + b"}"
-    whole = named("torch_utils.persistence", "_reconstruct_persistent_obj") + b"}" + text("state") + get(1) + b"s\x85R" + put(2) + b"0"
+    parts = (
+        text("_parameters") + b"}" + text("_buffers") + b"}" + text("_modules") + get(0) + text("_init_kwargs") + b"}"
+    )
+    whole = (
+        named("torch_utils.persistence", "_reconstruct_persistent_obj")
+        + b"}"
+        + text("state")
+        + get(1)
+        + b"s\x85R"
+        + put(2)
+        + b"0"
+    )
     children = get(0) + b"(" + text("a") + get(2) + text("b") + get(2) + b"u0"
     return of_bytes(
-        PROTOCOL + b"}" + put(0) + b"0}(" + parts + b"u" + put(1) + b"0" + whole + children + b"}" + text("G_ema") + get(2) + b"s."
+        PROTOCOL
+        + b"}"
+        + put(0)
+        + b"0}("
+        + parts
+        + b"u"
+        + put(1)
+        + b"0"
+        + whole
+        + children
+        + b"}"
+        + text("G_ema")
+        + get(2)
+        + b"s."
     )(folder)

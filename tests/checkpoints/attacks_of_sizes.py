@@ -17,15 +17,15 @@ from safetensors.torch import save
 from latent_lab.attributes.classifier import load_classifier
 from latent_lab.attributes.user_files import load_user_file
 from latent_lab.checkpoints.directions import read_directions
-from latent_lab.graphs.tfjs import GraphModel
 from latent_lab.checkpoints.weights import read_weights
+from latent_lab.graphs.tfjs import GraphModel
 from latent_lab.inversion.encoders.files import read_encoder
 from latent_lab.inversion.fusion.hierarchy import Hierarchy
 from latent_lab.inversion.fusion.net import FusionNet
+from latent_lab.loading import read_generator
 from latent_lab.runs import Run
-from latent_lab.workflows.build import read_generator
 from tests.checkpoints.attacks import ATTACKS, TUPLES, Attack, attack, of_bytes
-from tests.checkpoints.graphs import write_graph
+from tests.graphs.graphs import write_graph
 
 
 def native(metadata: dict, tensors: dict | None = None, literal: str | None = None) -> bytes:
@@ -42,30 +42,42 @@ for title, config in {
     "layers without end": SMALL | {"mapping_layers": 10**9},
     "an integer of 4,000 digits": SMALL | {"latent_dim": "HERE"},
 }.items():
-    ATTACKS[f"{title} of a generator"] = of_bytes(native(STYLE | {"config": config}, literal="9" * 4000), read_generator)
+    ATTACKS[f"{title} of a generator"] = of_bytes(
+        native(STYLE | {"config": config}, literal="9" * 4000), read_generator
+    )
 ATTACKS |= {
     "a hundred thousand blocks": of_bytes(
-        native({"class": "latent_lab.gans.glo.GLO", "config": {"latent_dim": 1, "widths": [1] * 100_000}}), read_generator
+        native({"class": "latent_lab.gans.glo.GLO", "config": {"latent_dim": 1, "widths": [1] * 100_000}}),
+        read_generator,
     ),
     "arrays of a thousand million layers": of_bytes(
-        native({"class": "latent_lab.gans.stylegan3.StyleGAN3", "config": {"layers": 10**9, "critical": 1}}), read_generator
+        native({"class": "latent_lab.gans.stylegan3.StyleGAN3", "config": {"layers": 10**9, "critical": 1}}),
+        read_generator,
     ),
     "a filter of a thousand million taps": of_bytes(
-        native({"class": "latent_lab.gans.stylegan3.StyleGAN3", "config": {"filter_size": 10**8, "resolution": 64}}), read_generator
+        native({"class": "latent_lab.gans.stylegan3.StyleGAN3", "config": {"filter_size": 10**8, "resolution": 64}}),
+        read_generator,
     ),
     "a class that is a number": of_bytes(native({"class": [5], "config": {}}), read_generator),
-    "lists in lists": of_bytes(native(STYLE | {"config": {"clamp": "HERE"}}, literal="[" * 100_000 + "]" * 100_000), read_generator),
+    "lists in lists": of_bytes(
+        native(STYLE | {"config": {"clamp": "HERE"}}, literal="[" * 100_000 + "]" * 100_000), read_generator
+    ),
     "a classifier of terabytes": of_bytes(
         native({"config": {"image_channels": 1, "classes": 10, "widths": [1, 1], "embedding": 10**11}}),
         lambda file: load_classifier(str(file)),
     ),
     "a classifier without a config": of_bytes(native({"config": 3}), lambda file: load_classifier(str(file))),
     "a fusion network beyond any address": of_bytes(
-        native({"class": "FusionNet", "config": {"width": 1, "hidden": 10**18, "layers": 1, "common_layers": 0}}), FusionNet.load
+        native({"class": "FusionNet", "config": {"width": 1, "hidden": 10**18, "layers": 1, "common_layers": 0}}),
+        FusionNet.load,
     ),
     "an encoder of rows without end": of_bytes(
         native(
-            {"format": 1, "networks": {"encoder": {"rows": 10**9, "style_dim": 1, "widths": [16] * 4, "depths": [1] * 4}}, "iterations": 1}
+            {
+                "format": 1,
+                "networks": {"encoder": {"rows": 10**9, "style_dim": 1, "widths": [16] * 4, "depths": [1] * 4}},
+                "iterations": 1,
+            }
         ),
         lambda file: read_encoder(str(file), "psp"),
     ),
@@ -95,7 +107,10 @@ def heads(folder: Path) -> Callable[[], object]:
     }
     sizes |= {"styles.0.linear.weight": (4, 4), "styles.999999999.linear.weight": (4, 4)}
     torch.save(
-        {"state_dict": {f"encoder.{name}": torch.zeros(size) for name, size in sizes.items()}, "latent_avg": torch.zeros(4)},
+        {
+            "state_dict": {f"encoder.{name}": torch.zeros(size) for name, size in sizes.items()},
+            "latent_avg": torch.zeros(4),
+        },
         folder / "a.pt",
     )
     return lambda: read_encoder(str(folder / "a.pt"), "psp")

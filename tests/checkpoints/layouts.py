@@ -14,8 +14,12 @@ def random_weights(module: nn.Module, seed: int = 0) -> nn.Module:
     """Every number of the state dict is drawn; statistics that must be positive are."""
     rng = torch.Generator().manual_seed(seed)
     for name, value in module.state_dict().items():
-        if value.is_floating_point() and not name.endswith(("_filter", "freqs", "transform")):  # these have a meaning of their own
-            drawn = torch.randn(value.shape, generator=rng) / math.sqrt(max(1, value[0].numel() if value.ndim > 1 else 1))
+        if value.is_floating_point() and not name.endswith(
+            ("_filter", "freqs", "transform")
+        ):  # these have a meaning of their own
+            drawn = torch.randn(value.shape, generator=rng) / math.sqrt(
+                max(1, value[0].numel() if value.ndim > 1 else 1)
+            )
             value.copy_(drawn.abs() + 0.5 if "var" in name else drawn)
     return module.eval().requires_grad_(False)
 
@@ -26,7 +30,13 @@ def sngan(model) -> dict:
     for ours, value in state.items():
         part = ours.split(".")
         if part[0] == "blocks":
-            name = {"norm1": "model.0", "conv1": "model.3", "norm2": "model.4", "conv2": "model.6", "bypass": "bypass.1"}[part[2]]
+            name = {
+                "norm1": "model.0",
+                "conv1": "model.3",
+                "norm2": "model.4",
+                "conv2": "model.6",
+                "bypass": "bypass.1",
+            }[part[2]]
             out[f"model.{int(part[1]) + 2}.{name}.{part[3]}"] = value
             if part[2] in ("conv1", "conv2"):
                 out[f"model.{int(part[1]) + 2}.{part[2]}.{part[3]}"] = value
@@ -48,13 +58,20 @@ def proggan_ptrblck(model) -> dict:
     layers |= {f"features.{i}": (conv.weight, conv.bias) for i, conv in enumerate(model.convs, 1)}
     out = {}
     for name, (weight, bias) in layers.items():
-        out |= {f"{name}.conv.weight": weight / 2, f"{name}.wscale.scale": torch.tensor([2.0]), f"{name}.wscale.b": bias}
+        out |= {
+            f"{name}.conv.weight": weight / 2,
+            f"{name}.wscale.scale": torch.tensor([2.0]),
+            f"{name}.wscale.b": bias,
+        }
     return out
 
 
 def proggan_genforce(model) -> dict:
     own = {"lod": torch.zeros(())}
-    layers = {"layer0": dense_as_conv(model), **{f"layer{i}": (conv.weight, conv.bias) for i, conv in enumerate(model.convs, 1)}}
+    layers = {
+        "layer0": dense_as_conv(model),
+        **{f"layer{i}": (conv.weight, conv.bias) for i, conv in enumerate(model.convs, 1)},
+    }
     layers |= {f"output{k}": (model.rgb.weight * (k == 3), model.rgb.bias) for k in range(4)}
     for name, (weight, bias) in layers.items():
         gain = 1 if name.startswith("output") else math.sqrt(2)
@@ -136,7 +153,9 @@ def biggan_deep(model) -> dict:
 
 def styled(model) -> tuple[list, list]:
     """The styled convolutions in order, and the layers of colours."""
-    return [c for block in model.blocks for c in (block.conv0, block.conv1) if c is not None], [block.rgb for block in model.blocks]
+    return [c for block in model.blocks for c in (block.conv0, block.conv1) if c is not None], [
+        block.rgb for block in model.blocks
+    ]
 
 
 def unscaled(layer: nn.Linear, gain: float = 1.0) -> dict[str, torch.Tensor]:

@@ -14,7 +14,10 @@ class Graph:
 
     def __init__(self) -> None:
         self.root = ElementTree.Element("net", version="10")
-        self.layers, self.edges = ElementTree.SubElement(self.root, "layers"), ElementTree.SubElement(self.root, "edges")
+        self.layers, self.edges = (
+            ElementTree.SubElement(self.root, "layers"),
+            ElementTree.SubElement(self.root, "edges"),
+        )
         self.content = bytearray()
 
     def const(self, value: Tensor, name: str = "Constant") -> str:
@@ -30,7 +33,9 @@ class Graph:
         number = str(len(self.layers))
         ElementTree.SubElement(self.layers, "layer", id=number, name=name, type=kind)
         for port, source in enumerate(inputs):
-            ElementTree.SubElement(self.edges, "edge", {"from-layer": source, "from-port": "0", "to-layer": number, "to-port": str(port)})
+            ElementTree.SubElement(
+                self.edges, "edge", {"from-layer": source, "from-port": "0", "to-layer": number, "to-port": str(port)}
+            )
         return number
 
     def modulation(self, style: str, layer, name: str, gain: float | None) -> str:
@@ -59,7 +64,9 @@ def write(model, folder: Path) -> Path:
     mapping.save(folder / "MappingNetwork.xml")
     g = Graph()
     style, last = g.add("Parameter"), len(model.blocks) - 1
-    convs = [("conv1", model.conv1)] + [(f"layers.{i}.{p}", getattr(b, p)) for i, b in enumerate(model.blocks) for p in ("conv1", "conv2")]
+    convs = [("conv1", model.conv1)] + [
+        (f"layers.{i}.{p}", getattr(b, p)) for i, b in enumerate(model.blocks) for p in ("conv1", "conv2")
+    ]
     x = g.const(model.const[None], "m.input.input")
     for number, (name, conv) in enumerate(convs):
         feeds_bands = number % 2 == 0 and number < len(convs) - 1
@@ -79,7 +86,11 @@ def write(model, folder: Path) -> Path:
             x = g.add("Multiply", g.modulation(style, double, f"m.layers.{number // 2}.up.modulation", None), x)
     name = f"m.layers.{last}.to_img"
     at = g.modulation(style, model.rgb.affine, f"{name}.conv.modulation", 0.5)
-    x = g.add("Convolution", g.add("Multiply", at, x), g.const(2 * interleaved(model.rgb.weight)[:, :, None, None], f"{name}.conv.weight"))
+    x = g.add(
+        "Convolution",
+        g.add("Multiply", at, x),
+        g.const(2 * interleaved(model.rgb.weight)[:, :, None, None], f"{name}.conv.weight"),
+    )
     g.add("Add", x, g.const(2 * interleaved(model.rgb.bias)[None, :, None, None], f"{name}.bias"))
     g.save(folder / "SynthesisNetwork.xml")
     return folder / "SynthesisNetwork.xml"

@@ -42,7 +42,11 @@ def npm(tmp_path, monkeypatch):
                 else:
                     member.size = len(content)
                     tar.addfile(member, io.BytesIO(content))
-        script = f'echo "npm error {error}" >&2; exit 1' if error else f'test "$1 $2" = "pack {PACKAGE}" && cp {archive} "$5/some-one.tgz"'
+        script = (
+            f'echo "npm error {error}" >&2; exit 1'
+            if error
+            else f'test "$1 $2" = "pack {PACKAGE}" && cp {archive} "$5/some-one.tgz"'
+        )
         (programs / "npm").write_text(f"#!/bin/sh\n{script}\n")
         (programs / "npm").chmod(0o755)
         monkeypatch.setenv("PATH", f"{programs}:/usr/bin:/bin")
@@ -77,7 +81,9 @@ def test_what_is_there_is_not_fetched_again(npm, cache, monkeypatch, capsys):
     install()
     assert capsys.readouterr().out == f"{PACKAGE}: put into {cache}\n{PACKAGE}: in {cache}\n"
     (cache / "small.bin").write_bytes(b"WEIGHTS")
-    with pytest.raises(SystemExit, match=f"^make faces needs npm .* to fetch {PACKAGE}; install it and run make faces again$"):
+    with pytest.raises(
+        SystemExit, match=f"^make faces needs npm .* to fetch {PACKAGE}; install it and run make faces again$"
+    ):
         install()
 
 
@@ -85,7 +91,10 @@ def test_what_is_there_is_not_fetched_again(npm, cache, monkeypatch, capsys):
     "change, message",
     [
         ({"package/models/small.bin": b"WEIGHTS"}, "small.bin is not the file of @some/one@1.2.3: sha256 must be"),
-        ({"package/models/small.bin": b"weights and more"}, "small.bin is not the file of @some/one@1.2.3: sha256 must be"),
+        (
+            {"package/models/small.bin": b"weights and more"},
+            "small.bin is not the file of @some/one@1.2.3: sha256 must be",
+        ),
         ({"package/models/small.bin": "/etc/hostname"}, "small.bin is not the file of @some/one@1.2.3: sha256 must be"),
         ({"package/models/small.bin": None}, "some-one.tgz has no models/small.bin: it is not @some/one@1.2.3"),
     ],
@@ -102,14 +111,18 @@ def test_another_package_is_refused_in_one_line(npm, change, message):
 def test_what_npm_says_is_passed_on_in_one_line(npm):
     npm({}, error="network request failed\nmore")
     with pytest.raises(
-        SystemExit, match=r"^npm could not fetch @some/one@1.2.3 \(npm error network request failed\); see that it reaches"
+        SystemExit,
+        match=r"^npm could not fetch @some/one@1.2.3 \(npm error network request failed\); see that it reaches",
     ) as error:
         install()
     assert "\n" not in str(error.value)
 
 
 def test_a_model_that_is_not_there_says_what_to_run(cache):
-    with pytest.raises(FileNotFoundError, match=r"^small of @some/one@1.2.3 is not installed; run make faces \(looked for .*small.json\)$"):
+    with pytest.raises(
+        FileNotFoundError,
+        match=r"^small of @some/one@1.2.3 is not installed; run make faces \(looked for .*small.json\)$",
+    ):
         installed("small")
 
 
@@ -118,7 +131,10 @@ def test_a_model_of_another_version_is_refused_in_one_line(npm, cache, name):
     npm(whole())
     install()
     (cache / name).write_bytes(b"another version")
-    with pytest.raises(ValueError, match=f"{name} is not the file of {PACKAGE}: sha256 must be .*, got .*; delete it and run make faces"):
+    with pytest.raises(
+        ValueError,
+        match=f"{name} is not the file of {PACKAGE}: sha256 must be .*, got .*; delete it and run make faces",
+    ):
         installed("small")
 
 
@@ -129,7 +145,9 @@ def test_dlibs_models_come_from_a_package_that_is_not_imported(tmp_path, monkeyp
     (package / "models" / name).write_bytes(b"another version")
     monkeypatch.syspath_prepend(str(tmp_path))
     importlib.invalidate_caches()
-    with pytest.raises(ValueError, match=r"is not that of face_recognition_models==0.3.0 \(sha256 c4b1e9804792.*; run make faces"):
+    with pytest.raises(
+        ValueError, match=r"is not that of face_recognition_models==0.3.0 \(sha256 c4b1e9804792.*; run make faces"
+    ):
         dlib_file(name)
     monkeypatch.setitem(DAT, name, hashlib.sha256(b"another version").hexdigest())
     assert dlib_file(name) == package / "models" / name

@@ -9,13 +9,13 @@ import pytest
 import torch
 
 from latent_lab import load_generator
+from latent_lab.gans import stylegan2_layouts
 from latent_lab.gans.biggan import BigGAN
 from latent_lab.gans.biggan_deep import BigGANDeep
 from latent_lab.gans.proggan import ProgGAN
 from latent_lab.gans.sngan import SNGAN
 from latent_lab.gans.stylegan2 import StyleGAN2
 from latent_lab.gans.stylegan3 import StyleGAN3
-from latent_lab.gans import stylegan2_layouts
 from tests.checkpoints import layouts, writers
 
 SMALL = dict(latent_dim=12, style_dim=8, widths=[10, 8, 6], mapping_layers=2)
@@ -64,7 +64,16 @@ def test_stylegan3_pickles(kind, tmp_path):
     ours = {"kernel": kind.get("conv_kernel", 3), "radial": "use_radial_filters" in kind}
     sizes = {"channel_base": 256, "channel_max": 8}
     model = layouts.random_weights(StyleGAN3(10, 8, 0, 32, layers=5, **sizes, **ours))
-    options = {"z_dim": 10, "w_dim": 8, "c_dim": 0, "img_resolution": 32, "img_channels": 3, "num_layers": 5, **sizes, **kind}
+    options = {
+        "z_dim": 10,
+        "w_dim": 8,
+        "c_dim": 0,
+        "img_resolution": 32,
+        "img_channels": 3,
+        "num_layers": 5,
+        **sizes,
+        **kind,
+    }
     (tmp_path / "weights").write_bytes(writers.nvidia_pickle(model, layouts.stylegan3_names, **options))
     same_images(tmp_path / "weights", model)
 
@@ -72,7 +81,9 @@ def test_stylegan3_pickles(kind, tmp_path):
 @pytest.mark.parametrize("sizes", [{}, {"kernel": 1, "radial": True}], ids=["t", "r"])
 def test_a_plain_state_dict_of_stylegan3_describes_itself(sizes, tmp_path):
     model = layouts.random_weights(StyleGAN3(10, 8, 0, 32, layers=5, channel_base=256, channel_max=8, **sizes))
-    state = {name: value for name, value in layouts.stylegan3_names(model).items() if name != "synthesis.input.transform"}
+    state = {
+        name: value for name, value in layouts.stylegan3_names(model).items() if name != "synthesis.input.transform"
+    }
     (tmp_path / "weights").write_bytes(writers.torch_file(state))
     model.input.transform.copy_(torch.eye(3))
     same_images(tmp_path / "weights", model)
@@ -116,7 +127,10 @@ def test_a_snapshot_with_a_namespace_is_read(tmp_path):
     import argparse
 
     model = layouts.random_weights(StyleGAN2(**SMALL))
-    tree = stylegan2_layouts.rosinality(model) | {"args": argparse.Namespace(lr=0.002), "g_optim": {"state": {0: {"step": 3}}}}
+    tree = stylegan2_layouts.rosinality(model) | {
+        "args": argparse.Namespace(lr=0.002),
+        "g_optim": {"state": {0: {"step": 3}}},
+    }
     (tmp_path / "weights").write_bytes(writers.torch_file(tree))
     same_images(tmp_path / "weights", model)
 
@@ -125,9 +139,15 @@ def test_a_snapshot_with_a_namespace_is_read(tmp_path):
     ("tree", "message"),
     [
         ({"weight": torch.zeros(3)}, "is of no known format; known are latent_lab's safetensors and biggan_ajbrock,"),
-        ({"g_ema": {"input.input": 1, "style.1.weight": 1, "to_rgb1.conv.modulation.weight": 1}}, "the file has no latent_avg"),
         (
-            {"g_ema": {"input.input": 1, "style.1.weight": 1, "to_rgb1.conv.modulation.weight": 1}, "latent_avg": torch.zeros(3)},
+            {"g_ema": {"input.input": 1, "style.1.weight": 1, "to_rgb1.conv.modulation.weight": 1}},
+            "the file has no latent_avg",
+        ),
+        (
+            {
+                "g_ema": {"input.input": 1, "style.1.weight": 1, "to_rgb1.conv.modulation.weight": 1},
+                "latent_avg": torch.zeros(3),
+            },
             "looks like stylegan2_rosinality but is damaged",
         ),
     ],
@@ -157,10 +177,21 @@ def test_old_and_new_protocols_of_arrays(tmp_path):
         assert found["a"].tolist() == tree["a"].tolist() and found["b"] == 3.5
 
 
-@pytest.mark.parametrize("options", [{"num_layers": 10**9}, {"filter_size": 10**9}, {"channel_max": 10**7, "channel_base": 10**12}])
+@pytest.mark.parametrize(
+    "options", [{"num_layers": 10**9}, {"filter_size": 10**9}, {"channel_max": 10**7, "channel_base": 10**12}]
+)
 def test_arguments_larger_than_the_file_allocate_nothing(options, tmp_path):
     model = layouts.random_weights(StyleGAN3(10, 8, 0, 32, layers=5, channel_base=256, channel_max=8))
-    given = {"z_dim": 10, "w_dim": 8, "img_resolution": 32, "num_layers": 5, "channel_base": 256, "channel_max": 8} | options
+    given = {
+        "z_dim": 10,
+        "w_dim": 8,
+        "img_resolution": 32,
+        "num_layers": 5,
+        "channel_base": 256,
+        "channel_max": 8,
+    } | options
     (tmp_path / "weights").write_bytes(writers.nvidia_pickle(model, layouts.stylegan3_names, **given))
-    with pytest.raises(ValueError, match="do not agree with its 6 layers|does not fit StyleGAN3|it would have more than"):
+    with pytest.raises(
+        ValueError, match="do not agree with its 6 layers|does not fit StyleGAN3|it would have more than"
+    ):
         load_generator(tmp_path / "weights")

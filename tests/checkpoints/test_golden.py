@@ -1,4 +1,5 @@
-"""Official formats against the images that the original code made of them; needs the folder that LATENT_LAB_GOLDEN names."""
+"""Official formats against the images that the original code made of them; needs the folder that LATENT_LAB_GOLDEN
+names."""
 
 from __future__ import annotations
 
@@ -13,7 +14,9 @@ from latent_lab import load_generator
 from latent_lab.gans.space import Codes
 
 FOLDER = Path(os.environ.get("LATENT_LAB_GOLDEN", ""))
-pytestmark = pytest.mark.skipif(not os.environ.get("LATENT_LAB_GOLDEN"), reason="LATENT_LAB_GOLDEN names no folder of golden files")
+pytestmark = pytest.mark.skipif(
+    not os.environ.get("LATENT_LAB_GOLDEN"), reason="LATENT_LAB_GOLDEN names no folder of golden files"
+)
 
 
 def array(name: str) -> torch.Tensor:
@@ -58,7 +61,9 @@ def test_features_of_proggan():
     codes, reference = Codes(array("proggan/z.npy").flatten(1), {}), np.load(FOLDER / "proggan/features_topleft64.npz")
     found = generator.space().activations(codes, ["dense", *[f"convs.{i}" for i in range(17)]])
     for i, features in enumerate(found.values()):
-        features = torch.nn.functional.leaky_relu(features if i else features.unflatten(1, (-1, 4, 4)), 0.2)[:, :, :64, :64]
+        features = torch.nn.functional.leaky_relu(features if i else features.unflatten(1, (-1, 4, 4)), 0.2)[
+            :, :, :64, :64
+        ]
         close(features[: len(reference[f"features.{i}"])], torch.from_numpy(reference[f"features.{i}"]))
 
 
@@ -78,14 +83,19 @@ def test_features_of_stylegan(folder, module):
         np.load(FOLDER / folder / "block_outputs_first_sample_ch0-3.npz"),
     )
     given = {"label": array(f"{folder}/c.npy")} if folder.endswith("/cond") else {}
-    found = generator.space("z").activations(Codes(array(f"{folder}/z.npy"), given), [module(i) for i in range(len(reference.files))])
+    found = generator.space("z").activations(
+        Codes(array(f"{folder}/z.npy"), given), [module(i) for i in range(len(reference.files))]
+    )
     for i, name in enumerate(reference.files):
         close(found[module(i)][:1, :4], torch.from_numpy(reference[name]))
 
 
 def test_biggan():
     generator = load_generator(FOLDER / "biggan_ajbrock/G_ema.pth")
-    agree(images(generator, "z", array("biggan_ajbrock/z.npy"), label=array("biggan_ajbrock/y.npy").long()), "biggan_ajbrock/img.npy")
+    agree(
+        images(generator, "z", array("biggan_ajbrock/z.npy"), label=array("biggan_ajbrock/y.npy").long()),
+        "biggan_ajbrock/img.npy",
+    )
 
 
 @pytest.mark.parametrize("truncation", ["0.4", "0.43", "0.5", "1.0"])
@@ -99,12 +109,20 @@ def test_biggan_deep(truncation):
 
 
 @pytest.mark.parametrize(
-    "folder", ["stylegan2_ada_nvlabs/uncond", "stylegan2_ada_nvlabs/cond", "stylegan2_in_stylegan3_nvlabs/uncond", "stylegan2_tf_nvlabs"]
+    "folder",
+    [
+        "stylegan2_ada_nvlabs/uncond",
+        "stylegan2_ada_nvlabs/cond",
+        "stylegan2_in_stylegan3_nvlabs/uncond",
+        "stylegan2_tf_nvlabs",
+    ],
 )
 def test_stylegan2_of_nvidia(folder):
     generator, z = load_generator(FOLDER / folder / "network.pkl"), array(f"{folder}/z.npy")
     given = {"label": array(f"{folder}/c.npy")} if folder.endswith("/cond") else {}
-    several = {name: torch.full((len(z),), value) for name, value in (("half", 0.5), ("most", 0.7), ("four", 4), ("none", 0.0))}
+    several = {
+        name: torch.full((len(z),), value) for name, value in (("half", 0.5), ("most", 0.7), ("four", 4), ("none", 0.0))
+    }
     with torch.no_grad():
         agree(generator.map(z, given), f"{folder}/ws_psi1.npy")
     agree(images(generator, "z", z, **given), f"{folder}/img_psi1_const.npy")

@@ -23,7 +23,8 @@ def virtual_size() -> int:
 
 
 def outcome(read) -> str:
-    """What a reader says in a process that has little time and memory: the error's class and text, or how it ended otherwise."""
+    """What a reader says in a process that has little time and memory: the error's class and text, or how it ended
+    otherwise."""
     out, into = os.pipe()
     child = os.fork()
     if not child:

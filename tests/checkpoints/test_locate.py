@@ -69,7 +69,9 @@ def test_home_of_the_user(monkeypatch):
 
 def test_a_file_that_does_not_exist_is_not_replaced_by_another(folders):
     put(folders["home"])
-    with pytest.raises(FileNotFoundError, match=r"gan.weights must be a file, null .* or 'random', got 'no/such', which does not exist"):
+    with pytest.raises(
+        FileNotFoundError, match=r"gan.weights must be a file, null .* or 'random', got 'no/such', which does not exist"
+    ):
         locate("no/such", SOURCE)
 
 
@@ -147,7 +149,12 @@ def test_a_file_of_a_package_is_checked_and_the_package_never_imported(tmp_path,
     (tmp_path / "carrier/__init__.py").write_text("raise AssertionError('imported')")
     (tmp_path / "carrier/numbers.bin").write_bytes(CONTENT)
     monkeypatch.syspath_prepend(tmp_path)
-    package = {"name": "carrier", "version": "1.0", "install": "make it", "files": {"numbers.bin": hashlib.sha256(CONTENT).hexdigest()}}
+    package = {
+        "name": "carrier",
+        "version": "1.0",
+        "install": "make it",
+        "files": {"numbers.bin": hashlib.sha256(CONTENT).hexdigest()},
+    }
     source = SOURCE | {"file": "numbers.bin", "package": package}
     assert locate(None, source) == tmp_path / "carrier/numbers.bin"
     (tmp_path / "carrier/numbers.bin").write_bytes(b"other")

@@ -11,7 +11,11 @@ from torch import nn
 
 from latent_lab.checkpoints import native
 
-METADATA = {"format": 1, "class": "latent_lab.gans.sngan.SNGAN", "config": {"widths": [8, 8], "name": None, "text": 'a "b"\nü'}}
+METADATA = {
+    "format": 1,
+    "class": "latent_lab.gans.sngan.SNGAN",
+    "config": {"widths": [8, 8], "name": None, "text": 'a "b"\nü'},
+}
 
 
 @pytest.fixture
@@ -41,10 +45,14 @@ def test_tensors_and_metadata_come_back(file, module):
 
 def test_any_memory_layout_can_be_stored(tmp_path):
     weight = nn.Conv2d(4, 3, 3).to(memory_format=torch.channels_last).weight
-    (tmp_path / "a").write_bytes(native.to_bytes({"weight": weight, "transposed": torch.arange(6).reshape(2, 3).mT}, {}))
+    (tmp_path / "a").write_bytes(
+        native.to_bytes({"weight": weight, "transposed": torch.arange(6).reshape(2, 3).mT}, {})
+    )
     tensors, metadata = native.read(tmp_path / "a")
     assert (
-        torch.equal(tensors["weight"], weight) and torch.equal(tensors["transposed"], torch.arange(6).reshape(2, 3).mT) and metadata == {}
+        torch.equal(tensors["weight"], weight)
+        and torch.equal(tensors["transposed"], torch.arange(6).reshape(2, 3).mT)
+        and metadata == {}
     )
 
 
@@ -56,7 +64,9 @@ def test_equal_content_is_the_same_file(tmp_path, module):
     (tmp_path / "a").write_bytes(content)
     assert int.from_bytes(content[:8], "little") % 8 == 0 and native.read(tmp_path / "a")[1] == metadata
     loaded = load(content)  # by safetensors itself
-    assert loaded.keys() == module.state_dict().keys() and all(torch.equal(loaded[key], module.state_dict()[key]) for key in loaded)
+    assert loaded.keys() == module.state_dict().keys() and all(
+        torch.equal(loaded[key], module.state_dict()[key]) for key in loaded
+    )
 
 
 def header(metadata: str, tensors: str = '"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}') -> bytes:
@@ -86,7 +96,9 @@ def test_numbers_that_are_none_come_as_none(tmp_path):
 
 
 def test_tensors_of_absurdly_many_dimensions_are_refused(tmp_path):
-    (tmp_path / "a").write_bytes(header("1", f'"a":{{"dtype":"F32","shape":[{",".join("1" * 10_000)}],"data_offsets":[0,4]}}'))
+    (tmp_path / "a").write_bytes(
+        header("1", f'"a":{{"dtype":"F32","shape":[{",".join("1" * 10_000)}],"data_offsets":[0,4]}}')
+    )
     with pytest.raises(ValueError, match="its tensors have more than 16 dimensions"):
         native.read(tmp_path / "a")
 
@@ -107,12 +119,16 @@ def test_tensors_of_absurdly_many_dimensions_are_refused(tmp_path):
 )
 def test_damaged_files_are_refused_by_name_in_one_line(damage, file, content):
     file.write_bytes(damage[1](content))
-    with pytest.raises(ValueError, match=r"weights\.safetensors is not a complete safetensors file of latent_lab") as error:
+    with pytest.raises(
+        ValueError, match=r"weights\.safetensors is not a complete safetensors file of latent_lab"
+    ) as error:
         native.read(file)
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("content", [b"", b"\x80\x04K\x01.", b"PK\x03\x04" + bytes(40), bytes(8) + b"[", b"\xff" * 8 + b"{"])
+@pytest.mark.parametrize(
+    "content", [b"", b"\x80\x04K\x01.", b"PK\x03\x04" + bytes(40), bytes(8) + b"[", b"\xff" * 8 + b"{"]
+)
 def test_other_formats_do_not_match(content, tmp_path):
     (tmp_path / "other").write_bytes(content)
     assert not native.matches(tmp_path / "other")
@@ -123,7 +139,10 @@ def test_other_formats_do_not_match(content, tmp_path):
     [
         (lambda tensors: tensors.pop("2.bias"), r"weights does not fit Sequential: missing \['2.bias'\]"),
         (lambda tensors: tensors.update(extra=torch.zeros(1)), r"unknown \['extra'\]"),
-        (lambda tensors: tensors.update({"2.weight": torch.zeros(3, 5)}), r"shape \['2.weight \(3, 5\) instead of \(3, 4\)'\]"),
+        (
+            lambda tensors: tensors.update({"2.weight": torch.zeros(3, 5)}),
+            r"shape \['2.weight \(3, 5\) instead of \(3, 4\)'\]",
+        ),
         (lambda tensors: tensors.clear(), r"missing \['0.bias', '0.weight', '1.bias'\] \.\.\.$"),
         (lambda tensors: tensors.update(a=tensors.pop("0.bias")), r"missing \['0.bias'\], unknown \['a'\]"),
     ],
@@ -139,7 +158,9 @@ def test_tensors_that_do_not_fit_are_named_and_nothing_is_loaded(change, message
 
 
 def test_loading_keeps_the_precision_of_the_module(module):
-    tensors = {name: value.half() if value.is_floating_point() else value for name, value in module.state_dict().items()}
+    tensors = {
+        name: value.half() if value.is_floating_point() else value for name, value in module.state_dict().items()
+    }
     native.load_into(module.double(), tensors, "weights")
     assert {value.dtype for value in module.state_dict().values()} == {torch.float64, torch.int64}
     assert torch.equal(module.state_dict()["2.weight"], tensors["2.weight"].double())

@@ -1,4 +1,5 @@
-"""MobileStyleGAN from OpenVINO's graphs: a tiny one written here, and the published one where its package is installed."""
+"""MobileStyleGAN from OpenVINO's graphs: a tiny one written here, and the published one where its package is
+installed."""
 
 from __future__ import annotations
 
@@ -24,7 +25,9 @@ def test_a_written_graph_comes_back(model, tmp_path):
     w = torch.randn(3, found.num_rows, 8, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         reference = model.synthesise(w, {})
-        torch.testing.assert_close(found.synthesise(w, {}), reference, rtol=1e-4, atol=1e-5 * reference.abs().max().item())
+        torch.testing.assert_close(
+            found.synthesise(w, {}), reference, rtol=1e-4, atol=1e-5 * reference.abs().max().item()
+        )
         z = torch.randn(2, 12, generator=torch.Generator().manual_seed(1))
         torch.testing.assert_close(found.mapping(z, None), model.mapping(z, None))
         styles = model.mapping(torch.randn(10_000, 12, generator=torch.Generator().manual_seed(0)), None)
@@ -77,7 +80,9 @@ def test_the_published_network_equals_openvino():
 
     core = openvino.Core()
     core.set_property("CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    file = of_package({"name": "random_face", "version": "", "install": "make faces", "files": {}}, "data/SynthesisNetwork.xml")
+    file = of_package(
+        {"name": "random_face", "version": "", "install": "make faces", "files": {}}, "data/SynthesisNetwork.xml"
+    )
     synthesis = core.compile_model(core.read_model(str(file)), "CPU")
     mapping = core.compile_model(core.read_model(str(file.with_name("MappingNetwork.xml"))), "CPU")
     generator = load_generator(file)

@@ -80,7 +80,11 @@ def require_rebuilt(make, module: nn.Module) -> None:
     before = torch.get_rng_state()
     rebuilt = rebuild(make, tensors, "a.file")
     assert torch.equal(torch.get_rng_state(), before)
-    assert type(rebuilt) is type(module) and not rebuilt.training and not any(p.requires_grad for p in rebuilt.parameters())
+    assert (
+        type(rebuilt) is type(module)
+        and not rebuilt.training
+        and not any(p.requires_grad for p in rebuilt.parameters())
+    )
     assert rebuilt.state_dict().keys() == tensors.keys()
     assert all(torch.equal(value, tensors[name]) for name, value in rebuilt.state_dict().items())
     assert {value.device.type for value in [*rebuilt.parameters(), *rebuilt.buffers()]} <= {"cpu"}
@@ -96,7 +100,9 @@ def test_every_class_of_paths_is_tried():
     assert {type(make()) for make in PATHS} == families(latent_lab.paths, Paths)
 
 
-@pytest.mark.parametrize(("family", "options"), tiny_generators().items(), ids=lambda value: getattr(value, "__name__", ""))
+@pytest.mark.parametrize(
+    ("family", "options"), tiny_generators().items(), ids=lambda value: getattr(value, "__name__", "")
+)
 def test_generators_come_back_with_their_tensors(family, options):
     require_rebuilt(lambda: family(**options), family(**options))
 
@@ -137,7 +143,9 @@ def test_what_no_tensor_can_fill_is_one_line(make):
 
 
 def test_other_tensors_are_refused_before_anything_is_allocated():
-    with pytest.raises(ValueError, match=r"^a.file does not fit LinearPaths: shape \['weight \(3,\) instead of \(4, 4\)'\]"):
+    with pytest.raises(
+        ValueError, match=r"^a.file does not fit LinearPaths: shape \['weight \(3,\) instead of \(4, 4\)'\]"
+    ):
         rebuild(lambda: LinearPaths(4, 1), {"weight": torch.zeros(3)}, "a.file")
 
 

@@ -16,8 +16,8 @@ import torch
 
 from latent_lab import load_generator
 from latent_lab.checkpoints.container import open_tree
-from latent_lab.gans.stylegan2 import StyleGAN2
 from latent_lab.gans import stylegan2_layouts
+from latent_lab.gans.stylegan2 import StyleGAN2
 from tests.checkpoints import layouts, writers
 
 
@@ -68,7 +68,9 @@ PAYLOADS = {
     ),
     "numpy.load": lambda mark: by_name("numpy", "load", str(mark)),
     "numpy object array": lambda mark: pickle.dumps(np.array([Call(os.system, MARK.format(mark))], dtype=object)),
-    "numpy.testing exec": lambda mark: by_name("numpy.testing._private.utils", "runstring", f"open({str(mark)!r}, 'w')"),
+    "numpy.testing exec": lambda mark: by_name(
+        "numpy.testing._private.utils", "runstring", f"open({str(mark)!r}, 'w')"
+    ),
     "a name that starts like an allowed one": lambda mark: by_name("torch._utils", "_rebuild_tensor_v2_evil", "a"),
     "a module that starts like an allowed one": lambda mark: by_name("collections.abc", "OrderedDict"),
     "a dotted name": lambda mark: by_name("collections", "OrderedDict.__init__.__globals__"),
@@ -141,7 +143,10 @@ def huge_tensor(size: tuple, stride: tuple, numel: int = 4) -> bytes:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (zip_of(("a/data.pkl", b"\x80\x02}."), ("a/data/0", bytes(10**7)), compression=zipfile.ZIP_DEFLATED), "must not be compressed"),
+        (
+            zip_of(("a/data.pkl", b"\x80\x02}."), ("a/data/0", bytes(10**7)), compression=zipfile.ZIP_DEFLATED),
+            "must not be compressed",
+        ),
         (zip_of(("a/other", b"1")), "the zip holds no data.pkl"),
         (huge_tensor((10**9,), (0,)), "does not lie in its storage"),
         (huge_tensor((8,), (1,)), "does not lie in its storage"),
@@ -166,14 +171,17 @@ def test_the_state_of_a_training_can_be_read(tmp_path):
     schedule = torch.optim.lr_scheduler.MultiStepLR(optimiser, [3, 1, 3])  # keeps a counter
     parameter.sum().backward()
     optimiser.step()
-    torch.save({"optimizer_states": [optimiser.state_dict()], "lr_schedulers": [schedule.state_dict()]}, tmp_path / "a.ckpt")
+    torch.save(
+        {"optimizer_states": [optimiser.state_dict()], "lr_schedulers": [schedule.state_dict()]}, tmp_path / "a.ckpt"
+    )
     found = open_tree(tmp_path / "a.ckpt")
     assert found["lr_schedulers"][0]["milestones"] == {3: 2, 1: 1}
     assert torch.equal(found["optimizer_states"][0]["state"][0]["exp_avg"], optimiser.state[parameter]["exp_avg"])
 
 
 def test_mutated_files_neither_crash_nor_execute(tmp_path):
-    """200 mutations of real layouts (LATENT_LAB_FUZZ sets another number): each is read, or refused with a ValueError."""
+    """200 mutations of real layouts (LATENT_LAB_FUZZ sets another number): each is read, or refused with a
+    ValueError."""
     model = layouts.random_weights(StyleGAN2(8, 8, 0, [4, 4], 1))
     sources = [writers.nvidia_pickle(model), writers.tensorflow_pickle(model)]
     sources += [writers.torch_file(stylegan2_layouts.rosinality(model), legacy) for legacy in (False, True)]
@@ -183,7 +191,9 @@ def test_mutated_files_neither_crash_nor_execute(tmp_path):
         content = bytearray(sources[i % len(sources)])
         for _ in range(draw.randint(1, 8)):
             at = draw.randrange(len(content))
-            content[at : at + draw.choice([0, 1, 1, 4])] = bytes(draw.randrange(256) for _ in range(draw.choice([0, 1, 1, 5])))
+            content[at : at + draw.choice([0, 1, 1, 4])] = bytes(
+                draw.randrange(256) for _ in range(draw.choice([0, 1, 1, 5]))
+            )
         (tmp_path / "weights").write_bytes(content)
         try:
             load_generator(tmp_path / "weights")

@@ -36,7 +36,9 @@ def test_the_square_turns_scales_and_moves_with_the_face(degrees):
     angle = np.deg2rad(degrees)
     turn = 1.7 * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     points = face(right=(61.0, 47.0))
-    np.testing.assert_allclose(ffhq_square(points @ turn.T + [5, -3]), ffhq_square(points) @ turn.T + [5, -3], atol=1e-9)
+    np.testing.assert_allclose(
+        ffhq_square(points @ turn.T + [5, -3]), ffhq_square(points) @ turn.T + [5, -3], atol=1e-9
+    )
 
 
 @pytest.fixture
@@ -51,7 +53,9 @@ def test_cutting_is_cropping_resizing_and_turning(smooth):
     assert abs(np.asarray(cut(smooth, corners, 64)).astype(int) - crop)[2:-2, 2:-2].max() <= 3
     small = np.asarray(Image.fromarray(crop.astype(np.uint8)).resize((16, 16), Image.Resampling.LANCZOS)).astype(int)
     assert abs(np.asarray(cut(smooth, corners, 16)).astype(int) - small).mean() < 2
-    turned = np.asarray(cut(smooth, np.roll(corners, 1, 0), 64)).astype(int)  # its upper left corner is the crop's upper right
+    turned = np.asarray(cut(smooth, np.roll(corners, 1, 0), 64)).astype(
+        int
+    )  # its upper left corner is the crop's upper right
     assert abs(turned - np.rot90(crop)).mean() < 2  # its right column is the first row
 
 
@@ -83,7 +87,9 @@ WEIGHTS = home() / "mobilestylegan_256.safetensors"
 
 
 @pytest.mark.faces
-@pytest.mark.skipif(not HERE or not WEIGHTS.is_file(), reason="dlib or the exit of 256 pixels is not installed: make faces")
+@pytest.mark.skipif(
+    not HERE or not WEIGHTS.is_file(), reason="dlib or the exit of 256 pixels is not installed: make faces"
+)
 def test_an_aligned_face_is_its_own_crop():
     from latent_lab import load_generator
 
@@ -94,5 +100,7 @@ def test_an_aligned_face_is_its_own_crop():
     picture = Image.new("RGB", (400, 300), "grey")
     picture.paste(drawn, (100, 30))
     (points,) = DlibLandmarks(side=200)(picture)
-    np.testing.assert_allclose(ffhq_square(points), np.array([[100, 30], [100, 286], [356, 286], [356, 30]]), atol=0.08 * 256)
+    np.testing.assert_allclose(
+        ffhq_square(points), np.array([[100, 30], [100, 286], [356, 286], [356, 30]]), atol=0.08 * 256
+    )
     assert DlibLandmarks(side=64)(Image.new("RGB", (64, 64))) == []

@@ -24,7 +24,11 @@ def test_values_with_confidences_and_names_beside(tmp_path):
 
 def test_rows_are_found_by_the_last_parts_of_a_path():
     table = {"64/1.jpg": [1.0], "2.jpg": [2.0]}
-    assert rows_of(["aligned/64/1.jpg", "x/y/2.jpg", "65/1.jpg"], table) == [torch.tensor([1.0]), torch.tensor([2.0]), None]
+    assert rows_of(["aligned/64/1.jpg", "x/y/2.jpg", "65/1.jpg"], table) == [
+        torch.tensor([1.0]),
+        torch.tensor([2.0]),
+        None,
+    ]
 
 
 def test_a_row_of_two_pictures_is_refused():
@@ -41,7 +45,11 @@ def test_a_row_of_two_pictures_is_refused():
         ("a.csv", "file,age,age\n", r"must have different names of attributes, got \['age', 'age'\]"),
         ("a.csv", "file,age\n0.jpg,old\n", r"must hold numbers after a picture's name, got \['old'\] in row 1"),
         ("a.csv", "file,age\n0.jpg,nan\n", r"must hold finite numbers of single precision, got \['nan'\] in row 1"),
-        ("a.csv", "file,age\n0.jpg,1\n1.jpg,-inf\n", r"must hold finite numbers of single precision, got \['-inf'\] in row 2"),
+        (
+            "a.csv",
+            "file,age\n0.jpg,1\n1.jpg,-inf\n",
+            r"must hold finite numbers of single precision, got \['-inf'\] in row 2",
+        ),
         ("a.csv", "file,age\n0.jpg,1e39\n", r"must hold finite numbers of single precision, got \['1e39'\] in row 1"),
         ("a.txt", "1\nSmiling\n0.jpg 1e999\n", r"must hold finite numbers of single precision"),
         ("a.txt", "²\nSmiling\n0.jpg 1\n", r"a\.txt must be a \.csv, a \.tsv, or a list as CelebA's"),
@@ -52,7 +60,11 @@ def test_a_row_of_two_pictures_is_refused():
             r"must be a table of short cells, got one that cannot be read \(field larger than",
         ),
         ("a.csv", "file,age\n" + "x," * 600_000 + "\n", r"must have lines of at most 1048576 characters, got 1200000"),
-        ("a.csv", "file,age\n0.jpg," + "y" * 10_000 + "\n", r"must hold numbers after a picture's name, got \['y{40}\.\.\.'\] in row 1"),
+        (
+            "a.csv",
+            "file,age\n0.jpg," + "y" * 10_000 + "\n",
+            r"must hold numbers after a picture's name, got \['y{40}\.\.\.'\] in row 1",
+        ),
         ("a.csv", "file,age\n0.jpg,1,2\n", r"must hold 1 values a row, got 2 in row 1"),
     ],
 )

@@ -43,7 +43,10 @@ def write_idx(config, folder: Path) -> None:
 
 def write_pictures(config, folder: Path) -> None:
     rng = np.random.default_rng(0)
-    side, table = max(2 * config.data.resolution // 3, 8), config.data.labels if config.data.labels not in (None, "folder") else None
+    side, table = (
+        max(2 * config.data.resolution // 3, 8),
+        config.data.labels if config.data.labels not in (None, "folder") else None,
+    )
     names = [f"{'abcd'[i % 4]}/{i}.jpg" for i in range(NUM)]
     for name in names:
         (folder / name).parent.mkdir(exist_ok=True)
@@ -103,7 +106,9 @@ def test_it_loads_a_small_folder(dataset):
     assert data.num_classes or labels.is_floating_point() or not labels.any()
     if config.get("attributes"):
         attributes = instantiate(config.attributes)
-        assert attributes(images).shape == (BATCH, len(attributes.names)) and set(config.targets or []) <= set(attributes.names)
+        assert attributes(images).shape == (BATCH, len(attributes.names)) and set(config.targets or []) <= set(
+            attributes.names
+        )
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -129,7 +134,9 @@ def test_dsprites_labels_are_the_factors_of_their_images(dataset):
     assert other.num_train == 8 and len(set(other.labels[:, 0].tolist())) == 10
 
 
-@pytest.mark.parametrize("damage", ["cut", "text", "wrong shape", "floats", "few factors", "no numbers", "words", "huge"])
+@pytest.mark.parametrize(
+    "damage", ["cut", "text", "wrong shape", "floats", "few factors", "no numbers", "words", "huge"]
+)
 def test_damaged_dsprites_are_refused_in_one_line(tmp_path, damage):
     file, images, factors = tmp_path / "d.npz", np.ones((8, 64, 64), np.uint8), np.zeros((8, 6))
     if damage == "wrong shape":

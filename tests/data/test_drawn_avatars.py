@@ -22,7 +22,9 @@ pytestmark = pytest.mark.skipif(
 
 
 def draw(folder, *arguments: str) -> None:
-    subprocess.run(["node", FOLDER / "draw.js", "--out", folder, *arguments], check=True, capture_output=True, timeout=60)
+    subprocess.run(
+        ["node", FOLDER / "draw.js", "--out", folder, *arguments], check=True, capture_output=True, timeout=60
+    )
 
 
 def test_the_same_options_draw_the_same_bytes(tmp_path):

@@ -43,7 +43,9 @@ def test_splits_are_disjoint_complete_and_independent_of_the_training_seed(folde
     assert len(held) == HELD_OUT and sorted(train + held) == list(range(NUM))
     assert numbers(other.held_out_split()[0]) == held and numbers(other.train_split()[0]) == train
     assert any(set(numbers(made(folder, split_seed=seed).held_out_split()[0])) != set(held) for seed in (1, 2))
-    (folder / "b" / "1.png").unlink()  # one picture less moves no other from the training pictures to those held out, but for its place
+    (
+        folder / "b" / "1.png"
+    ).unlink()  # one picture less moves no other from the training pictures to those held out, but for its place
     assert len(set(numbers(made(folder).held_out_split()[0])) - set(held)) <= 1
 
 
@@ -106,7 +108,9 @@ def test_unusable_pictures_are_counted_named_and_left_out(folder, capsys):
 
 def test_a_folder_of_unusable_pictures_is_refused(tmp_path):
     picture(tmp_path / "tiny.png", 2, 2)
-    with pytest.raises(ValueError, match=r"none of the 1 pictures in .* can be used: tiny\.png \(2x2 pixels, below 4\)"):
+    with pytest.raises(
+        ValueError, match=r"none of the 1 pictures in .* can be used: tiny\.png \(2x2 pixels, below 4\)"
+    ):
         made(tmp_path)
 
 
@@ -150,7 +154,9 @@ def test_a_table_labels_the_pictures(folder, capsys):
         torch.testing.assert_close(labels, torch.tensor([[number / 10, 1.0] for number in numbers(images)]))
     (folder / "values.csv").unlink()
     assert not FolderImages(str(folder), labels="values.csv").is_here
-    with pytest.raises(FileNotFoundError, match=r"values\.csv is missing; put it there, or go without with dataset\.data\.labels=null"):
+    with pytest.raises(
+        FileNotFoundError, match=r"values\.csv is missing; put it there, or go without with dataset\.data\.labels=null"
+    ):
         made(folder, labels="values.csv")
 
 

@@ -156,7 +156,11 @@ def test_batches_are_shuffled_by_the_seed_and_never_hold_held_out_images(digits)
 @pytest.mark.parametrize(
     "images, labels, message",
     [
-        ((NUM, 6, 6), (NUM - 1,), r"must hold more than held_out=5 images and a label each, got \(20, 6, 6\) and \(19,\)"),
+        (
+            (NUM, 6, 6),
+            (NUM - 1,),
+            r"must hold more than held_out=5 images and a label each, got \(20, 6, 6\) and \(19,\)",
+        ),
         ((NUM, 6, 6, 4), (NUM,), r"must hold more than held_out=5 images and a label each, got \(20, 6, 6, 4\)"),
         ((NUM, 36), (NUM,), r"must hold more than held_out=5 images and a label each, got \(20, 36\)"),
         ((5, 6, 6), (5,), r"must hold more than held_out=5 images"),
@@ -177,7 +181,8 @@ def test_files_that_are_there_are_not_fetched(digits):
 
 def test_missing_files_without_a_network_are_named(digits, tmp_path):
     with pytest.raises(
-        FileNotFoundError, match=r"empty/images\.gz is missing .*http://127\.0\.0\.1:9/images\.gz cannot be fetched .* put the file there"
+        FileNotFoundError,
+        match=r"empty/images\.gz is missing .*http://127\.0\.0\.1:9/images\.gz cannot be fetched .* put the file there",
     ) as error:
         digits(tmp_path / "empty").prepare_data()
     assert "\n" not in str(error.value)
@@ -185,7 +190,10 @@ def test_missing_files_without_a_network_are_named(digits, tmp_path):
 
 def test_files_that_no_address_has_say_how_they_are_made(tmp_path):
     data = IdxImages(
-        str(tmp_path), None, {"images": {"name": "images.gz"}, "labels": {"name": "labels.gz"}}, hint="draw them: node draw.js"
+        str(tmp_path),
+        None,
+        {"images": {"name": "images.gz"}, "labels": {"name": "labels.gz"}},
+        hint="draw them: node draw.js",
     )
     with pytest.raises(FileNotFoundError, match=r"dataset: .*images\.gz is missing; draw them: node draw\.js$"):
         data.prepare_data()

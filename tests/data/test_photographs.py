@@ -47,7 +47,11 @@ def test_transparent_pixels_are_laid_on_white(tmp_path):
     Image.fromarray(np.dstack([RGB, alpha])).save(tmp_path / "a.png")
     image, notes = read_photograph(tmp_path / "a.png")
     made = np.asarray(image).astype(int)
-    assert notes == ["transparent pixels laid on white"] and (made[:, :4] == 255).all() and (made[:, 8:] == RGB[:, 8:]).all()
+    assert (
+        notes == ["transparent pixels laid on white"]
+        and (made[:, :4] == 255).all()
+        and (made[:, 8:] == RGB[:, 8:]).all()
+    )
     assert abs(made[:, 4:8] - (RGB[:, 4:8] * (128 / 255) + 255 * (127 / 255))).max() <= 1
     Image.fromarray(COLUMNS).save(tmp_path / "b.png", transparency=0)
     assert pixels(tmp_path / "b.png")[0, 0].tolist() == [255] * 3
@@ -82,7 +86,9 @@ def test_what_is_no_picture_is_said_in_one_line(tmp_path, monkeypatch):
         with pytest.raises(ValueError, match=rf"{name} cannot be read as a picture \(") as error:
             read_photograph(tmp_path / name)
         assert "\n" not in str(error.value)
-    with pytest.raises(FileNotFoundError, match=r"images must be files or folders, got '.*none\.png', which does not exist"):
+    with pytest.raises(
+        FileNotFoundError, match=r"images must be files or folders, got '.*none\.png', which does not exist"
+    ):
         read_photograph(tmp_path / "none.png")
     Image.new("1", (12000, 9000)).save(tmp_path / "large.png")
     with pytest.raises(ValueError, match=r"108 megapixels, more than the 89 that are decoded; make it smaller"):
@@ -121,6 +127,7 @@ def test_names_tell_files_apart(tmp_path):
     (tmp_path / "empty").mkdir()
     for nothing in ("empty", "none.png", "*.tif"):
         with pytest.raises(
-            FileNotFoundError, match=r"images must be pictures \(\.jpg.*\), or folders or patterns of them, got .*, which has none"
+            FileNotFoundError,
+            match=r"images must be pictures \(\.jpg.*\), or folders or patterns of them, got .*, which has none",
         ):
             find_pictures(str(tmp_path / nothing))

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch._dynamo.testing import CompileCounter
 
-from latent_lab.workflows.build import load_generator
+from latent_lab.loading import load_generator
 
 
 @pytest.mark.parametrize("gan", ["proggan", "biggan", "stylegan2", "stylegan3_afhq", "mobilestylegan"])
@@ -22,4 +22,6 @@ def test_images_come_from_compiled_code(gan):
     other = copy.deepcopy(generator)
     for parameter in other.parameters():
         parameter.mul_(0.9)
-    assert (other.space(space.name).decode(codes) - plain).abs().max() > 1e-4 and torch.equal(space.decode(codes), plain)
+    assert (other.space(space.name).decode(codes) - plain).abs().max() > 1e-4 and torch.equal(
+        space.decode(codes), plain
+    )

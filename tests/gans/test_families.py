@@ -1,4 +1,5 @@
-"""What every generator of conf/gan does: samples, decodes, is a function of its codes alone. A new one is tested without an edit here."""
+"""What every generator of conf/gan does: samples, decodes, is a function of its codes alone. A new one is tested
+without an edit here."""
 
 from __future__ import annotations
 
@@ -37,7 +38,9 @@ def test_samples_and_images_have_their_shapes(space):
 
 def test_the_same_seed_gives_the_same_codes(space):
     one, other = (space.sample(3, torch.Generator().manual_seed(1)) for _ in range(2))
-    assert torch.equal(one.latents, other.latents) and all(torch.equal(one.given[name], other.given[name]) for name in one.given)
+    assert torch.equal(one.latents, other.latents) and all(
+        torch.equal(one.given[name], other.given[name]) for name in one.given
+    )
 
 
 def test_an_image_does_not_depend_on_its_batch(space):
@@ -63,7 +66,9 @@ def test_only_the_direction_counts_on_the_sphere(space):
 
 def test_first_weights_act_on_latents(space):
     if space.name == "s":
-        with pytest.raises(ValueError, match="gan.space must be z, w or w\\+ where the first weights are asked for, got 's'"):
+        with pytest.raises(
+            ValueError, match="gan.space must be z, w or w\\+ where the first weights are asked for, got 's'"
+        ):
             space.generator.first_weights("s")
         return
     weights = space.generator.first_weights(space.name)
@@ -127,7 +132,9 @@ def test_distances_in_w_are_counted_in_deviations_of_the_prior():
     space = load_generator("stylegan2", weights="random", size="tiny").space("w")
     samples = space.sample(500, torch.Generator().manual_seed(1)).latents
     assert space.radius(samples).square().mean().item() == pytest.approx(space.shape[0], rel=0.15)
-    torch.testing.assert_close(space.radius(5 * samples - 4 * samples.mean(0)).mean(), 5 * space.radius(samples).mean(), rtol=0.1, atol=0)
+    torch.testing.assert_close(
+        space.radius(5 * samples - 4 * samples.mean(0)).mean(), 5 * space.radius(samples).mean(), rtol=0.1, atol=0
+    )
     rows = space.generator.space("w+")
     torch.testing.assert_close(rows.radius(samples[:, None].repeat(1, rows.shape[0], 1)), space.radius(samples))
 
@@ -141,14 +148,21 @@ def test_noise_modes(mode):
     same = codes.moved(codes.latents[:1].expand(2, -1))
     one, other = generator.decode("w", same)
     assert torch.allclose(one, other, atol=1e-4) == (mode != "random")
-    assert torch.equal(generator.decode("w", codes), generator.decode("w", codes._replace(given={}))) == (mode == "const")
+    assert torch.equal(generator.decode("w", codes), generator.decode("w", codes._replace(given={}))) == (
+        mode == "const"
+    )
 
 
 @pytest.mark.parametrize(
     ("name", "space", "options", "message"),
     [
         ("stylegan2", "w", {"noise": "loud"}, r"noise must be one of \('const', 'none', 'random'\), got 'loud'"),
-        ("stylegan3_afhq", "w", {"noise": "none"}, r"StyleGAN3 takes of truncation_layers and noise \['truncation_layers'\]"),
+        (
+            "stylegan3_afhq",
+            "w",
+            {"noise": "none"},
+            r"StyleGAN3 takes of truncation_layers and noise \['truncation_layers'\]",
+        ),
         ("proggan", "z", {"truncation_layers": 3}, r"ProgGAN takes of truncation_layers and noise \[\]"),
         ("stylegan2", "w", {"truncation_layers": 3}, "truncation_layers needs space z or w"),
     ],
@@ -186,10 +200,13 @@ def test_noise_can_be_given_scaled_and_left_out():
         return generator.decode("w", codes._replace(given=given))
 
     stored = {
-        f"noise.{i}": n.expand(2, 1, *n.shape) for i, n in enumerate(b for name, b in generator.named_buffers() if name.endswith("noise"))
+        f"noise.{i}": n.expand(2, 1, *n.shape)
+        for i, n in enumerate(b for name, b in generator.named_buffers() if name.endswith("noise"))
     }
     order = {"noise.0": stored["noise.0"], "noise.1": stored["noise.1"], "noise.2": stored["noise.2"]}
-    assert torch.allclose(images(), images(noise=torch.ones(2)), atol=1e-6) and torch.allclose(images(), images(**order), atol=1e-6)
+    assert torch.allclose(images(), images(noise=torch.ones(2)), atol=1e-6) and torch.allclose(
+        images(), images(**order), atol=1e-6
+    )
     assert not torch.allclose(images(), images(noise=torch.zeros(2)), atol=1e-3)
 
 
@@ -203,7 +220,9 @@ def test_statistics_between_two_rows_are_blended_as_published():
     table = torch.arange(51.0)[:, None]
     found = statistics_at(table, torch.tensor([0.0, 0.4, 0.43, 1.0], dtype=torch.float64))[:, 0]
     torch.testing.assert_close(found, torch.tensor([0.0, 20.0, 21 * 0.5 + 22 * 0.5, 50.0]))
-    assert statistics_at(table, torch.tensor([0.425], dtype=torch.float64)).item() == pytest.approx(21 * 0.25 + 22 * 0.75)
+    assert statistics_at(table, torch.tensor([0.425], dtype=torch.float64)).item() == pytest.approx(
+        21 * 0.25 + 22 * 0.75
+    )
 
 
 def test_conditional_generators_draw_the_labels_that_were_asked_for():
@@ -211,7 +230,9 @@ def test_conditional_generators_draw_the_labels_that_were_asked_for():
     assert codes.given["label"].tolist() == [239] * 4
 
 
-@pytest.mark.parametrize(("options", "message"), [({"size": "huge"}, "gan.size must be 'full'"), ({"size": "tiny"}, None)])
+@pytest.mark.parametrize(
+    ("options", "message"), [({"size": "huge"}, "gan.size must be 'full'"), ({"size": "tiny"}, None)]
+)
 def test_sizes(options, message):
     if message:
         with pytest.raises(ValueError, match=message):

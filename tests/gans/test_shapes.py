@@ -18,7 +18,9 @@ def draw(num: int, seed: int = 0) -> torch.Tensor:
 @pytest.mark.parametrize("mixing", MIXINGS)
 def test_mixing_keeps_every_sphere(mixing):
     z = draw(100)
-    torch.testing.assert_close(Shapes(mixing).factors(z).norm(dim=1), z.norm(dim=1), rtol=1e-6, atol=0)  # the rotation is stored in float32
+    torch.testing.assert_close(
+        Shapes(mixing).factors(z).norm(dim=1), z.norm(dim=1), rtol=1e-6, atol=0
+    )  # the rotation is stored in float32
 
 
 @pytest.mark.parametrize("mixing", MIXINGS)
@@ -78,14 +80,20 @@ def test_images_have_the_declared_shape_and_range(resolution, rng):
     generator = Shapes(resolution=resolution)
     codes = generator.space().sample(64, rng)
     images = generator.decode("z", codes.moved(3 * codes.latents))
-    assert images.shape == (64, 3, resolution, resolution) == (64, generator.channels, generator.resolution, generator.resolution)
+    assert (
+        images.shape
+        == (64, 3, resolution, resolution)
+        == (64, generator.channels, generator.resolution, generator.resolution)
+    )
     assert images.abs().max() <= 1 and images.std() > 0.1
 
 
 def test_an_image_does_not_depend_on_its_batch(rng):
     space = Shapes().space()
     codes = space.sample(4, rng)
-    torch.testing.assert_close(space.decode(codes), torch.cat([space.decode(codes.select(slice(i, i + 1))) for i in range(4)]))
+    torch.testing.assert_close(
+        space.decode(codes), torch.cat([space.decode(codes.select(slice(i, i + 1))) for i in range(4)])
+    )
 
 
 @pytest.mark.parametrize("factor", Shapes.factor_names)
@@ -154,6 +162,8 @@ def test_the_prior_is_a_truncated_normal_scaled_not_clipped(truncation, rng):
 
 @pytest.mark.parametrize("options", [dict(mixing=-0.1), dict(ratio=0.9), dict(resolution=3)])
 def test_errors_name_the_limits_in_one_line(options):
-    with pytest.raises(ValueError, match="mixing must be at least 0, ratio at least 1, resolution at least 4, got") as error:
+    with pytest.raises(
+        ValueError, match="mixing must be at least 0, ratio at least 1, resolution at least 4, got"
+    ) as error:
         Shapes(**options)
     assert "\n" not in str(error.value)

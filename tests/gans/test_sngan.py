@@ -40,7 +40,9 @@ def test_an_image_does_not_depend_on_its_batch(space, rng):
 
 
 def test_the_prior_is_a_truncated_normal_scaled_not_clipped(generator):
-    whole, half = (generator.space(truncation=t).sample(2000, torch.Generator().manual_seed(0)).latents for t in (1.0, 0.5))
+    whole, half = (
+        generator.space(truncation=t).sample(2000, torch.Generator().manual_seed(0)).latents for t in (1.0, 0.5)
+    )
     assert torch.equal(half, whole / 2)
     assert abs(whole.mean()) < 0.02 and abs(whole.std() - 1) < 0.02
 
@@ -57,7 +59,9 @@ def test_config_and_tensors_rebuild_the_generator(generator, rng, tmp_path):
 
 @pytest.mark.parametrize("options", [dict(latent_dim=0), dict(widths=[8]), dict(widths=[8, 0]), dict(image_channels=0)])
 def test_errors_are_one_line(options):
-    with pytest.raises(ValueError, match="latent_dim, image_channels and at least two widths must be positive, got") as error:
+    with pytest.raises(
+        ValueError, match="latent_dim, image_channels and at least two widths must be positive, got"
+    ) as error:
         SNGAN(**options)
     assert "\n" not in str(error.value)
 

@@ -45,7 +45,9 @@ def test_activations_are_what_the_modules_put_out(space, generator, rng):
 
 
 def test_unknown_activations(space, rng):
-    with pytest.raises(ValueError, match=r"names must be submodules of the generator, e.g. \['linear', .*, got \['nose'\]"):
+    with pytest.raises(
+        ValueError, match=r"names must be submodules of the generator, e.g. \['linear', .*, got \['nose'\]"
+    ):
         space.activations(space.sample(1, rng), ["linear", "nose"])
 
 

@@ -55,7 +55,9 @@ def test_each_entry_feeds_the_layer_that_its_name_says(name, rng):
     generator = tiny(name)
     codes = generator.space("s").sample(1, rng)
     layers, parts = generator.latent_layers("s"), generator.style_layers()
-    assert len(layers) == generator.latent_shape("s")[0] and list(dict.fromkeys(layers)) == [part.name for part in parts]
+    assert len(layers) == generator.latent_shape("s")[0] and list(dict.fromkeys(layers)) == [
+        part.name for part in parts
+    ]
     rows = generator.space("w+").sample(1, rng)
     before = generator.convert(rows, "w+", "s").latents[0]
     names = generator.latent_layers("w+")
@@ -70,7 +72,9 @@ def test_each_entry_feeds_the_layer_that_its_name_says(name, rng):
 
 def test_the_way_back_from_styles_is_an_inversion(rng):
     generator = tiny("stylegan2")
-    with pytest.raises(ValueError, match=r"source and target must be of \('z', 'w', 'w\+', 's'\) in this order, got 's' and 'w\+'"):
+    with pytest.raises(
+        ValueError, match=r"source and target must be of \('z', 'w', 'w\+', 's'\) in this order, got 's' and 'w\+'"
+    ):
         generator.convert(generator.space("s").sample(1, rng), "s", "w+")
 
 
@@ -99,7 +103,9 @@ def decoded_with(generator, rows: Codes, module, hook) -> torch.Tensor:
 def test_every_editable_output_is_changed_by_its_formula(name, rng):
     generator = tiny(name)
     rows = rows_of(generator, 2, rng)
-    modules = [module for key, module in generator.named_modules() if hasattr(module, "affine") and hasattr(module, "noise")]
+    modules = [
+        module for key, module in generator.named_modules() if hasattr(module, "affine") and hasattr(module, "noise")
+    ]
     maps = generator.feature_maps()
     assert len(modules) == len(maps)
     for module, (row, shape) in zip(modules, maps.items()):
@@ -149,7 +155,11 @@ def test_edits_reach_every_space_each_image_its_own_and_have_gradients(name, spa
         ),
         ("stylegan2", {"shift.x": (2, 4, 32, 32)}, "got 'shift.x'"),
         ("stylegan2", {"shift.0": (2, 16, 8, 8)}, r"shift.0 must have the shape \(2, 16, 4, 4\), got \(2, 16, 8, 8\)"),
-        ("stylegan2", {"mask.0": (2, 3, 4, 4)}, r"mask.0 must have the shape \(2, 16, 4, 4\) or one channel, got \(2, 3, 4, 4\)"),
+        (
+            "stylegan2",
+            {"mask.0": (2, 3, 4, 4)},
+            r"mask.0 must have the shape \(2, 16, 4, 4\) or one channel, got \(2, 3, 4, 4\)",
+        ),
         ("stylegan2", {"mask.0": (2, 1, 4, 4)}, "mask.0 needs activation.0"),
         ("mobilestylegan", {"scale.1": (2, 16, 4, 4)}, "got 'scale.1'"),
         ("stylegan3_afhq", {"scale.1": (2, 16, 4, 4)}, r"one of \[\] of this generator, got 'scale.1'"),
@@ -159,7 +169,9 @@ def test_edits_of_no_convolution_are_refused(name, given, message, rng):
     generator = load_generator(name, weights="random", size="tiny")
     codes = generator.space("w+").sample(2, rng)
     with pytest.raises(ValueError, match=message):
-        generator.decode("w+", codes._replace(given=codes.given | {key: torch.zeros(shape) for key, shape in given.items()}))
+        generator.decode(
+            "w+", codes._replace(given=codes.given | {key: torch.zeros(shape) for key, shape in given.items()})
+        )
 
 
 def test_hfgis_published_place_is_the_first_convolution_at_64_pixels():

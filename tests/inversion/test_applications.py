@@ -8,7 +8,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from latent_lab.ops.psnr import psnr
 from latent_lab.gans.space import LatentSpace
 from latent_lab.inversion.applications.base import rows_at
 from latent_lab.inversion.applications.crossover import Crossover
@@ -18,6 +17,7 @@ from latent_lab.inversion.applications.reconstruction import Reconstruction
 from latent_lab.inversion.applications.scribble import Scribble
 from latent_lab.inversion.applications.style_transfer import StyleTransfer
 from latent_lab.inversion.optimisation.masks import mask_of
+from latent_lab.ops.psnr import psnr
 from tests.inversion.test_masked import Means, blocks, noisy_stylegan2
 
 
@@ -30,7 +30,9 @@ def rows() -> LatentSpace:
 def pair(rows):
     """Two images of the generator with their codes, whose rows differ."""
     codes = rows.sample(2, torch.Generator().manual_seed(3))
-    codes = codes._replace(latents=torch.randn(2, *rows.shape, generator=torch.Generator().manual_seed(4), dtype=torch.float64), given={})
+    codes = codes._replace(
+        latents=torch.randn(2, *rows.shape, generator=torch.Generator().manual_seed(4), dtype=torch.float64), given={}
+    )
     with torch.no_grad():
         return rows.decode(codes), codes
 
@@ -67,14 +69,22 @@ def test_inpainting_never_reads_what_is_hidden(rows, pair, rng):
     hole = mask_of([0.25, 0.25, 0.75, 0.75], pair[0])
     other = torch.where(hole > 0, torch.ones_like(pair[0]), pair[0])
     application = Inpainting(blocks(Means()), seam=0.0, completions=2, spread=1.0, layers="0-2")
-    one, two = (application.compose(rows, x[:1], hole, torch.Generator().manual_seed(0)).codes for x in (pair[0], other))
-    assert torch.equal(one.latents, two.latents) and all(torch.equal(one.given[name], two.given[name]) for name in one.given)
+    one, two = (
+        application.compose(rows, x[:1], hole, torch.Generator().manual_seed(0)).codes for x in (pair[0], other)
+    )
+    assert torch.equal(one.latents, two.latents) and all(
+        torch.equal(one.given[name], two.given[name]) for name in one.given
+    )
     assert (one.latents[0] - one.latents[1]).abs().max() > 0.1  # several completions
     assert torch.equal(one.latents[0, 3:], rows.generator.mapping.mean.expand(3, -1))  # of which only some rows moved
 
 
 def test_the_paper_s_rows_at_any_depth():
-    assert rows_at(18, [(0, 9 / 18), (16 / 18, 1)]) == [*range(9), 16, 17] and rows_at(18, [(3 / 18, 6 / 18)]) == [3, 4, 5]
+    assert rows_at(18, [(0, 9 / 18), (16 / 18, 1)]) == [*range(9), 16, 17] and rows_at(18, [(3 / 18, 6 / 18)]) == [
+        3,
+        4,
+        5,
+    ]
     assert rows_at(8, [(3 / 18, 6 / 18)]) == [1, 2] and rows_at(23, [(0, 0.5)]) == list(range(11))
 
 
@@ -87,14 +97,20 @@ def test_scribbles_move_the_image_towards_them(rows, pair, rng):
     assert psnr(rows.decode(made.codes), drawn, hole) > psnr(image, drawn, hole)
     moved = (made.codes.latents != codes.latents).any(2)[0]
     assert moved.tolist() == [False, True, True, False, False, False]
-    found = Scribble(blocks(steps=10), layers="1-2", closeness=0.0).compose(rows, torch.cat([image, drawn]), None, rng, codes)
-    torch.testing.assert_close(found.codes.latents, made.codes.latents)  # the scribbled picture says where it was drawn on
+    found = Scribble(blocks(steps=10), layers="1-2", closeness=0.0).compose(
+        rows, torch.cat([image, drawn]), None, rng, codes
+    )
+    torch.testing.assert_close(
+        found.codes.latents, made.codes.latents
+    )  # the scribbled picture says where it was drawn on
 
 
 def test_a_style_comes_over(rows, pair, mask, rng):
     own = blocks(Means(), steps=20, style=50.0)
     made = StyleTransfer(own).compose(rows, pair[0], mask, rng, pair[1])
-    before, after = (own.style_of(pair[0][1:], 1 - mask)[0](x, Means()(x)) for x in (pair[0][:1], rows.decode(made.codes)))
+    before, after = (
+        own.style_of(pair[0][1:], 1 - mask)[0](x, Means()(x)) for x in (pair[0][:1], rows.decode(made.codes))
+    )
     assert after < 0.7 * before
 
 
@@ -103,7 +119,9 @@ def test_features_are_copied_averaged_and_chosen(rows, pair, mask, rng):
     half = mask_of([0, 0, 1, 0.5], images)
 
     def transfer(where: Tensor, **options) -> Tensor:
-        return rows.decode(FeatureTransfer(blocks(), layer="16x16 conv1", **options).compose(rows, images, where, rng, codes).codes)
+        return rows.decode(
+            FeatureTransfer(blocks(), layer="16x16 conv1", **options).compose(rows, images, where, rng, codes).codes
+        )
 
     everything, nothing = torch.ones_like(half), torch.zeros_like(half)
     assert torch.equal(transfer(half, amount=0.0), rows.decode(codes.select(slice(0, 1))))
@@ -133,8 +151,18 @@ def test_features_of_images_are_found_first(rows, pair, mask, rng):
         (Reconstruction(blocks()), 1, True, "mask must be null for Reconstruction"),
         (Scribble(blocks(), colour=[0.0]), 1, True, "colour must hold 3 numbers"),
         (Inpainting(blocks(), layers="4-9"), 1, True, "numbers and ranges such as 4-7 from 0 to 5"),
-        (FeatureTransfer(blocks(), layer="64x64 conv1"), 2, True, "layer must be one of \\['4x4 conv1', .* got '64x64 conv1'"),
-        (FeatureTransfer(blocks(steps=1), layer=2, channels=[8]), 2, True, "channels must be numbers from 0 to 7 of layer 2"),
+        (
+            FeatureTransfer(blocks(), layer="64x64 conv1"),
+            2,
+            True,
+            "layer must be one of \\['4x4 conv1', .* got '64x64 conv1'",
+        ),
+        (
+            FeatureTransfer(blocks(steps=1), layer=2, channels=[8]),
+            2,
+            True,
+            "channels must be numbers from 0 to 7 of layer 2",
+        ),
     ],
 )
 def test_what_is_wrong_is_said(rows, pair, mask, rng, application, images, masked, message):
@@ -143,7 +171,9 @@ def test_what_is_wrong_is_said(rows, pair, mask, rng, application, images, maske
 
 
 def test_sizes_and_scribbles_that_do_not_fit(rows, pair, mask, rng):
-    with pytest.raises(ValueError, match="must be of 16 x 16 pixels and 3 channels as the generator's, got \\(2, 3, 8, 8\\)"):
+    with pytest.raises(
+        ValueError, match="must be of 16 x 16 pixels and 3 channels as the generator's, got \\(2, 3, 8, 8\\)"
+    ):
         Crossover(blocks()).compose(rows, pair[0][..., :8, :8], mask, rng)
     with pytest.raises(ValueError, match="two that are equal"):
         Scribble(blocks()).compose(rows, pair[0][:1].expand(2, -1, -1, -1), None, rng)

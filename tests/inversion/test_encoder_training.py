@@ -10,15 +10,15 @@ import pytorch_lightning as pl
 import torch
 
 from latent_lab.gans.stylegan2 import StyleGAN2
-from latent_lab.inversion.hfgi.distortion import ConsultationEncoder, DistortionAlignment
 from latent_lab.inversion.encoders.files import encoder_bytes
-from latent_lab.inversion.encoders.objective import EncoderObjective
-from latent_lab.inversion.hfgi.training import HFGITraining, misaligned
 from latent_lab.inversion.encoders.latent_critic import LatentCritic, LatentPool
-from latent_lab.inversion.perceptual import FeatureDistance
+from latent_lab.inversion.encoders.objective import EncoderObjective
 from latent_lab.inversion.encoders.ranger import Ranger
 from latent_lab.inversion.encoders.style_encoder import StyleEncoder
 from latent_lab.inversion.encoders.style_training import EditableEncoderTraining, StyleEncoderTraining
+from latent_lab.inversion.hfgi.distortion import ConsultationEncoder, DistortionAlignment
+from latent_lab.inversion.hfgi.training import HFGITraining, misaligned
+from latent_lab.inversion.perceptual import FeatureDistance
 
 NETWORK = partial(StyleEncoder, resolution=32, widths=(4, 8, 12, 16), depths=(1, 1, 1, 1), reduction=2, head_width=8)
 
@@ -42,7 +42,14 @@ def styled():
 
 def options(space, **objective) -> dict:
     weights = EncoderObjective(**{"identity": 0.0, "features": 0.0} | objective)
-    common = {"space": space, "objective": weights, "data": None, "seed": 0, "batch_size": 4, "optimiser": partial(Ranger, lr=1e-3)}
+    common = {
+        "space": space,
+        "objective": weights,
+        "data": None,
+        "seed": 0,
+        "batch_size": 4,
+        "optimiser": partial(Ranger, lr=1e-3),
+    }
     return common | {"distance": FeatureDistance(Gradients(), normalised=True), "identity": torch.nn.Flatten()}
 
 
@@ -68,7 +75,9 @@ def test_every_weight_of_the_encoder_is_trained_and_none_of_the_generator(styled
     torch.manual_seed(0)
     every = {"latents": 1.0, "features": 0.8, "identity": 0.1, "offsets": 0.005}
     if kind == "e4e":
-        module = EditableEncoderTraining(NETWORK, first=0, every=1, lr_critic=1e-3, **options(styled, deltas=2e-4, critic=0.1, **every))
+        module = EditableEncoderTraining(
+            NETWORK, first=0, every=1, lr_critic=1e-3, **options(styled, deltas=2e-4, critic=0.1, **every)
+        )
     else:
         module = StyleEncoderTraining(NETWORK, iterations=3 if kind == "restyle" else 1, **options(styled, **every))
     frozen, before = copied(styled), copied(module.encoder)
@@ -80,11 +89,17 @@ def test_every_weight_of_the_encoder_is_trained_and_none_of_the_generator(styled
     assert torch.equal(module.encoder.mean, before["mean"])
     if kind == "e4e":
         assert not any(torch.equal(value, critic[name]) for name, value in module.critic.state_dict().items())
-        assert module.encoder.network.deltas == 7 and module.encoder.network.config["deltas"] == 7 and module.pool.count == 50
+        assert (
+            module.encoder.network.deltas == 7
+            and module.encoder.network.config["deltas"] == 7
+            and module.pool.count == 50
+        )
     assert math.isfinite(trainer.callback_metrics["train/loss"])
     checkpoint = {"state_dict": module.state_dict()}
     module.on_save_checkpoint(checkpoint)
-    assert checkpoint["state_dict"] and not any(name.startswith(("space.", "image_terms.")) for name in checkpoint["state_dict"])
+    assert checkpoint["state_dict"] and not any(
+        name.startswith(("space.", "image_terms.")) for name in checkpoint["state_dict"]
+    )
 
 
 def test_rows_are_freed_one_after_the_other(styled):
@@ -95,12 +110,16 @@ def test_rows_are_freed_one_after_the_other(styled):
     terms = module.latent_terms(found, None)
     expected = sum((found[:, i] - found[:, 0]).norm(dim=1).mean() for i in (1, 2))
     torch.testing.assert_close(terms["deltas"], expected)
-    torch.testing.assert_close(terms["critic"], torch.nn.functional.softplus(-module.critic(found[:, :3].reshape(12, 16))).mean())
+    torch.testing.assert_close(
+        terms["critic"], torch.nn.functional.softplus(-module.critic(found[:, :3].reshape(12, 16))).mean()
+    )
 
 
 def test_latents_alone_need_no_image_of_the_encoders(styled, monkeypatch):
     calls, decode = [], type(styled).decode
-    monkeypatch.setattr(type(styled), "decode", lambda self, codes: calls.append(torch.is_grad_enabled()) or decode(self, codes))
+    monkeypatch.setattr(
+        type(styled), "decode", lambda self, codes: calls.append(torch.is_grad_enabled()) or decode(self, codes)
+    )
     torch.manual_seed(0)
     module = StyleEncoderTraining(NETWORK, **options(styled, pixels=0.0, latents=1.0))
     losses = []
@@ -113,7 +132,9 @@ def test_latents_alone_need_no_image_of_the_encoders(styled, monkeypatch):
 def test_hfgi_trains_its_two_networks_and_lowers_the_loss(tmp_path, styled):
     torch.manual_seed(0)
     encoder = NETWORK(rows=8, style_dim=16, deltas=7)
-    (tmp_path / "e4e.safetensors").write_bytes(encoder_bytes({"encoder": encoder}, styled.generator.mapping.mean.expand(8, -1), 1, {}))
+    (tmp_path / "e4e.safetensors").write_bytes(
+        encoder_bytes({"encoder": encoder}, styled.generator.mapping.mean.expand(8, -1), 1, {})
+    )
     module = HFGITraining(
         str(tmp_path / "e4e.safetensors"),
         partial(DistortionAlignment, widths=(4, 4, 8, 8)),
@@ -180,7 +201,10 @@ def test_what_cannot_be_is_one_line(styled):
     base = options(styled)
     for change, message in (
         ({"objective": EncoderObjective(features=1.0), "distance": None}, "objective.features must be 0"),
-        ({"objective": EncoderObjective(identity=1.0), "identity": None, "distance": Gradients()}, "objective.identity must be 0"),
+        (
+            {"objective": EncoderObjective(identity=1.0), "identity": None, "distance": Gradients()},
+            "objective.identity must be 0",
+        ),
         ({"objective": EncoderObjective(latents=1.0), "data": object()}, "objective.latents must be 0"),
         ({"batch_size": 0}, "batch_size"),
         ({"iterations": 0}, "iterations"),

@@ -7,11 +7,11 @@ from omegaconf import OmegaConf
 from latent_lab.gans.space import Codes
 from latent_lab.gans.stylegan2 import StyleGAN2
 from latent_lab.installation import CONF
-from latent_lab.inversion.hfgi.distortion import ConsultationEncoder, DistortionAlignment
 from latent_lab.inversion.encoders.encoder import EncoderInverter
 from latent_lab.inversion.encoders.files import encoder_bytes, gain
-from latent_lab.inversion.hfgi.hfgi import HFGI, consulted_row
 from latent_lab.inversion.encoders.style_encoder import StyleEncoder, published_sizes, resized
+from latent_lab.inversion.hfgi.distortion import ConsultationEncoder, DistortionAlignment
+from latent_lab.inversion.hfgi.hfgi import HFGI, consulted_row
 
 SMALL = {"widths": (4, 8, 12, 16), "depths": (1, 1, 1, 1), "reduction": 2, "head_width": 8}
 
@@ -74,7 +74,9 @@ def test_deltas_are_what_rows_differ_from_the_first_by():
 
 def test_images_are_shown_at_the_encoders_resolution():
     ramp = torch.linspace(-1, 1, 64)[None, None, None].expand(1, 1, 64, 64)
-    torch.testing.assert_close(resized(ramp, 32)[..., 1:-1], ramp.unflatten(3, (32, 2)).mean(4)[..., ::2, 1:-1], atol=2e-3, rtol=0)
+    torch.testing.assert_close(
+        resized(ramp, 32)[..., 1:-1], ramp.unflatten(3, (32, 2)).mean(4)[..., ::2, 1:-1], atol=2e-3, rtol=0
+    )
     assert resized(ramp, 64) is ramp
 
 
@@ -93,7 +95,9 @@ def test_an_encoder_that_refines_is_shown_what_it_has_reached(tmp_path, styled, 
     encoder = network(image_channels=6)
     file = written(tmp_path, styled, 3, encoder=encoder)
     shown = []
-    found = EncoderInverter(file).invert(styled, images, [], lambda steps, name: shown.extend(steps) or shown).codes.latents
+    found = (
+        EncoderInverter(file).invert(styled, images, [], lambda steps, name: shown.extend(steps) or shown).codes.latents
+    )
     latents = styled.generator.mapping.mean.expand(3, 8, 16)
     for _ in range(3):
         latents = latents + encoder(torch.cat([resized(images, 32), resized(styled.decode(Codes(latents, {})), 32)], 1))
@@ -105,7 +109,10 @@ def test_an_encoder_that_refines_is_shown_what_it_has_reached(tmp_path, styled, 
 def test_a_published_file_is_read_with_its_gains(tmp_path, styled, images):
     encoder = network()
     stored = {f"encoder.{name}": value / gain(name, value) for name, value in encoder.state_dict().items()}
-    torch.save({"state_dict": stored, "opts": {"encoder_type": "GradualStyleEncoder"}, "latent_avg": torch.ones(16)}, tmp_path / "psp.pt")
+    torch.save(
+        {"state_dict": stored, "opts": {"encoder_type": "GradualStyleEncoder"}, "latent_avg": torch.ones(16)},
+        tmp_path / "psp.pt",
+    )
     inverter = EncoderInverter(str(tmp_path / "psp.pt"), editable=False)
     torch.testing.assert_close(inverter.invert(styled, images, []).codes.latents, 1 + encoder(resized(images, 32)))
     with pytest.raises(ValueError, match="choose inverter=psp"):

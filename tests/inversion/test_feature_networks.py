@@ -38,7 +38,9 @@ def test_distance_is_the_formula(pair):
     torch.testing.assert_close(distance(one, other), expected)
     torch.testing.assert_close(distance(one, distance.maps(other)), expected)
     assert not distance(one, one).any()
-    torch.testing.assert_close(FeatureDistance(Shifts(), ["means"])(one, other), 4 * F.avg_pool2d(one - other, 2).square().mean((1, 2, 3)))
+    torch.testing.assert_close(
+        FeatureDistance(Shifts(), ["means"])(one, other), 4 * F.avg_pool2d(one - other, 2).square().mean((1, 2, 3))
+    )
 
 
 def test_normalised_distance_does_not_see_the_scale_of_a_network(pair):
@@ -78,7 +80,9 @@ def vgg16_file(path, rng) -> dict[str, Tensor]:
     with torch.device("meta"):
         import torchvision
 
-        shapes = {name: value.shape for name, value in torchvision.models.vgg16(weights=None).features.state_dict().items()}
+        shapes = {
+            name: value.shape for name, value in torchvision.models.vgg16(weights=None).features.state_dict().items()
+        }
     state = {f"features.{name}": torch.randn(shape, generator=rng) * 0.05 for name, shape in shapes.items()}
     torch.save(state | {name: torch.zeros(1) for name in HEAD}, path)
     return state
@@ -91,7 +95,12 @@ def test_vgg16_has_the_published_layers(tmp_path, rng):
     features = VGG16Features(str(tmp_path / "vgg16.pth"), size=16)
     images = torch.rand(2, 1, 16, 16, generator=rng) * 2 - 1
     maps = features(images)
-    assert [tuple(values.shape[1:]) for values in maps.values()] == [(64, 16, 16), (64, 16, 16), (256, 4, 4), (512, 2, 2)]
+    assert [tuple(values.shape[1:]) for values in maps.values()] == [
+        (64, 16, 16),
+        (64, 16, 16),
+        (256, 4, 4),
+        (512, 2, 2),
+    ]
     network = torchvision.models.vgg16(weights=None).features
     network.load_state_dict({name.removeprefix("features."): value for name, value in state.items()})
     mean, std = (torch.tensor(values)[:, None, None] for values in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
@@ -105,7 +114,9 @@ def test_vgg16_has_the_published_layers(tmp_path, rng):
 
 
 @pytest.mark.faces
-@pytest.mark.skipif(not (folder() / "faceres.json").is_file(), reason="the predictors of faces are not installed: make faces")
+@pytest.mark.skipif(
+    not (folder() / "faceres.json").is_file(), reason="the predictors of faces are not installed: make faces"
+)
 def test_faceres_maps_reach_the_pixels(rng):
     images = (torch.rand(2, 3, 64, 64, generator=rng) * 2 - 1).requires_grad_()
     maps = FaceResFeatures()(images)

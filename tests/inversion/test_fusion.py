@@ -21,9 +21,14 @@ from latent_lab.inversion.fusion.hierarchy import Hierarchy, fuse
 from latent_lab.inversion.fusion.net import FusionNet, layout, layout_of
 
 GOLDEN = Path(os.environ.get("LATENT_LAB_GOLDEN", "")) / "stylefusion"
-golden = pytest.mark.skipif(not os.environ.get("LATENT_LAB_GOLDEN"), reason="LATENT_LAB_GOLDEN names no folder of golden files")
+golden = pytest.mark.skipif(
+    not os.environ.get("LATENT_LAB_GOLDEN"), reason="LATENT_LAB_GOLDEN names no folder of golden files"
+)
 TREE = {"all": {"person": {"head": None, "body": None}, "background": None}}
-FAMILIES = {"stylegan2": lambda: StyleGAN2(16, 16, widths=[16, 16, 8, 4]), "mobile": lambda: MobileStyleGAN(16, 16, widths=[16, 16, 8, 8])}
+FAMILIES = {
+    "stylegan2": lambda: StyleGAN2(16, 16, widths=[16, 16, 8, 4]),
+    "mobile": lambda: MobileStyleGAN(16, 16, widths=[16, 16, 8, 8]),
+}
 
 
 @pytest.fixture(params=list(FAMILIES))
@@ -81,7 +86,9 @@ def test_equal_images_fuse_to_themselves_and_vectors_come_back(space):
     net = network()
     places = layout_of(space.generator, net.width)
     assert torch.equal(places.pool(places.spread(styles)), styles)
-    assert torch.equal(net(styles, styles, styles, places), styles) and torch.equal(net.aligned(styles, styles, places), styles)
+    assert torch.equal(net(styles, styles, styles, places), styles) and torch.equal(
+        net.aligned(styles, styles, places), styles
+    )
 
 
 def test_each_entry_lies_between_its_sources_and_only_coarse_layers_see_the_common_one(space):
@@ -93,7 +100,9 @@ def test_each_entry_lies_between_its_sources_and_only_coarse_layers_see_the_comm
     whole = net(a, b, c, places)
     coarse = torch.zeros(places.size, dtype=torch.bool)
     coarse[places.source[places.numbers < net.common_layers].flatten()] = True
-    assert torch.equal(whole[:, ~coarse], segments[:, ~coarse]) and not torch.allclose(whole[:, coarse], segments[:, coarse], atol=1e-4)
+    assert torch.equal(whole[:, ~coarse], segments[:, ~coarse]) and not torch.allclose(
+        whole[:, coarse], segments[:, coarse], atol=1e-4
+    )
 
 
 def test_an_image_does_not_depend_on_its_batch_and_all_sources_have_gradients(space):
@@ -125,7 +134,9 @@ def test_regions_take_their_sources_and_inherit_the_rest(space, tmp_path):
 
 def test_what_has_no_part_with_a_source_needs_no_weights(space):
     root, background = sampled(space, 0, 1)
-    assert torch.equal(fuse(Hierarchy(TREE), space, {"all": root}).latents, space.generator.convert(root, "w+", "s").latents)
+    assert torch.equal(
+        fuse(Hierarchy(TREE), space, {"all": root}).latents, space.generator.convert(root, "w+", "s").latents
+    )
     with pytest.raises(ValueError, match="hierarchy.weights must give a file for 'all'"):
         fuse(Hierarchy(TREE), space, {"all": root, "background": background})
 
@@ -169,7 +180,9 @@ def test_files_that_hold_no_network_are_refused(tmp_path):
     (tmp_path / "map.json").write_text("[1]")
     with pytest.raises(ValueError, match="must map regions to files"):
         Hierarchy(TREE, tmp_path / "map.json")
-    with pytest.raises(ValueError, match=r"hierarchy.weights must name regions with parts, \['all', 'person'\], got \['head'\]"):
+    with pytest.raises(
+        ValueError, match=r"hierarchy.weights must name regions with parts, \['all', 'person'\], got \['head'\]"
+    ):
         Hierarchy(TREE, {"head": "file"})
     torch.save({"state_dict": {"blender_common.disentangle_net.0.weight": torch.zeros(2, 2)}}, tmp_path / "part.pt")
     with pytest.raises(ValueError, match="must hold StyleFusion's two blenders"):

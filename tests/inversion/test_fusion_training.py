@@ -1,4 +1,5 @@
-"""The training of a fusion network: its losses by direct formulas, what it trains, and the command from start to file."""
+"""The training of a fusion network: its losses by direct formulas, what it trains, and the command from start to
+file."""
 
 from __future__ import annotations
 
@@ -50,7 +51,9 @@ def test_statistics_are_those_of_the_region_wherever_it_is(rng):
     mask = torch.zeros(2, 1, 8, 8, dtype=torch.float64)
     mask[:, :, 2:5, 1:4] = 1
     part = maps[:, :, 2:5, 1:4].flatten(2)
-    torch.testing.assert_close(statistics(maps, mask), torch.cat([part.mean(2), part.std(2, correction=0)], 1), rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(
+        statistics(maps, mask), torch.cat([part.mean(2), part.std(2, correction=0)], 1), rtol=1e-6, atol=1e-6
+    )
     torch.testing.assert_close(statistics(maps.roll(3, 2), mask.roll(3, 2)), statistics(maps, mask))
     torch.testing.assert_close(region_error(maps, 0 * maps, mask), part.square().mean((1, 2)))
 
@@ -123,12 +126,25 @@ def test_the_command_from_start_to_file(tmp_path, monkeypatch, capfd):
         monkeypatch.setattr(sys, "argv", ["latent_lab.train_fusion", *arguments])
         GlobalHydra.instance().clear()
         command.main()
-        return max((file.parent for file in tmp_path.rglob("config.yaml")), key=lambda folder: folder.stat().st_ctime_ns)
+        return max(
+            (file.parent for file in tmp_path.rglob("config.yaml")), key=lambda folder: folder.stat().st_ctime_ns
+        )
 
-    tiny = ("gan=stylegan2", "gan.size=tiny", "gan.weights=random", "region=[0,0,0.5,1]", "network.common_layers=2", "held_out=2")
-    folder = run(*tiny, "features.features=null", "trainer.max_steps=4", "checkpoint_every=2", "fusion.batch_size=2", "logger=[]")
+    tiny = (
+        "gan=stylegan2",
+        "gan.size=tiny",
+        "gan.weights=random",
+        "region=[0,0,0.5,1]",
+        "network.common_layers=2",
+        "held_out=2",
+    )
+    folder = run(
+        *tiny, "features.features=null", "trainer.max_steps=4", "checkpoint_every=2", "fusion.batch_size=2", "logger=[]"
+    )
     scores = json.loads((folder / "metrics.json").read_text())
-    assert set(scores) == {"first_kept", "second_kept", "mask_agreement", "first_taken"} and scores["mask_agreement"] == 1
+    assert (
+        set(scores) == {"first_kept", "second_kept", "mask_agreement", "first_taken"} and scores["mask_agreement"] == 1
+    )
     assert (folder / "samples.png").stat().st_size > 1000
     whole = load_file(folder / "fusion.safetensors")
     (folder / "checkpoints" / "last.ckpt").unlink()  # as if it had been stopped
@@ -140,6 +156,8 @@ def test_the_command_from_start_to_file(tmp_path, monkeypatch, capfd):
     space = StyleGAN2(16, 16, widths=[16, 16, 8, 4]).space("w+")
     codes = space.sample(2, torch.Generator())
     found = fuse(
-        Hierarchy({"all": {"person": None, "background": None}}, folder / "hierarchy.json"), space, {"all": codes, "person": codes}
+        Hierarchy({"all": {"person": None, "background": None}}, folder / "hierarchy.json"),
+        space,
+        {"all": codes, "person": codes},
     )
     torch.testing.assert_close(space.generator.decode("s", found), space.decode(codes))

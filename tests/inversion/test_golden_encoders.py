@@ -9,9 +9,9 @@ import torch
 
 from latent_lab.gans.space import Codes
 from latent_lab.inversion.encoders.encoder import EncoderInverter
-from latent_lab.inversion.hfgi.hfgi import HFGI
 from latent_lab.inversion.encoders.style_encoder import resized
-from latent_lab.workflows.build import read_generator
+from latent_lab.inversion.hfgi.hfgi import HFGI
+from latent_lab.loading import read_generator
 
 GOLDEN = os.environ.get("LATENT_LAB_GOLDEN")
 pytestmark = pytest.mark.skipif(not GOLDEN, reason="LATENT_LAB_GOLDEN names no folder of golden files")

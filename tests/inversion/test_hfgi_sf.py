@@ -7,9 +7,9 @@ import torch
 from torch import nn
 
 from latent_lab.gans.stylegan2 import StyleGAN2
+from latent_lab.inversion.fusion.hfgi_sf import HFGISF
 from latent_lab.inversion.fusion.hierarchy import Hierarchy, fuse
 from latent_lab.inversion.fusion.net import FusionNet
-from latent_lab.inversion.fusion.hfgi_sf import HFGISF
 
 ROW = 3
 
@@ -91,5 +91,7 @@ def test_an_edit_does_not_depend_on_its_batch_and_keeps_noise(parts):
 
 def test_the_background_is_a_part_of_the_hierarchy(parts):
     _, hierarchy, correction, *_ = parts
-    with pytest.raises(ValueError, match=r"background must be a part of the hierarchy, one of \['person', 'background'\], got 'sky'"):
+    with pytest.raises(
+        ValueError, match=r"background must be a part of the hierarchy, one of \['person', 'background'\], got 'sky'"
+    ):
         HFGISF(correction, hierarchy, LeftHalf(), background="sky")

@@ -11,9 +11,9 @@ from torch import nn
 
 from latent_lab.gans.stylegan2 import StyleGAN2
 from latent_lab.installation import CONF
+from latent_lab.inversion.fusion.hfgi_sf import HFGISF
 from latent_lab.inversion.fusion.hierarchy import Hierarchy
 from latent_lab.inversion.fusion.net import FusionNet
-from latent_lab.inversion.fusion.hfgi_sf import HFGISF
 from latent_lab.paths.linear import LinearPaths
 
 FILE = CONF.parent / "experiments" / "inversion" / "hfgi_sf.py"
@@ -69,11 +69,16 @@ def test_the_studys_table_and_figure(monkeypatch):
     assert tuple(scores) == study.METHODS and all(set(row) == set(study.COLUMNS) for row in scores.values())
     assert (scores["no correction"]["ghosting"] == 0).all()
     ghosts = {name: row["ghosting"] for name, row in scores.items()}
-    # the uncovered quarter is outside the edited person, where masked conditions are 0 but for the reach of later layers
+    # the uncovered quarter is outside the edited person, where masked conditions are 0 but for the reach of later
+    # layers
     assert ghosts["HFGI-SF"].abs().mean() < 0.5 * ghosts["HFGI-SF, unmasked"].abs().mean()
     torch.testing.assert_close(scores["HFGI"]["reached"], (yaw(images["HFGI"]) - yaw(target)).abs())
     text = study.table({30.0: scores})
-    assert len(text.strip().splitlines()) == 2 + len(study.METHODS) and "| 30 | HFGI-SF, unmasked | " in text and "nan" not in text
+    assert (
+        len(text.strip().splitlines()) == 2 + len(study.METHODS)
+        and "| 30 | HFGI-SF, unmasked | " in text
+        and "nan" not in text
+    )
     picture = io.BytesIO()
     study.figure(images, 2).savefig(picture)
     assert picture.tell() > 1000

@@ -1,4 +1,5 @@
-"""Inversions that are stopped in the middle go on to the same bits; what was kept is data that anybody may have changed."""
+"""Inversions that are stopped in the middle go on to the same bits; what was kept is data that anybody may have
+changed."""
 
 from __future__ import annotations
 
@@ -16,11 +17,11 @@ from latent_lab.checkpoints import native
 from latent_lab.gans.space import LatentSpace
 from latent_lab.gans.stylegan2 import StyleGAN2
 from latent_lab.inversion.base import Inverted, Inverter, untracked
-from latent_lab.inversion.optimisation.descent import Descent
-from latent_lab.inversion.optimisation.i2spp import Image2StyleGANPlusPlus
 from latent_lab.inversion.keeper import Keeper, Steps, sha256
-from latent_lab.inversion.optimisation.masked import BuildingBlocks
+from latent_lab.inversion.optimisation.descent import Descent
 from latent_lab.inversion.optimisation.i2s import Image2StyleGAN
+from latent_lab.inversion.optimisation.i2spp import Image2StyleGANPlusPlus
+from latent_lab.inversion.optimisation.masked import BuildingBlocks
 from latent_lab.inversion.optimisation.projector import Projector
 from latent_lab.inversion.optimisation.pti import PivotalTuning
 from latent_lab.runs import Run
@@ -77,7 +78,14 @@ def noting(loops: list[Iterable]) -> Callable[[Iterable, str], Iterable]:
 
 
 def invert(
-    inverter: Inverter, space: LatentSpace, images: Tensor, folder, track=untracked, every=ALWAYS, owner="it", names="ab"
+    inverter: Inverter,
+    space: LatentSpace,
+    images: Tensor,
+    folder,
+    track=untracked,
+    every=ALWAYS,
+    owner="it",
+    names="ab",
 ) -> Inverted:
     rngs = [torch.Generator().manual_seed(i) for i in range(len(images))]
     keeper = Keeper(Run(folder), every, {"owner": owner})
@@ -86,12 +94,19 @@ def invert(
 
 
 def tensors(found: Inverted) -> dict[str, Tensor]:
-    return {"latents": found.codes.latents, **found.codes.given, **found.tuned, **{f"curve {k}": v for k, v in found.curves.items()}}
+    return {
+        "latents": found.codes.latents,
+        **found.codes.given,
+        **found.tuned,
+        **{f"curve {k}": v for k, v in found.curves.items()},
+    }
 
 
 def same_bits(one: Inverted, other: Inverted) -> bool:
     first, second = tensors(one), tensors(other)
-    return first.keys() == second.keys() and all(torch.equal(first[key].nan_to_num(7), second[key].nan_to_num(7)) for key in first)
+    return first.keys() == second.keys() and all(
+        torch.equal(first[key].nan_to_num(7), second[key].nan_to_num(7)) for key in first
+    )
 
 
 @pytest.mark.parametrize(
@@ -130,7 +145,13 @@ def test_half_precision_ends_with_the_same_bits_too(name, place, space, images, 
 def test_it_can_be_stopped_again_and_again(space, images, tmp_path):
     inverter = inverters()["pti"]
     whole = inverter.invert(space, images, [torch.Generator().manual_seed(i) for i in range(2)])
-    for place in [(0, 2), (0, 4), (1, 3), (1, 2), (0, 3)]:  # loops of each attempt are counted from the one that it goes on with
+    for place in [
+        (0, 2),
+        (0, 4),
+        (1, 3),
+        (1, 2),
+        (0, 3),
+    ]:  # loops of each attempt are counted from the one that it goes on with
         with pytest.raises(KeyboardInterrupt):
             invert(inverter, space, images, tmp_path, stopping_at(*place))
     assert same_bits(invert(inverter, space, images, tmp_path), whole)
@@ -199,7 +220,9 @@ def test_a_state_that_does_not_fit_is_told_and_not_used(change, space, images, t
         invert(inverter, space, images, tmp_path, stopping_at(0, 3))
     damaged(tmp_path / "state" / "1.safetensors", CHANGES[change])
     assert same_bits(invert(inverter, space, images, tmp_path), whole)
-    assert (said := capsys.readouterr().err).startswith("latent_lab: projection begins again: ") and said.count("\n") == 1
+    assert (said := capsys.readouterr().err).startswith("latent_lab: projection begins again: ") and said.count(
+        "\n"
+    ) == 1
 
 
 @pytest.mark.parametrize("content", [b"", b"x" * 100, b"\xff" * 8 + b"{", "changed"])
@@ -226,11 +249,14 @@ def test_the_state_of_other_pictures_or_configurations_is_not_used(other, space,
     left: list[range] = []
     found = invert(inverter, space, images, tmp_path, noting(left), **other)
     assert same_bits(found, invert(inverter, space, images, tmp_path)) and left[0].start == 0
-    assert "is of other pictures, another configuration or another generator, and is not used" in capsys.readouterr().err
+    assert (
+        "is of other pictures, another configuration or another generator, and is not used" in capsys.readouterr().err
+    )
 
 
 @pytest.mark.parametrize(
-    "text, names", [('{"pictures": {"b": "1", "a": "2"}}', ["b", "a"]), ("[" * 100000, []), ('{"pictures": 3}', []), ("", [])]
+    "text, names",
+    [('{"pictures": {"b": "1", "a": "2"}}', ["b", "a"]), ("[" * 100000, []), ('{"pictures": 3}', []), ("", [])],
 )
 def test_names_of_the_batch_that_was_in_work(text, names, tmp_path):
     (tmp_path / "state").mkdir()

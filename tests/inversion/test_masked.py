@@ -45,7 +45,9 @@ def rows() -> LatentSpace:
 @pytest.fixture
 def images(rows, rng) -> Tensor:
     with torch.no_grad():
-        return rows.decode(rows.sample(2, rng)._replace(latents=torch.randn(2, *rows.shape, generator=rng, dtype=torch.float64)))
+        return rows.decode(
+            rows.sample(2, rng)._replace(latents=torch.randn(2, *rows.shape, generator=rng, dtype=torch.float64))
+        )
 
 
 @pytest.fixture
@@ -140,7 +142,9 @@ def test_closeness_keeps_codes_near_the_mean_where_edits_work(rows, images):
     mean = mean_codes(rows, 2).latents
     rngs = [torch.Generator() for _ in images]
     free, near = (
-        (Image2StyleGANPlusPlus(blocks(steps=20), closeness=weight).invert(rows, images, rngs).codes.latents - mean).norm()
+        (
+            Image2StyleGANPlusPlus(blocks(steps=20), closeness=weight).invert(rows, images, rngs).codes.latents - mean
+        ).norm()
         for weight in (0.0, 10.0)
     )
     assert 0 < near < 0.7 * free
@@ -150,11 +154,19 @@ def test_closeness_keeps_codes_near_the_mean_where_edits_work(rows, images):
 
 def test_patience_ends_each_image_alone():
     rates = torch.tensor([[0.0], [1.0]])  # the first image's loss is flat
-    values, curve = Descent(60, 0.1, patience=3).minimise([torch.ones(2, 1)], lambda x: (rates * x[0]).square().sum(1), "test")
+    values, curve = Descent(60, 0.1, patience=3).minimise(
+        [torch.ones(2, 1)], lambda x: (rates * x[0]).square().sum(1), "test"
+    )
     assert values[0][0] == 1 and values[0][1].abs() < 0.2
     flat, _ = Descent(60, 0.1, patience=3).minimise([torch.ones(1, 1)], lambda x: 0 * x[0].sum(1), "test")
-    assert flat[0] == 1 and len(Descent(60, 0.1, patience=3).minimise([torch.ones(1, 1)], lambda x: 0 * x[0].sum(1), "t")[1]) == 10
-    assert Descent(0, 0.1).minimise([torch.ones(2, 1)], lambda x: x[0].sum(1), "test")[1].shape == (0, 2) and len(curve) > 10
+    assert (
+        flat[0] == 1
+        and len(Descent(60, 0.1, patience=3).minimise([torch.ones(1, 1)], lambda x: 0 * x[0].sum(1), "t")[1]) == 10
+    )
+    assert (
+        Descent(0, 0.1).minimise([torch.ones(2, 1)], lambda x: x[0].sum(1), "test")[1].shape == (0, 2)
+        and len(curve) > 10
+    )
     with pytest.raises(FloatingPointError, match="the loss of w\\+ is not finite"):
         Descent(2, 0.1).minimise([torch.ones(1, 1)], lambda x: x[0].sum(1) * torch.nan, "w+")
 
@@ -175,11 +187,17 @@ def test_seams():
         (lambda rows: blocks(pixels=0.0), "pixels must be positive where features"),
         (lambda rows: Descent(5, 0.0), "learning_rate must be a finite number above 0, got 0.0"),
         (lambda rows: blocks(Means(), layers=["conv9"]), "layers must be among"),
-        (lambda rows: blocks(Means(), style_layer="conv9").style_of(torch.zeros(1, 3, 16, 16)), "style_layer must be one of"),
+        (
+            lambda rows: blocks(Means(), style_layer="conv9").style_of(torch.zeros(1, 3, 16, 16)),
+            "style_layer must be one of",
+        ),
         (lambda rows: blocks().style_of(torch.zeros(1, 3, 16, 16)), "needs the dataset's network"),
         (lambda rows: blocks().w_plus(rows, mean_codes(rows, 1), [], rows=[9]), "rows must be numbers from 0 to 5"),
         (lambda rows: blocks().noise(rows, mean_codes(rows, 1), [], maps=[5]), "maps must be numbers from 0 to 4"),
-        (lambda rows: mean_codes(rows.generator.space("w"), 1), "gan.space must be w\\+ for Image2StyleGAN\\+\\+, got 'w'"),
+        (
+            lambda rows: mean_codes(rows.generator.space("w"), 1),
+            "gan.space must be w\\+ for Image2StyleGAN\\+\\+, got 'w'",
+        ),
         (lambda rows: mask_of([0, 0, 1, 2], torch.zeros(1, 3, 16, 16)), "mask must be \\[top, left, bottom, right\\]"),
         (lambda rows: mask_of([0, 0, 0.01, 0.01], torch.zeros(1, 3, 16, 16)), "mask holds no pixel"),
         (lambda rows: mask_of([0, 0, 1, 1], torch.zeros(1, 3, 16, 16)), "mask is the whole image"),

@@ -8,17 +8,17 @@ import scipy.linalg
 import torch
 import torch.nn.functional as F
 
-from latent_lab.edits.moves import TRAINING, stream
 from latent_lab.errors import NotApplicable
-from latent_lab.ops.jacobian import metric_product
-from latent_lab.ops.region import region_masks
 from latent_lab.gans.shapes import Shapes
 from latent_lab.gans.stylegan2 import StyleGAN2
 from latent_lab.methods.base import Context
-from latent_lab.methods.lowrankgan import LowRankGAN, principal_space, robust_pca
 from latent_lab.methods.ganspace import GANSpace
+from latent_lab.methods.lowrankgan import LowRankGAN, principal_space, robust_pca
 from latent_lab.methods.resefa import ReSeFa
 from latent_lab.methods.sefa import SeFa
+from latent_lab.ops.jacobian import metric_product
+from latent_lab.ops.region import region_masks
+from latent_lab.ops.streams import TRAINING, stream
 from latent_lab.paths.layerwise import LayerwisePaths
 from latent_lab.paths.local import generalised_directions
 
@@ -74,7 +74,9 @@ def test_resefa_finds_the_one_factor_of_a_region_of_shapes(shapes, context, tau,
 
 
 def test_sefa_does_not_apply_to_style_vectors(style, context):
-    with pytest.raises(NotApplicable, match="gan.space must be z, w or w\\+ where the first weights are asked for, got 's'"):
+    with pytest.raises(
+        NotApplicable, match="gan.space must be z, w or w\\+ where the first weights are asked for, got 's'"
+    ):
         SeFa(num_paths=2).fit(style.space("s"), context)
 
 
@@ -96,7 +98,9 @@ def test_sefa_is_the_singular_vectors_of_the_first_weights(style, context, name,
 @pytest.mark.parametrize("name", ["w", "w+"])
 def test_ganspace_is_the_pca_of_the_styles(style, context, name):
     space = style.space(name)
-    paths = GANSpace(num_paths=3, samples=500, batch_size=120, layers="0-1" if name == "w+" else None).fit(space, context)
+    paths = GANSpace(num_paths=3, samples=500, batch_size=120, layers="0-1" if name == "w+" else None).fit(
+        space, context
+    )
     codes = [space.sample(min(120, 500 - start), stream(3, 0, start, TRAINING)).latents for start in range(0, 500, 120)]
     w = torch.cat(codes).double() if name == "w" else torch.cat(codes)[:, 0].double()
     _, deviations, axes = torch.linalg.svd((w - w.mean(0)) / 500**0.5, full_matrices=False)
@@ -145,7 +149,9 @@ def test_the_pencil_is_scipys(metrics):
 def test_resefa_is_the_pencil_of_the_samples_mean(style, context):
     space = style.double().space("w+")
     space.sample = lambda num, rng, sample=space.sample: (codes := sample(num, rng)).moved(codes.latents.double())
-    paths = ReSeFa(0.5, num_paths=4, region=[0.0, 0.0, 0.5, 0.5], samples=3, layers=[0, 2], held_out=1).fit(space, context)
+    paths = ReSeFa(0.5, num_paths=4, region=[0.0, 0.0, 0.5, 0.5], samples=3, layers=[0, 2], held_out=1).fit(
+        space, context
+    )
     codes = space.sample(3, stream(3, 0, 0, TRAINING))
     masks = region_masks([0.0, 0.0, 0.5, 0.5], space, codes)
     foreground, background = metric_product(space, codes, torch.eye(6).double(), masks, [0, 2])
@@ -186,11 +192,15 @@ def test_lowrankgan_lies_in_the_null_space_of_the_rest(rng):
 
 def test_what_cannot_be_factorised_is_said(shapes, space, style, context, metrics):
     foreground, background = metrics
-    with pytest.raises(ValueError, match=r"method.tau must be above 0 where some directions do not change .* got tau=0"):
+    with pytest.raises(
+        ValueError, match=r"method.tau must be above 0 where some directions do not change .* got tau=0"
+    ):
         generalised_directions(background, foreground, 0.0)
     with pytest.raises(ValueError, match="nothing changes outside the region"):
         generalised_directions(foreground, 0 * background, 0.5)
-    with pytest.raises(ValueError, match="method.sparsity must leave the region's metric a part of low rank, got 0.001"):
+    with pytest.raises(
+        ValueError, match="method.sparsity must leave the region's metric a part of low rank, got 0.001"
+    ):
         LowRankGAN(0.001, num_paths=2, region=CORNER, samples=1).directions(foreground, background)
     with pytest.raises(ValueError, match="method.relax must leave the rest of the image a null space: 9 of 9"):
         LowRankGAN(9.0, num_paths=2, region=CORNER, samples=1).directions(foreground, background)
@@ -198,11 +208,17 @@ def test_what_cannot_be_factorised_is_said(shapes, space, style, context, metric
         SeFa(8).fit(shapes, context)
     with pytest.raises(ValueError, match="method.num_paths must be at most the latent's size 7, got 8"):
         ReSeFa(0.5, num_paths=8, region=CORNER, samples=1).fit(shapes, context)
-    with pytest.raises(ValueError, match="method.num_paths must be from 1 to the 2 directions in which 3 samples vary, got 4"):
+    with pytest.raises(
+        ValueError, match="method.num_paths must be from 1 to the 2 directions in which 3 samples vary, got 4"
+    ):
         GANSpace(4, 3).fit(shapes, context)
     with pytest.raises(ValueError, match="method.activations must name an output of at most 8192 numbers, got"):
         GANSpace(4, 10, "blocks").fit(type(space.generator)(8, [8, 8, 8, 16]).space(), context)
-    for method in (SeFa(2, "0-1"), GANSpace(2, 10, layers=0), ReSeFa(0.5, num_paths=2, region=CORNER, samples=1, layers=[0])):
+    for method in (
+        SeFa(2, "0-1"),
+        GANSpace(2, 10, layers=0),
+        ReSeFa(0.5, num_paths=2, region=CORNER, samples=1, layers=[0]),
+    ):
         with pytest.raises(ValueError, match=r"method.layers needs gan.space=w\+"):
             method.fit(space, context)
     with pytest.raises(ValueError, match="from 0 to 3 of this generator, got '3-4'"):

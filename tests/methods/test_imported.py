@@ -59,8 +59,13 @@ def test_ganspace_components_are_scaled_by_their_deviations(suffix, tmp_path, st
     component, deviation = torch.randn(5, 1, D, generator=rng), torch.rand(5, generator=rng) + 0.1
     file = tmp_path / f"pca{suffix}"
     if suffix == ".npz":  # with all that GANSpace writes beside
-        others = {name: np.ones((5, 7), np.float32) for name in ("act_comp", "act_mean", "act_stdev", "var_ratio", "random_stdevs")}
-        np.savez_compressed(file, lat_comp=component.numpy(), lat_mean=np.zeros((1, D)), lat_stdev=deviation.numpy(), **others)
+        others = {
+            name: np.ones((5, 7), np.float32)
+            for name in ("act_comp", "act_mean", "act_stdev", "var_ratio", "random_stdevs")
+        }
+        np.savez_compressed(
+            file, lat_comp=component.numpy(), lat_mean=np.zeros((1, D)), lat_stdev=deviation.numpy(), **others
+        )
     else:
         torch.save({"mean": torch.zeros(1, D), "comp": component, "std": deviation}, file)
     paths = Imported([str(file)], num_paths=2).fit(style.space("w"), context)
@@ -90,7 +95,9 @@ def test_in_w_plus_layers_are_chosen_and_a_pose_has_a_row_for_each(tmp_path, sty
     torch.testing.assert_close(moved[1], smile * kept)
     assert Imported(str(tmp_path / "pose.pt"), per_layer=False).fit(space, context).num_paths == L
     torch.save(smile.repeat(L, 1), tmp_path / "pose.pt")  # the same in all layers: also a direction of w
-    torch.testing.assert_close(steps(Imported(str(tmp_path / "pose.pt")).fit(style.space("w"), context), style.space("w"), rng)[0], smile)
+    torch.testing.assert_close(
+        steps(Imported(str(tmp_path / "pose.pt")).fit(style.space("w"), context), style.space("w"), rng)[0], smile
+    )
 
 
 @pytest.mark.parametrize("suffix", [".npy", ".npz", ".pt"])
@@ -99,7 +106,9 @@ def test_what_goes_out_comes_back(suffix, shape, tmp_path, style, context, rng):
     directions, file = torch.randn(shape, generator=rng), tmp_path / f"mine{suffix}"
     file.write_bytes(directions_bytes(directions, torch.zeros(D), suffix))
     space = style.space("w" if len(shape) == 2 else "w+")
-    torch.testing.assert_close(steps(Imported(str(file)).fit(space, context), space, rng), directions, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(
+        steps(Imported(str(file)).fit(space, context), space, rng), directions, rtol=1e-5, atol=1e-6
+    )
 
 
 def test_a_run_keeps_rows_and_rebuilds_them(tmp_path, rng):
@@ -130,7 +139,11 @@ def wrong_npz_objects(file):
 @pytest.mark.parametrize(
     ("name", "write", "message"),
     [
-        ("a.npy", lambda file: np.save(file, np.ones(D + 1)), r"must have directions of the 6 numbers of a latent in space w, got \(7,\)"),
+        (
+            "a.npy",
+            lambda file: np.save(file, np.ones(D + 1)),
+            r"must have directions of the 6 numbers of a latent in space w, got \(7,\)",
+        ),
         (
             "a.npy",
             lambda file: np.save(file, np.ones((2, 3, D))),
@@ -154,7 +167,11 @@ def wrong_npz_objects(file):
             lambda file: torch.save({"comp": torch.ones(2, 1, D), "std": torch.ones(3)}, file),
             "must have one std for each comp, got 3",
         ),
-        ("a.pt", lambda file: torch.save(collections.deque("a"), file), "names collections.deque, which weights do not need"),
+        (
+            "a.pt",
+            lambda file: torch.save(collections.deque("a"), file),
+            "names collections.deque, which weights do not need",
+        ),
         ("a.pt", lambda file: file.write_bytes(b"nothing"), "is no checkpoint that can be read"),
     ],
 )
@@ -186,4 +203,9 @@ def test_which_files_are_meant_is_said(tmp_path, style, context):
         Imported(f"{tmp_path}/*/smile.npy").fit(style.space("w"), context)
     with pytest.raises(ValueError, match="method.layers needs gan.space=w\\+"):
         Imported(f"{tmp_path}/one/smile.npy", layers=1).fit(style.space("w"), context)
-    assert Imported(f"{tmp_path}/one/smile.npy").fit(SNGAN(latent_dim=D, widths=[4, 4], image_channels=1).space(), context).num_paths == 1
+    assert (
+        Imported(f"{tmp_path}/one/smile.npy")
+        .fit(SNGAN(latent_dim=D, widths=[4, 4], image_channels=1).space(), context)
+        .num_paths
+        == 1
+    )

@@ -1,4 +1,5 @@
-"""Methods that train paths by an objective of their own: LatentCLR, the Hessian Penalty, potential flows, NeuralODEs."""
+"""Methods that train paths by an objective of their own: LatentCLR, the Hessian Penalty, potential flows,
+NeuralODEs."""
 
 from __future__ import annotations
 
@@ -21,8 +22,8 @@ from latent_lab.methods.base import Context, Method
 from latent_lab.methods.hessian_penalty import HessianPenalty
 from latent_lab.methods.latentclr import LatentCLR, contrast
 from latent_lab.methods.neural_ode import NeuralODE
-from latent_lab.methods.pde import PotentialFlow, wave_residuals
 from latent_lab.methods.path_training import features_of
+from latent_lab.methods.pde import PotentialFlow, wave_residuals
 from latent_lab.paths.base import Paths
 from latent_lab.paths.layerwise import LayerwisePaths
 from latent_lab.paths.linear import LinearPaths
@@ -33,7 +34,8 @@ D = 5
 
 
 class Quadratic(Generator):
-    """Pixels are a random mixture of functions of the coordinates of a rotated latent, one function of one coordinate each."""
+    """Pixels are a random mixture of functions of the coordinates of a rotated latent, one function of one coordinate
+    each."""
 
     spaces, resolution, channels = ("z",), 4, 1
 
@@ -71,7 +73,11 @@ def context(steps: int, attributes=None, **options) -> Context:
     quiet = dict(logger=False, enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False)
     trainer = pl.Trainer(accelerator="cpu", max_steps=steps, max_epochs=-1, **quiet, **options)
     return Context(
-        trainer, 0, rng(), lambda num_paths: {}, measures=lambda names: attributes if names is None else Selection(attributes, names)
+        trainer,
+        0,
+        rng(),
+        lambda num_paths: {},
+        measures=lambda names: attributes if names is None else Selection(attributes, names),
     )
 
 
@@ -165,7 +171,11 @@ def test_features_are_of_the_named_submodule():
 def test_the_residual_is_the_wave_equations():
     paths = PotentialPaths(D, 2, times=3, rng=rng()).double()
     speeds = torch.tensor([0.5, 2.0], dtype=torch.float64)
-    z, k, t = torch.randn(2, D, generator=rng(), dtype=torch.float64), torch.tensor([0, 1]), torch.tensor([0.3, 1.7]).double()
+    z, k, t = (
+        torch.randn(2, D, generator=rng(), dtype=torch.float64),
+        torch.tensor([0, 1]),
+        torch.tensor([0.3, 1.7]).double(),
+    )
     probes = [axis.expand(2, D) for axis in torch.eye(D, dtype=torch.float64)]
     gradient, residuals = wave_residuals(paths.potentials(k), speeds[k], z, t, probes)
     for i in range(2):
@@ -195,7 +205,10 @@ def test_a_neural_ode_changes_its_attribute_and_keeps_the_others():
     made, attributes = Shapes(mixing=0.0, resolution=8).space(), TrueFactors()
     paths: Paths = METHODS["neural_ode"]().fit(made, context(200, attributes))
     z, num = made.sample(32, rng()).latents, len(attributes.names)
-    change = made.generator.factors(paths.fan(z, 1.0).flatten(0, 1)).unflatten(0, (32, num)) - made.generator.factors(z)[:, None]
+    change = (
+        made.generator.factors(paths.fan(z, 1.0).flatten(0, 1)).unflatten(0, (32, num))
+        - made.generator.factors(z)[:, None]
+    )
     mean = change.mean(0)  # of factor j by path k
     assert (mean.diagonal() > 0.4).all()
     assert (mean.diagonal() / mean.abs().sum(1)).mean() > 0.5  # 1 / 7 by chance
@@ -214,7 +227,11 @@ def test_a_neural_ode_needs_attributes_that_move_and_have_gradients():
 
     for error, attributes, message in (
         (NotApplicable, None, "method: attributes guide this one, and this dataset measures none"),
-        (NotApplicable, Frozen(), r"method.attributes must be differentiable to train paths towards them, got \['x', 'y', "),
+        (
+            NotApplicable,
+            Frozen(),
+            r"method.attributes must be differentiable to train paths towards them, got \['x', 'y', ",
+        ),
         (ValueError, Still(), "method.attributes: 'y' does not vary over 64 samples of the prior; leave it out"),
     ):
         with pytest.raises(error, match=message):
@@ -253,12 +270,16 @@ def test_paths_of_one_row_move_all_rows_of_w_plus(name, rows):
     codes = rows.sample(rows.shape[0], rng())
     index = torch.ones(len(codes.latents), dtype=torch.long)
     moved = paths.shift(codes.latents, index, torch.full((len(index),), 0.5)) - codes.latents
-    torch.testing.assert_close(torch.linalg.vector_norm(moved, dim=2), torch.full(moved.shape[:2], 0.5), rtol=2e-3, atol=0)
+    torch.testing.assert_close(
+        torch.linalg.vector_norm(moved, dim=2), torch.full(moved.shape[:2], 0.5), rtol=2e-3, atol=0
+    )
 
 
 @pytest.mark.parametrize("name", ["hessian_penalty", "pde"])
 def test_methods_of_vectors_do_not_apply_to_w_plus(name, rows):
-    with pytest.raises(NotApplicable, match=r"gan.space must be one whose latents are vectors, as z or w, for this method, got 'w\+'"):
+    with pytest.raises(
+        NotApplicable, match=r"gan.space must be one whose latents are vectors, as z or w, for this method, got 'w\+'"
+    ):
         METHODS[name]().fit(rows, context(1))
 
 

@@ -72,7 +72,9 @@ def test_colours(images):
     brighter, known = transform(images, by("brightness", 0.1, 2))
     torch.testing.assert_close(brighter, images + 0.2, rtol=0, atol=1e-5)
     green, _ = transform(images, by("green", 0.1, 2))
-    torch.testing.assert_close(green - images, torch.tensor([0.0, 0.2, 0.0])[:, None, None].expand_as(images), rtol=0, atol=1e-5)
+    torch.testing.assert_close(
+        green - images, torch.tensor([0.0, 0.2, 0.0])[:, None, None].expand_as(images), rtol=0, atol=1e-5
+    )
     assert transform(images, by("brightness", 2.0, 2))[0].max() == 1 and known.all()
 
 
@@ -95,7 +97,11 @@ def test_units_have_a_column_each():
             1,
             r"transformations must be among \['zoom', 'shift_x', 'shift_y', 'rotate', 'brightness'\] for images of 1 channels, got \['red'\]",
         ),
-        ({"twist": 0.1}, 3, r"transformations must be among \['zoom', .*'blue'\] for images of 3 channels, got \['twist'\]"),
+        (
+            {"twist": 0.1},
+            3,
+            r"transformations must be among \['zoom', .*'blue'\] for images of 3 channels, got \['twist'\]",
+        ),
         ({}, 3, "transformations must be among"),
         ({"zoom": 0.0}, 3, "transformations must be above 0, the parameter of one unit of amount, got {'zoom': 0.0}"),
     ],

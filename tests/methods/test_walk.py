@@ -10,17 +10,17 @@ from torch import Tensor, nn
 
 from latent_lab.attributes.base import Attributes, Selection
 from latent_lab.attributes.factors import FactorIdentity, TrueFactors
-from latent_lab.edits.moves import TRAINING
 from latent_lab.gans.shapes import Shapes
 from latent_lab.gans.sngan import SNGANCritic
 from latent_lab.gans.space import LatentSpace
-from latent_lab.methods.ganalyze import AssessorTarget
 from latent_lab.methods.base import Context
 from latent_lab.methods.enjoy_your_editing import EditingTarget
+from latent_lab.methods.ganalyze import AssessorTarget
 from latent_lab.methods.limits import Response, limits
 from latent_lab.methods.steerability import TransformationTarget
 from latent_lab.methods.transformations import transform
 from latent_lab.methods.walk import Walk, require_labels
+from latent_lab.ops.streams import TRAINING
 from latent_lab.paths.walks import WalkPaths
 
 FACTORS = list(Shapes.factor_names)
@@ -61,7 +61,11 @@ def assessor(attributes=None, **options):
 
 def editing(attributes=None, **options):
     settings = dict(
-        regression=10.0, realism=0.05, content=0.05, embedding=None, critic=lambda image_channels: SNGANCritic([4, 8], image_channels)
+        regression=10.0,
+        realism=0.05,
+        content=0.05,
+        embedding=None,
+        critic=lambda image_channels: SNGANCritic([4, 8], image_channels),
     )
     return lambda **rest: EditingTarget(attributes, 256, **(settings | options), **rest)
 
@@ -74,9 +78,12 @@ def cosines(paths: WalkPaths, space: LatentSpace) -> Tensor:
     return (F.normalize(paths.weight[0], dim=1) * space.generator.rotation[: paths.num_paths]).sum(1)
 
 
-@pytest.mark.parametrize("target", [assessor(), editing(embedding=FactorIdentity())], ids=["ganalyze", "enjoy_your_editing"])
+@pytest.mark.parametrize(
+    "target", [assessor(), editing(embedding=FactorIdentity())], ids=["ganalyze", "enjoy_your_editing"]
+)
 def test_known_factors_are_recovered(target, shapes):
-    """With unit variance and no mixing a unit of amount is a unit of the factor, and the direction its row of the rotation."""
+    """With unit variance and no mixing a unit of amount is a unit of the factor, and the direction its row of the
+    rotation."""
     asked = context(steps=70)
     paths = method(target, together=7, lr=0.1).fit(shapes, asked)
     assert cosines(paths, shapes).min() > 0.95
@@ -92,7 +99,8 @@ def test_ganalyze_on_a_sphere_finds_the_direction_too(shapes):
 
 
 def test_steerability_finds_what_shifts(shapes):
-    """The ellipse's x moves it by tanh(u) / 4 of the side; the ground is the same everywhere, so that a shift is within reach."""
+    """The ellipse's x moves it by tanh(u) / 4 of the side; the ground is the same everywhere, so that a shift is within
+    reach."""
     asked = context(steps=100)
     target = steering({"shift_x": 0.1, "shift_y": 0.1})
     paths = method(target, lr=0.1).fit(shapes, asked)
@@ -117,7 +125,9 @@ def test_the_assessors_loss_is_the_papers(shapes):
     moved = codes.moved(codes.latents + 0.3)
     amounts = torch.tensor([[1.0, 0.0], [0.0, -0.5], [0.0, 2.0], [0.7, 0.0]])
     loss = target.losses(codes, shapes.decode(codes), moved, shapes.decode(moved), amounts)["score"]
-    change = (shapes.generator.factors(moved.latents) - shapes.generator.factors(codes.latents))[:, [0, 5]] / target.deviation
+    change = (shapes.generator.factors(moved.latents) - shapes.generator.factors(codes.latents))[
+        :, [0, 5]
+    ] / target.deviation
     walked = [(change[0, 0] - 1), (change[1, 1] + 0.5), (change[2, 1] - 2), (change[3, 0] - 0.7)]
     assert loss.item() == pytest.approx(torch.stack(walked).square().mean().item(), rel=1e-4)
 
@@ -142,7 +152,9 @@ def test_a_distance_is_injected(shapes):
     codes = shapes.sample(2, torch.Generator().manual_seed(1))
     before = shapes.decode(codes)
     loss = module.target.losses(codes, before, codes, before, torch.ones(2, 1))["distance"]
-    assert loss.item() == pytest.approx((transform(before, module.target.units.expand(2, -1))[0] - before).abs().mean().item())
+    assert loss.item() == pytest.approx(
+        (transform(before, module.target.units.expand(2, -1))[0] - before).abs().mean().item()
+    )
 
 
 def test_the_critic_learns_and_the_walk_does_not_teach_it(shapes):
@@ -171,7 +183,10 @@ def test_only_what_is_trained_is_saved(shapes):
     module = method(editing(embedding=FactorIdentity())).module(shapes, context())
     checkpoint = {"state_dict": module.state_dict()}
     module.on_save_checkpoint(checkpoint)
-    assert {name.split(".")[0] + "." + name.split(".")[1] for name in checkpoint["state_dict"]} == {"paths.weight", "target.critic"}
+    assert {name.split(".")[0] + "." + name.split(".")[1] for name in checkpoint["state_dict"]} == {
+        "paths.weight",
+        "target.critic",
+    }
 
 
 class Steps(Attributes):
@@ -225,9 +240,18 @@ def test_what_was_not_found_does_not_count(shapes):
             "method.amounts must be at most .* standard deviations of 'smooth', which its range allows",
         ),
         (lambda space: method(steering({"zoom": -1})).module(space, context()), "transformations must be above 0"),
-        (lambda space: method(assessor(), amounts=(1, 0)), "method.amounts must be two numbers with 0 <= smallest <= largest"),
-        (lambda space: method(assessor(), together=0), "method.together, batch_size and limit_latents must be at least 1, got 0"),
-        (lambda space: method(editing(content=-1.0)).module(space, context()), "target.regression, realism and content must be at least 0"),
+        (
+            lambda space: method(assessor(), amounts=(1, 0)),
+            "method.amounts must be two numbers with 0 <= smallest <= largest",
+        ),
+        (
+            lambda space: method(assessor(), together=0),
+            "method.together, batch_size and limit_latents must be at least 1, got 0",
+        ),
+        (
+            lambda space: method(editing(content=-1.0)).module(space, context()),
+            "target.regression, realism and content must be at least 0",
+        ),
         (
             lambda space: method(assessor(), paths=paths_of(classes=3)).module(space, context()),
             "method.paths.classes must be 0 for a generator whose codes have no class, got 3",
@@ -255,5 +279,7 @@ def test_a_walk_ends_where_it_saturates_or_leaves_the_prior():
     straight, stuck = amounts.clone(), amounts.clamp(-1, 2)
     outside = torch.zeros(7)
     gone = torch.tensor([0.9, 0.6, 0.1, 0, 0.1, 0.2, 0.6])
-    found = Response(amounts, torch.stack([straight, stuck, straight, -straight]), torch.stack([outside, outside, gone, outside]))
+    found = Response(
+        amounts, torch.stack([straight, stuck, straight, -straight]), torch.stack([outside, outside, gone, outside])
+    )
     assert [limits(found, k) for k in range(4)] == [(-3, 3), (-1, 2), (-1, 2), (0, 0)]

@@ -98,7 +98,9 @@ def test_states_of_two_ranks_merge(level, form, rng):
     torch.testing.assert_close(first.compute(), whole.compute())
 
 
-@pytest.mark.parametrize("name, allowed", [("level", r"\('latents', 'images', 'attributes'\)"), ("form", r"\('swap', 'return'\)")])
+@pytest.mark.parametrize(
+    "name, allowed", [("level", r"\('latents', 'images', 'attributes'\)"), ("form", r"\('swap', 'return'\)")]
+)
 def test_errors_name_the_allowed_values(name, allowed):
     with pytest.raises(ValueError, match=f"{name} must be one of {allowed}, got 'both'"):
         CommutativityError(**{name: "both"})

@@ -33,7 +33,11 @@ def test_on_a_flat_space(space, rng):
     after = before.clone()
     after[0, 0], after[1, 1] = 8.0, 3.0  # radially to radius 8; sideways to radius 5
     result = compute(metric, before, after, torch.tensor([2.0, -1.0]))
-    assert result == {"edit_length": pytest.approx(2.5), "radius_ratio": pytest.approx((2 + 1.25) / 2), "outside_prior": 0.5}
+    assert result == {
+        "edit_length": pytest.approx(2.5),
+        "radius_ratio": pytest.approx((2 + 1.25) / 2),
+        "outside_prior": 0.5,
+    }
 
 
 def test_a_sphere_counts_only_what_the_generator_sees(sphere, rng):
@@ -44,8 +48,12 @@ def test_a_sphere_counts_only_what_the_generator_sees(sphere, rng):
     radial = compute(metric, z, 2 * z, torch.ones(2))
     assert radial == {"edit_length": pytest.approx(0, abs=1e-5), "radius_ratio": 1, "outside_prior": 0}
     metric.reset()
-    turned = compute(metric, z, z + z.norm(dim=1, keepdim=True) * tangent / tangent.norm(dim=1, keepdim=True), torch.ones(2))
-    assert turned["edit_length"] == pytest.approx(4 * (2 - 2**0.5) ** 0.5, rel=1e-4)  # the chord of 45 degrees, radius 4
+    turned = compute(
+        metric, z, z + z.norm(dim=1, keepdim=True) * tangent / tangent.norm(dim=1, keepdim=True), torch.ones(2)
+    )
+    assert turned["edit_length"] == pytest.approx(
+        4 * (2 - 2**0.5) ** 0.5, rel=1e-4
+    )  # the chord of 45 degrees, radius 4
 
 
 def test_a_percent_of_the_prior_is_outside(space, rng):
@@ -55,7 +63,10 @@ def test_a_percent_of_the_prior_is_outside(space, rng):
 
 
 def test_states_of_two_ranks_merge(space, rng):
-    edits = [(torch.randn(n, 16, generator=rng), torch.randn(n, 16, generator=rng), torch.rand(n, generator=rng) + 0.1) for n in (3, 4, 1)]
+    edits = [
+        (torch.randn(n, 16, generator=rng), torch.randn(n, 16, generator=rng), torch.rand(n, generator=rng) + 0.1)
+        for n in (3, 4, 1)
+    ]
     whole = EditLength(space, rng)
     first, second = copy.deepcopy(whole), copy.deepcopy(whole)
     for metric, part in ((whole, edits), (first, edits[:2]), (second, edits[2:])):

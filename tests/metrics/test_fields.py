@@ -29,7 +29,9 @@ def build(kind: str) -> Paths:
     paths = KINDS[kind](rng).double()
     with torch.no_grad():
         for parameter in paths.parameters():
-            parameter += 0.15 * torch.randn(parameter.shape, generator=rng, dtype=parameter.dtype)  # the coupling networks start at 0
+            parameter += 0.15 * torch.randn(
+                parameter.shape, generator=rng, dtype=parameter.dtype
+            )  # the coupling networks start at 0
     return paths.requires_grad_(False)
 
 
@@ -123,13 +125,21 @@ class Rotations(Paths):
 
 def test_the_bracket_of_a_turn_and_a_translation_by_hand():
     """X = (-y, x), Y = (s, 0): DY X - DX Y = (0, -s)."""
-    z, zero, one = torch.tensor([[3.0, 4.0], [0.6, -0.8]]).double(), torch.zeros(2, dtype=torch.long), torch.ones(2, dtype=torch.long)
+    z, zero, one = (
+        torch.tensor([[3.0, 4.0], [0.6, -0.8]]).double(),
+        torch.zeros(2, dtype=torch.long),
+        torch.ones(2, dtype=torch.long),
+    )
     torch.testing.assert_close(lie_bracket(Rotations(2.0), z, zero, one), torch.tensor([[0.0, -2.0]] * 2).double())
     torch.testing.assert_close(bracket_error(Rotations(2.0), z, zero, one), torch.tensor([1 / 5, 1.0]).double())
 
 
 def test_the_error_is_per_unit_of_length_whatever_the_speed():
-    z, zero, one = torch.tensor([[3.0, 4.0]]).double(), torch.zeros(1, dtype=torch.long), torch.ones(1, dtype=torch.long)
+    z, zero, one = (
+        torch.tensor([[3.0, 4.0]]).double(),
+        torch.zeros(1, dtype=torch.long),
+        torch.ones(1, dtype=torch.long),
+    )
     errors = [bracket_error(Rotations(speed), z, zero, one).item() for speed in (0.1, 1.0, 30.0)]
     assert errors == pytest.approx([0.2] * 3)
 

@@ -40,8 +40,12 @@ def paths(space) -> LinearPaths:
     return paths
 
 
-def accuracy(space, paths, amount: float = 2.0, steps: int = 60, num: int = 200, seed: int = 0, batch_size: int = 32) -> torch.Tensor:
-    return held_out_accuracy(space, paths, Difference, torch.full((paths.num_paths,), amount), steps, batch_size, num, seed)
+def accuracy(
+    space, paths, amount: float = 2.0, steps: int = 60, num: int = 200, seed: int = 0, batch_size: int = 32
+) -> torch.Tensor:
+    return held_out_accuracy(
+        space, paths, Difference, torch.full((paths.num_paths,), amount), steps, batch_size, num, seed
+    )
 
 
 def test_paths_that_differ_are_told_apart(space, paths):

@@ -10,7 +10,8 @@ import pytest
 import torch
 from scipy.stats import pearsonr
 
-from latent_lab.metrics.path_choice import PathChoice, amount_for_change, assign, traversal_correlation
+from latent_lab.metrics.path_choice import PathChoice, assign, traversal_correlation
+from latent_lab.ops.calibration import amount_for_change
 
 
 def test_correlation_is_pearsons(rng):
@@ -44,9 +45,13 @@ def test_the_assignment_has_the_largest_sum_and_uses_no_path_twice(paths, attrib
     assert len(chosen_attributes) == len(chosen_paths) == len(set(chosen_paths.tolist())) == size
     if paths >= attributes:
         assert chosen_attributes.tolist() == list(range(attributes))
-        sums = [sum(scores[k, a] for a, k in enumerate(order)) for order in itertools.permutations(range(paths), attributes)]
+        sums = [
+            sum(scores[k, a] for a, k in enumerate(order)) for order in itertools.permutations(range(paths), attributes)
+        ]
     else:
-        sums = [sum(scores[k, a] for k, a in enumerate(order)) for order in itertools.permutations(range(attributes), paths)]
+        sums = [
+            sum(scores[k, a] for k, a in enumerate(order)) for order in itertools.permutations(range(attributes), paths)
+        ]
     assert scores[chosen_paths, chosen_attributes].sum().item() == pytest.approx(max(sums).item(), abs=1e-6)
 
 
@@ -72,7 +77,9 @@ CURVES = {
 }
 
 
-@pytest.mark.parametrize("curve, change, expected", [(values, c, e) for values, cases in CURVES.values() for c, e in cases.items()])
+@pytest.mark.parametrize(
+    "curve, change, expected", [(values, c, e) for values, cases in CURVES.values() for c, e in cases.items()]
+)
 @pytest.mark.parametrize("order", [[0, 1, 2, 3], [2, 0, 3, 1]])
 def test_the_amount_for_a_change_is_the_smallest_that_reaches_it(curve, change, expected, order):
     found = amount_for_change(AMOUNTS[order], torch.tensor(curve)[order], change)
@@ -87,7 +94,9 @@ def test_the_curve_at_the_amount_is_the_change(rng):
         found = amount_for_change(amounts, curve, change)
         assert np.interp(found, x, y) == pytest.approx(change)
         closer = np.linspace(-abs(found), abs(found), 401)[1:-1]
-        assert not (np.abs(np.interp(closer, x, y)) > abs(change) + 1e-9)[np.sign(np.interp(closer, x, y)) == np.sign(change)].any()
+        assert not (np.abs(np.interp(closer, x, y)) > abs(change) + 1e-9)[
+            np.sign(np.interp(closer, x, y)) == np.sign(change)
+        ].any()
 
 
 SHARES = torch.tensor([-2.0, -1, 1, 2])
@@ -166,7 +175,8 @@ def test_a_traversal_of_which_too_little_was_measured_does_not_count(rng):
 
 
 def test_steps_at_which_nothing_was_measured_are_left_out(rng):
-    """A long edit that turns the face out of sight leaves the shorter ones their correlation, their curve and their slope."""
+    """A long edit that turns the face out of sight leaves the shorter ones their correlation, their curve and their
+    slope."""
     change = lines().repeat(4, 1, 1, 1) + 0.1 * torch.randn(4, 3, 4, 2, generator=rng)
     change[:, 0, 3, 0] = math.nan
     change[1:, 1, 0, 1] = math.nan

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from latent_lab.edits.moves import EVALUATION, stream
 from latent_lab.gans.shapes import Shapes
 from latent_lab.metrics.quality import QUALITY, path_quality
+from latent_lab.ops.streams import EVALUATION, stream
 from latent_lab.paths.linear import LinearPaths
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*will save all extracted features:UserWarning")

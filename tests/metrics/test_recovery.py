@@ -67,7 +67,9 @@ def test_more_coordinates_than_factors_do_no_harm(factors, copy, strangers):
 
 
 def test_dci_of_a_copy_is_1(factors, copy):
-    assert dci(copy, factors) == pytest.approx({"disentanglement": 1, "completeness": 1, "informativeness": 1}, abs=1e-5)
+    assert dci(copy, factors) == pytest.approx(
+        {"disentanglement": 1, "completeness": 1, "informativeness": 1}, abs=1e-5
+    )
 
 
 def test_dci_of_a_rotation_knows_everything_and_disentangles_nothing(factors, rotated):
@@ -84,13 +86,16 @@ def test_a_coordinate_of_two_factors_by_hand(factors):
     """The first coordinate holds factors 0 and 1 equally, the second only 1: weights 1 -1, 0 1 after scaling."""
     factors = torch.linalg.qr(factors[:, :2] - factors[:, :2].mean(0))[0] * (N - 1) ** 0.5
     codes = torch.stack([factors[:, 0] + factors[:, 1], factors[:, 1]], 1)
-    # standardised: c0 = (u0 + u1) / sqrt 2, c1 = u1, hence u0 = sqrt 2 c0 - c1 and u1 = c1: importances [[sqrt 2, 0], [1, 1]]
+    # standardised: c0 = (u0 + u1) / sqrt 2, c1 = u1, hence u0 = sqrt 2 c0 - c1 and u1 = c1: importances [[sqrt 2, 0],
+    # [1, 1]]
     weight = math.sqrt(2)
     share = weight / (weight + 1)
     entropy = -(share * math.log2(share) + (1 - share) * math.log2(1 - share))
     found = dci(codes, factors)
     assert found["disentanglement"] == pytest.approx(weight / (weight + 2), abs=1e-4)  # rows: entropy 0 and 1
-    assert found["completeness"] == pytest.approx((1 - entropy) * (weight + 1) / (weight + 2) + 1 / (weight + 2), abs=1e-4)
+    assert found["completeness"] == pytest.approx(
+        (1 - entropy) * (weight + 1) / (weight + 2) + 1 / (weight + 2), abs=1e-4
+    )
     assert found["informativeness"] == pytest.approx(1)
 
 
@@ -100,7 +105,9 @@ def test_mig_of_a_copy_is_nearly_1(factors, copy):
 
 
 def test_mig_of_two_copies_of_one_factor_is_0(factors):
-    assert mutual_information_gap(torch.stack([factors[:, 0], -3 * factors[:, 0]], 1), factors[:, :1]) == pytest.approx(0, abs=1e-9)
+    assert mutual_information_gap(torch.stack([factors[:, 0], -3 * factors[:, 0]], 1), factors[:, :1]) == pytest.approx(
+        0, abs=1e-9
+    )
 
 
 def test_mig_of_strangers_is_nearly_0(factors, strangers):

@@ -7,13 +7,21 @@ import torch
 
 from latent_lab.edits.views import Pair, View
 from latent_lab.metrics.path_choice import assign
-from latent_lab.metrics.side_effects import EqualChangeSideEffects, SideEffectError, change_per_path, purity, side_effect_error
+from latent_lab.metrics.side_effects import (
+    EqualChangeSideEffects,
+    SideEffectError,
+    change_per_path,
+    purity,
+    side_effect_error,
+)
 
 NAN = torch.nan
 
 
 def views(original: torch.Tensor, change: torch.Tensor, k: torch.Tensor) -> tuple[dict[str, View], Pair]:
-    return {"": View(None, None, original), "k": View(None, None, original + change)}, Pair(k, k, torch.ones(len(k)), torch.ones(len(k)))
+    return {"": View(None, None, original), "k": View(None, None, original + change)}, Pair(
+        k, k, torch.ones(len(k)), torch.ones(len(k))
+    )
 
 
 def test_changes_are_averaged_by_path_without_their_sign():
@@ -79,7 +87,10 @@ def test_the_diagonal_is_100_and_units_do_not_matter(batches):
     torch.testing.assert_close(matrix.diagonal(), torch.full((3,), 100.0))
     assert attributes.tolist() == [0, 1, 2] and len(set(paths.tolist())) == 3
     unit = torch.tensor([10.0, 0.1, 3.0])
-    scaled = [({name: view._replace(attributes=view.attributes * unit) for name, view in seen.items()}, pair) for seen, pair in batches]
+    scaled = [
+        ({name: view._replace(attributes=view.attributes * unit) for name, view in seen.items()}, pair)
+        for seen, pair in batches
+    ]
     torch.testing.assert_close(filled(scaled).matrix()[0], matrix, rtol=1e-4, atol=1e-3)
 
 
@@ -132,7 +143,9 @@ def test_a_resample_reads_the_latents_that_it_names():
     metric = equal_change(CHANGES)
     torch.testing.assert_close(metric.matrix(torch.tensor([0, 1])), MATRIX, equal_nan=True)
     torch.testing.assert_close(metric.matrix(torch.tensor([1, 1])), equal_change(CHANGES[1:]).matrix(), equal_nan=True)
-    torch.testing.assert_close(metric.matrix(torch.tensor([0, 1, 1])), equal_change(CHANGES[[0, 1, 1]]).matrix(), equal_nan=True)
+    torch.testing.assert_close(
+        metric.matrix(torch.tensor([0, 1, 1])), equal_change(CHANGES[[0, 1, 1]]).matrix(), equal_nan=True
+    )
 
 
 def test_states_at_equal_change_of_two_ranks_merge(rng):

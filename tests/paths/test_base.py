@@ -208,9 +208,18 @@ def test_the_seed_fixes_the_initial_values(kind):
         (lambda: RBFPaths(4, 2, step=0.0), "num_dipoles must be at least 1 and step above 0, got 128 and 0.0"),
         (lambda: CurvilinearPaths(4, 5), "num_paths must be at most the latent's size 4 for curvilinear paths, got 5"),
         (lambda: CurvilinearPaths(4, 2, "glow"), r"flow must be one of \('coupling', 'ffjord'\), got 'glow'"),
-        (lambda: CurvilinearPaths(1, 1), "flow=coupling needs a latent of at least 2 coordinates, layers and width of at least 1, got 1"),
-        (lambda: CurvilinearPaths(4, 2, "ffjord", divergence="slow"), r"divergence must be one of \('hutchinson', 'exact'\), got 'slow'"),
-        (lambda: CurvilinearPaths(4, 2, "ffjord", time=0.0), "depth must be at least 1, time, atol and rtol above 0, got 5, 0.0"),
+        (
+            lambda: CurvilinearPaths(1, 1),
+            "flow=coupling needs a latent of at least 2 coordinates, layers and width of at least 1, got 1",
+        ),
+        (
+            lambda: CurvilinearPaths(4, 2, "ffjord", divergence="slow"),
+            r"divergence must be one of \('hutchinson', 'exact'\), got 'slow'",
+        ),
+        (
+            lambda: CurvilinearPaths(4, 2, "ffjord", time=0.0),
+            "depth must be at least 1, time, atol and rtol above 0, got 5, 0.0",
+        ),
     ],
 )
 def test_errors_name_the_allowed_values_in_one_line(make, message):

@@ -85,6 +85,8 @@ def test_config_and_tensors_rebuild_the_paths(paths, edits, tmp_path):
 
 
 def test_errors_are_one_line():
-    with pytest.raises(ValueError, match="extent and slope must be above 0, knots at least 1, got 0.0, 1.0 and 100") as error:
+    with pytest.raises(
+        ValueError, match="extent and slope must be above 0, knots at least 1, got 0.0, 1.0 and 100"
+    ) as error:
         CalibratedPaths(D, K, extent=0.0)
     assert "\n" not in str(error.value)

@@ -119,7 +119,8 @@ def test_continuous_flow_follows_its_velocity():
 
 
 @pytest.mark.parametrize(
-    "latent, tolerance, reason", [(math.nan, 1e-5, "its velocity is not finite"), (1.0, 1e-12, "evaluations at atol=1e-12")]
+    "latent, tolerance, reason",
+    [(math.nan, 1e-5, "its velocity is not finite"), (1.0, 1e-12, "evaluations at atol=1e-12")],
 )
 def test_a_flow_that_cannot_be_solved_says_so(latent, tolerance, reason, monkeypatch):
     """The solver alone would shorten its step for ever."""

@@ -30,7 +30,9 @@ def build(kind: str, dtype: torch.dtype = torch.float64) -> Paths:
     paths = KINDS[kind](rng).to(dtype)
     with torch.no_grad():
         for parameter in paths.parameters():
-            parameter += 0.15 * torch.randn(parameter.shape, generator=rng, dtype=parameter.dtype)  # the coupling networks start at 0
+            parameter += 0.15 * torch.randn(
+                parameter.shape, generator=rng, dtype=parameter.dtype
+            )  # the coupling networks start at 0
     if dtype == torch.float64 and kind == "ffjord":
         paths.flow.atol = paths.flow.rtol = 1e-9  # float32 cannot reach it
     return paths
@@ -98,7 +100,9 @@ def test_an_edit_changes_the_coordinate_of_its_path_alone_by_its_amount(kind, ep
     before = paths.coordinates(z)
     assert before.shape == (N, K)
     after = paths.coordinates(paths.fan(z, eps).flatten(0, 1)).unflatten(0, (N, K))
-    torch.testing.assert_close(after - before[:, None], eps * torch.eye(K).expand(N, K, K).double(), rtol=0, atol=tolerance(kind))
+    torch.testing.assert_close(
+        after - before[:, None], eps * torch.eye(K).expand(N, K, K).double(), rtol=0, atol=tolerance(kind)
+    )
 
 
 def test_coordinates_of_orthogonal_paths_are_projections(z):

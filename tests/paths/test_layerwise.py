@@ -33,7 +33,11 @@ def base(request):
 
 @pytest.fixture
 def edits(rng):
-    return torch.randn(N, L, D, generator=rng, dtype=torch.float64), torch.arange(N) % K, torch.linspace(-1.3, 1.4, N).double()
+    return (
+        torch.randn(N, L, D, generator=rng, dtype=torch.float64),
+        torch.arange(N) % K,
+        torch.linspace(-1.3, 1.4, N).double(),
+    )
 
 
 def test_only_the_selected_rows_move_as_their_own_latents(base, edits):
@@ -103,7 +107,9 @@ def test_a_range_names_rows(generator, layers, rows):
 
 @pytest.mark.parametrize("layers", [4, "2-4", "3-1", "a", [], "", "-1", [0, 7]])
 def test_a_range_outside_the_network_is_said(generator, layers):
-    with pytest.raises(ValueError, match="method.layers must be numbers and ranges such as 4-7 from 0 to 3 of this generator, got"):
+    with pytest.raises(
+        ValueError, match="method.layers must be numbers and ranges such as 4-7 from 0 to 3 of this generator, got"
+    ):
         layer_rows(generator.space("w+"), layers)
 
 

@@ -21,7 +21,9 @@ def rng() -> torch.Generator:
 def test_a_neural_ode_has_unit_speed_and_a_way_back():
     paths, z, k = NeuralODEPaths(D, K, depth=2, step=0.1, rng=rng()).double(), latents(), torch.arange(N) % K
     small = torch.full((N,), 1e-4, dtype=torch.float64)
-    assert torch.allclose((paths.shift(z, k, small) - z).norm(dim=1) / 1e-4, torch.ones(N, dtype=torch.float64), atol=1e-4)
+    assert torch.allclose(
+        (paths.shift(z, k, small) - z).norm(dim=1) / 1e-4, torch.ones(N, dtype=torch.float64), atol=1e-4
+    )
     there = paths.shift(z, k, 3 + 0 * small)
     assert (there - z).norm(dim=1).max() <= 3 + 1e-6
     torch.testing.assert_close(paths.shift(there, k, -3 + 0 * small), z, rtol=0, atol=1e-4)
@@ -31,7 +33,9 @@ def test_one_layer_of_a_neural_ode_is_an_affine_field():
     paths, z, k = NeuralODEPaths(D, K, rng=rng()).double(), latents(), torch.arange(N) % K
     field = torch.einsum("nij,nj->ni", paths.weights[k, 0] + torch.eye(D), z) + paths.biases[k, 0]
     small = torch.full((N,), 1e-6, dtype=torch.float64)
-    torch.testing.assert_close((paths.shift(z, k, small) - z) / 1e-6, field / field.norm(dim=1, keepdim=True), rtol=0, atol=1e-5)
+    torch.testing.assert_close(
+        (paths.shift(z, k, small) - z) / 1e-6, field / field.norm(dim=1, keepdim=True), rtol=0, atol=1e-5
+    )
 
 
 def test_the_gradient_of_a_potential_is_its_gradient():

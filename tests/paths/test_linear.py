@@ -31,7 +31,11 @@ def test_columns_without_a_direction_are_refused(rng):
 @pytest.mark.parametrize("kind", LinearPaths.kinds)
 def test_a_shift_follows_the_column_of_its_path(kind, rng):
     paths = LinearPaths(6, 4, kind, rng=rng).double()
-    z, k, eps = torch.randn(5, 6, generator=rng).double(), torch.tensor([3, 0, 1, 3, 2]), torch.tensor([0.5, -2.0, 1.0, 3.0, -0.1]).double()
+    z, k, eps = (
+        torch.randn(5, 6, generator=rng).double(),
+        torch.tensor([3, 0, 1, 3, 2]),
+        torch.tensor([0.5, -2.0, 1.0, 3.0, -0.1]).double(),
+    )
     expected = torch.stack([z[i] + eps[i] * paths.matrix()[:, k[i]] for i in range(5)])
     torch.testing.assert_close(paths.shift(z, k, eps), expected)
 

@@ -20,7 +20,9 @@ N, K = 3, 4
 def styles(request):
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        return StyleGAN2(latent_dim=5, style_dim=8, widths=[8, 8], mapping_layers=2, classes=3).space(request.param, truncation=0.7)
+        return StyleGAN2(latent_dim=5, style_dim=8, widths=[8, 8], mapping_layers=2, classes=3).space(
+            request.param, truncation=0.7
+        )
 
 
 @pytest.fixture
@@ -34,7 +36,9 @@ def test_the_local_basis_is_the_mappings(styles, context, rng):
     directions = codes.given["directions"]
     for n in range(N):
         z, label = codes.given["z"][n], codes.given["label"][n : n + 1]
-        jacobian = torch.autograd.functional.jacobian(lambda z, label=label: styles.generator.mapping(z[None], label)[0], z)
+        jacobian = torch.autograd.functional.jacobian(
+            lambda z, label=label: styles.generator.mapping(z[None], label)[0], z
+        )
         expected = torch.linalg.svd(jacobian).U[:, :K].mT
         torch.testing.assert_close((directions[n] * expected).sum(1).abs(), torch.ones(K), rtol=0, atol=1e-4)
     k, eps = torch.tensor([0, 1, 3]), torch.tensor([0.5, -1.0, 2.0])
@@ -70,12 +74,15 @@ def test_resefa_of_single_images_is_saved_with_its_region(space, context, rng, t
 
 def test_what_local_paths_cannot_do_is_said(styles, space, context, rng):
     paths, codes = LocalBasis(K).fit(styles, context), styles.sample(1, rng)
-    with pytest.raises(ValueError, match=r"given must hold the directions of local paths: take codes = paths.anchor\(space, codes\)"):
+    with pytest.raises(
+        ValueError, match=r"given must hold the directions of local paths: take codes = paths.anchor\(space, codes\)"
+    ):
         paths.shift(codes.latents, torch.zeros(1, dtype=torch.long), torch.ones(1))
     with pytest.raises(ValueError, match="codes must come from samples for method=local_basis"):
         paths.anchor(styles, codes._replace(given={}))
     with pytest.raises(
-        ValueError, match=r"method=local_basis needs a generator with a mapping and gan.space=w or w\+, got a SNGAN in space z"
+        ValueError,
+        match=r"method=local_basis needs a generator with a mapping and gan.space=w or w\+, got a SNGAN in space z",
     ):
         LocalBasis(K).fit(space, context)
     with pytest.raises(ValueError, match="num_paths must be at most the latent's size 8, got 9"):

@@ -17,7 +17,11 @@ def build(dtype: torch.dtype = torch.float64, **options) -> RBFPaths:
 
 def inputs(dtype: torch.dtype = torch.float64, amount: float = 1.1) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     rng = torch.Generator().manual_seed(1)
-    return torch.randn(N, D, generator=rng, dtype=dtype), torch.arange(N) % K, amount * torch.ones(N, dtype=dtype) * (-1) ** torch.arange(N)
+    return (
+        torch.randn(N, D, generator=rng, dtype=dtype),
+        torch.arange(N) % K,
+        amount * torch.ones(N, dtype=dtype) * (-1) ** torch.arange(N),
+    )
 
 
 def test_direction_is_the_normalised_gradient_of_the_warping():
@@ -40,7 +44,9 @@ def test_supports_start_as_dipoles_of_one_radius_a_path():
     supports = build().supports
     torch.testing.assert_close(supports[:, ::2], -supports[:, 1::2])
     radii = supports.norm(dim=-1)
-    torch.testing.assert_close(radii, (1 + 3 * torch.arange(K) / K)[:, None].expand_as(radii).double(), atol=1e-6, rtol=0)
+    torch.testing.assert_close(
+        radii, (1 + 3 * torch.arange(K) / K)[:, None].expand_as(radii).double(), atol=1e-6, rtol=0
+    )
 
 
 @pytest.mark.parametrize("scale", [0.01, 1.0, 30.0, 1000.0])
@@ -63,7 +69,10 @@ def test_gradients_are_finite_near_and_far(integrator, scale):
 
 
 S = torch.tensor([1.0, 0.5])
-FLAT = {"exactly": torch.zeros(1, 4, 2), "up to rounding": torch.stack([S, -S, -S, S])[None]}  # the second pair cancels the first
+FLAT = {
+    "exactly": torch.zeros(1, 4, 2),
+    "up to rounding": torch.stack([S, -S, -S, S])[None],
+}  # the second pair cancels the first
 
 
 @pytest.mark.parametrize("integrator", RBFPaths.integrators)
@@ -71,7 +80,11 @@ FLAT = {"exactly": torch.zeros(1, 4, 2), "up to rounding": torch.stack([S, -S, -
 def test_a_flat_warping_moves_nothing_and_has_small_gradients(how, integrator, rng):
     paths = RBFPaths(2, 1, num_dipoles=2, integrator=integrator, rng=rng)
     paths.supports.data = FLAT[how]
-    z, k, eps = torch.randn(3, 2, generator=rng).requires_grad_(), torch.zeros(3, dtype=torch.long), torch.tensor([0.2, 1.0, -3.0])
+    z, k, eps = (
+        torch.randn(3, 2, generator=rng).requires_grad_(),
+        torch.zeros(3, dtype=torch.long),
+        torch.tensor([0.2, 1.0, -3.0]),
+    )
     moved = paths.shift(z, k, eps)
     if how == "exactly":
         assert torch.equal(paths.direction(z, k), torch.zeros(3, 2))

@@ -103,7 +103,10 @@ def test_config_and_tensors_rebuild_the_paths(kind, tmp_path):
     ("options", "message"),
     [
         ({"kind": "bent"}, r"kind must be one of \('linear', 'network'\), got 'bent'"),
-        ({"kind": "network", "classes": 3}, "classes must be 0 for kind='network', got 3; kind='linear' has directions of a class"),
+        (
+            {"kind": "network", "classes": 3},
+            "classes must be 0 for kind='network', got 3; kind='linear' has directions of a class",
+        ),
         ({"step": 0.0}, "classes must be at least 0, width at least 1 and step above 0, got 0, 64 and 0.0"),
     ],
 )

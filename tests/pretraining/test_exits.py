@@ -27,7 +27,9 @@ def test_half_the_pixels_are_the_averages(whole):
     half.load_state_dict(whole.state_dict())
     w = torch.randn(2, whole.num_rows, 8, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
-        torch.testing.assert_close(half.synthesise(w, {}), F.avg_pool2d(whole.synthesise(w, {}), 2), rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(
+            half.synthesise(w, {}), F.avg_pool2d(whole.synthesise(w, {}), 2), rtol=1e-4, atol=1e-4
+        )
 
 
 def test_a_fitted_exit_follows_the_whole(whole):
@@ -36,7 +38,9 @@ def test_a_fitted_exit_follows_the_whole(whole):
     codes = whole.space("w").sample(20, torch.Generator().manual_seed(5))
     with torch.no_grad():
         target = F.avg_pool2d(whole.decode("w", codes), 4)
-        error, unfitted = ((image.decode("w", codes) - target).square().mean() for image in (part, early_exit(whole, 16)))
+        error, unfitted = (
+            (image.decode("w", codes) - target).square().mean() for image in (part, early_exit(whole, 16))
+        )
     assert error < 0.5 * target.var() and error < 0.5 * unfitted
 
 

@@ -15,13 +15,18 @@ from safetensors.torch import load_file
 from latent_lab import load_generator
 from latent_lab import pretrain as command
 from latent_lab.data.images import Batches, IdxImages
-from latent_lab.ops.psnr import psnr
 from latent_lab.gans.glo import GLO, onto_ball
+from latent_lab.ops.psnr import psnr
 from latent_lab.pretraining.glo import GLOPretraining, laplacian_pyramid
 from tests.workflows.conftest import newest_run
 
 TINY = {
-    "glo": ("gan=glo", "gan.generator.widths=[8,8,8]", "gan.generator.latent_dim=6", "gan.pretraining.held_out_steps=2"),
+    "glo": (
+        "gan=glo",
+        "gan.generator.widths=[8,8,8]",
+        "gan.generator.latent_dim=6",
+        "gan.pretraining.held_out_steps=2",
+    ),
     "hinge": ("gan=sngan_mnist", "gan.generator.widths=[8,8,8,8]", "gan.pretraining.critic.widths=[8,8]"),
 }
 QUICK = ("judge.epochs=0", "statistics_batches=2", "logger=[]", "dataset.data.held_out=40", "dataset.data.batch_size=8")
@@ -37,7 +42,11 @@ def digits(tmp_path, monkeypatch):
     for name, values in (("images", (255 * noise).byte()), ("labels", torch.arange(100, dtype=torch.uint8) % 10)):
         file = folder / f"train-{name}-idx{values.ndim}-ubyte.gz"
         with gzip.open(file, "wb", compresslevel=1) as stream:
-            stream.write(struct.pack(">HBB", 0, 8, values.ndim) + struct.pack(f">{values.ndim}i", *values.shape) + values.numpy().tobytes())
+            stream.write(
+                struct.pack(">HBB", 0, 8, values.ndim)
+                + struct.pack(f">{values.ndim}i", *values.shape)
+                + values.numpy().tobytes()
+            )
     monkeypatch.setenv("LATENT_LAB_DATA", str(tmp_path / "data"))
     monkeypatch.chdir(tmp_path)
     files = {part: {"name": f"train-{part}-idx{axes}-ubyte.gz"} for part, axes in (("images", 3), ("labels", 1))}
@@ -113,7 +122,9 @@ def test_only_the_latents_of_a_batch_and_their_moments_change(digits):
 
 def test_samples_have_the_learned_latents_mean_and_covariance():
     rng = torch.Generator().manual_seed(0)
-    latents = 0.1 * torch.randn(5000, 4, generator=rng) @ torch.randn(4, 4, generator=rng) + torch.tensor([0.1, -0.2, 0.0, 0.1])
+    latents = 0.1 * torch.randn(5000, 4, generator=rng) @ torch.randn(4, 4, generator=rng) + torch.tensor(
+        [0.1, -0.2, 0.0, 0.1]
+    )
     generator = GLO(4, [8], 1)
     generator.fit_prior(latents)
     samples = generator.space().sample(5000, rng).latents
@@ -125,7 +136,9 @@ def test_samples_have_the_learned_latents_mean_and_covariance():
 
 
 def test_it_learns_and_its_file_is_a_generator(digits, tmp_path, monkeypatch):
-    folder = run(tmp_path, monkeypatch, *TINY["glo"], *QUICK, "trainer.max_steps=150", "gan.pretraining.lr_generator=5e-3")
+    folder = run(
+        tmp_path, monkeypatch, *TINY["glo"], *QUICK, "trainer.max_steps=150", "gan.pretraining.lr_generator=5e-3"
+    )
     space = load_generator(folder / "generator.safetensors").space("z")
     assert type(space.generator) is GLO and (folder / "interpolation.png").stat().st_size > 1000
     images = space.decode(space.sample(4, torch.Generator().manual_seed(0)))
@@ -138,7 +151,10 @@ def test_it_learns_and_its_file_is_a_generator(digits, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     "change, message",
     [
-        ({"latent_dim": 60}, r"gan.generator.latent_dim must be below the 60 training images and their 1024 values, got 60"),
+        (
+            {"latent_dim": 60},
+            r"gan.generator.latent_dim must be below the 60 training images and their 1024 values, got 60",
+        ),
         ({"levels": 0}, r"gan.pretraining.levels must be between 1 and 3 for images of 32 pixels, got 0"),
         ({"levels": 4}, r"between 1 and 3 for images of 32 pixels, got 4"),
     ],

@@ -37,4 +37,7 @@ def test_gradients_reach_both_images_and_all_weights(rng):
     before.requires_grad_(), after.requires_grad_()
     logits, amount = reconstructor(before, after)
     (logits.square().sum() + amount.square().sum()).backward()
-    assert all(tensor.grad is not None and tensor.grad.isfinite().all() for tensor in (before, after, *reconstructor.parameters()))
+    assert all(
+        tensor.grad is not None and tensor.grad.isfinite().all()
+        for tensor in (before, after, *reconstructor.parameters())
+    )

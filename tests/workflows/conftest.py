@@ -9,13 +9,33 @@ from pathlib import Path
 import pytest
 from hydra.core.global_hydra import GlobalHydra
 
-TINY = ("debug=fast", "gan.weights=random", "gan.generator.widths=[8,8,8,8]", "gan.generator.latent_dim=16", "logger=csv")
+TINY = (
+    "debug=fast",
+    "gan.weights=random",
+    "gan.generator.widths=[8,8,8,8]",
+    "gan.generator.latent_dim=16",
+    "logger=csv",
+)
 
 DEBUG_SCORES = tuple(
     f"evaluation.{option}"
     for option in (
-        *("num_paths=2", "prior_latents=16", "ranking_latents=2", "matrix_latents=2", "resamples=20", "batch_size=16", "strip_steps=3"),
-        *("num_latents=8", "extras.held_out.steps=4", "extras.held_out.num=16", "extras.naturalness.steps=2", "extras.quality.num=16"),
+        *(
+            "num_paths=2",
+            "prior_latents=16",
+            "ranking_latents=2",
+            "matrix_latents=2",
+            "resamples=20",
+            "batch_size=16",
+            "strip_steps=3",
+        ),
+        *(
+            "num_latents=8",
+            "extras.held_out.steps=4",
+            "extras.held_out.num=16",
+            "extras.naturalness.steps=2",
+            "extras.quality.num=16",
+        ),
     )
 )
 
@@ -35,7 +55,9 @@ def train(tmp_path, monkeypatch):
     from latent_lab import train as command
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("hydra._internal.utils.is_under_debugger", lambda: False)  # it takes coverage for one and shows tracebacks
+    monkeypatch.setattr(
+        "hydra._internal.utils.is_under_debugger", lambda: False
+    )  # it takes coverage for one and shows tracebacks
 
     def run(*arguments: str, tiny: bool = True) -> Path:
         monkeypatch.setattr(sys, "argv", ["latent_lab.train", *(TINY if tiny else ()), *arguments])
@@ -58,7 +80,9 @@ def start(folder: Path, *arguments: str, module: str = "latent_lab.train", **var
     """The command in a process of its own, with its output piped."""
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"} | variables
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    listen = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores Ctrl-C, and so would its children
+    listen = signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # a shell's background job ignores Ctrl-C, and so would its children
     try:
         return subprocess.Popen([sys.executable, "-m", module, *arguments], cwd=folder, env=environment, **pipes)
     finally:

@@ -14,12 +14,18 @@ from PIL import Image
 from latent_lab import compose, load_generator
 from latent_lab.checkpoints import native
 from latent_lab.checkpoints.fusion_files import fusion_bytes
+from latent_lab.figures.strips import as_picture
 from latent_lab.inversion.fusion.hierarchy import Hierarchy, fuse
 from latent_lab.inversion.fusion.net import FusionNet
 from latent_lab.inversion.optimisation.i2s import drawn
-from latent_lab.figures.strips import as_picture
 
-QUICK = ("gan=stylegan2", "gan.size=tiny", "gan.weights=random", "application.blocks.latents.steps=2", "application.blocks.noise.steps=2")
+QUICK = (
+    "gan=stylegan2",
+    "gan.size=tiny",
+    "gan.weights=random",
+    "application.blocks.latents.steps=2",
+    "application.blocks.noise.steps=2",
+)
 
 
 def call(monkeypatch, command, *arguments: str):
@@ -42,7 +48,15 @@ def test_files_become_a_folder(tmp_path, monkeypatch, capsys):
     run(monkeypatch, tmp_path / "out", "application=crossover", files, f"mask={tmp_path}/mask.png")
     assert "psnr, first, inside" in capsys.readouterr().out
     written = {file.name for file in (tmp_path / "out").iterdir()}
-    assert written == {"config.yaml", "command.txt", "environment.json", "codes.safetensors", "picture.png", "result_1.png", "scores.json"}
+    assert written == {
+        "config.yaml",
+        "command.txt",
+        "environment.json",
+        "codes.safetensors",
+        "picture.png",
+        "result_1.png",
+        "scores.json",
+    }
     tensors, about = native.read(tmp_path / "out" / "codes.safetensors")
     assert tensors["latents"].shape == (1, 8, 16) and about["application"] == "crossover" and about["space"] == "w+"
     assert tensors["given.noise.6"].shape == (1, 1, 32, 32)
@@ -56,7 +70,14 @@ def test_files_become_a_folder(tmp_path, monkeypatch, capsys):
 
 def test_samples_give_the_same_bits(tmp_path, monkeypatch):
     for name in ("one", "two"):
-        run(monkeypatch, tmp_path / name, "application=inpainting", "seeds=[4]", "mask=[0.2,0.2,0.6,0.6]", "application.completions=2")
+        run(
+            monkeypatch,
+            tmp_path / name,
+            "application=inpainting",
+            "seeds=[4]",
+            "mask=[0.2,0.2,0.6,0.6]",
+            "application.completions=2",
+        )
     (one, _), (two, _) = (native.read(tmp_path / name / "codes.safetensors") for name in ("one", "two"))
     assert one.keys() == two.keys() and all(torch.equal(one[name], two[name]) for name in one)
     assert (tmp_path / "one" / "result_2.png").read_bytes() == (tmp_path / "two" / "result_2.png").read_bytes()
@@ -85,7 +106,10 @@ def test_regions_of_samples_are_fused_in_style_vectors(tmp_path, monkeypatch):
     run(monkeypatch, tmp_path / "files", *asked, f"images=[{tmp_path}/grey.png,{tmp_path}/grey.png]")
     assert native.read(tmp_path / "files" / "codes.safetensors")[1]["application"] == "fusion"
     for arguments, message in (
-        (("seeds=[1]", "application.regions=[sky]"), r"regions must hold 'all' and may hold others of \['all', 'church', 'background'\]"),
+        (
+            ("seeds=[1]", "application.regions=[sky]"),
+            r"regions must hold 'all' and may hold others of \['all', 'church', 'background'\]",
+        ),
         (("seeds=[1,2]", "hierarchy.weights=null"), "hierarchy.weights must give a file for 'all'"),
         (("seeds=[1]",), "images or seeds must be 2 for Fusion, got 1"),
         (("seeds=[1,2]", "mask=[0,0,1,0.5]"), "mask must be null for Fusion"),
@@ -102,8 +126,14 @@ def test_regions_of_samples_are_fused_in_style_vectors(tmp_path, monkeypatch):
         (("seeds=[1]", "images=[a.png]"), "one of the two"),
         (("images=[a.png]",), "a.png"),
         (("application=inpainting", "seeds=[1]"), "mask must be given for Inpainting"),
-        (("application=inpainting", "seeds=[1]", "mask=nowhere.png"), "mask must be a box, a picture's file or a predictor"),
-        (("application=style_transfer", "seeds=[1,2]", "mask=[0,0,1,0.5]"), "the style of an image needs the dataset's network"),
+        (
+            ("application=inpainting", "seeds=[1]", "mask=nowhere.png"),
+            "mask must be a box, a picture's file or a predictor",
+        ),
+        (
+            ("application=style_transfer", "seeds=[1,2]", "mask=[0,0,1,0.5]"),
+            "the style of an image needs the dataset's network",
+        ),
         (("seeds=[1]", "gan.space=w"), "gan.space must be w\\+"),
     ],
 )
@@ -117,17 +147,36 @@ def test_inversions_are_composed_from_the_codes_that_were_found(tmp_path, monkey
 
     rng = np.random.default_rng(0)
     for name in ("grey", "noise"):
-        Image.fromarray(rng.integers(80, 100 if name == "grey" else 255, (32, 32, 3), np.uint8)).save(tmp_path / f"{name}.png")
+        Image.fromarray(rng.integers(80, 100 if name == "grey" else 255, (32, 32, 3), np.uint8)).save(
+            tmp_path / f"{name}.png"
+        )
     steps = ("inverter.blocks.latents.steps=2", "inverter.blocks.noise.steps=2")
-    call(monkeypatch, invert, *QUICK[:3], *steps, "inverter=i2spp", f"images={tmp_path}/*.png", f"hydra.run.dir={tmp_path}/out")
+    call(
+        monkeypatch,
+        invert,
+        *QUICK[:3],
+        *steps,
+        "inverter=i2spp",
+        f"images={tmp_path}/*.png",
+        f"hydra.run.dir={tmp_path}/out",
+    )
     tensors, about = native.read(tmp_path / "out" / "images" / "grey.safetensors")
     assert about["space"] == "w+" and "given.noise.0" in tensors and tensors["curves.psnr"].shape == (4,)
 
     where = (f"source={tmp_path}/out", "images=[noise,grey]", "mask=[0,0,1,0.5]")
-    run(monkeypatch, tmp_path / "moved", "application=feature_transfer", *where, "application.layer=3", "application.seam=0")
+    run(
+        monkeypatch,
+        tmp_path / "moved",
+        "application=feature_transfer",
+        *where,
+        "application.layer=3",
+        "application.seam=0",
+    )
     made = native.read(tmp_path / "moved" / "codes.safetensors")[0]
     first = native.read(tmp_path / "out" / "images" / "noise.safetensors")[0]
-    assert torch.equal(made["latents"][0], first["latents"]) and torch.equal(made["given.noise.6"][0], first["given.noise.6"])
+    assert torch.equal(made["latents"][0], first["latents"]) and torch.equal(
+        made["given.noise.6"][0], first["given.noise.6"]
+    )
     assert made["given.mask.3"][..., :8].min() == 1 and made["given.mask.3"][..., 8:].max() == 0
     for arguments, message in (
         (
@@ -139,5 +188,12 @@ def test_inversions_are_composed_from_the_codes_that_were_found(tmp_path, monkey
         ((f"source={tmp_path}/moved",), "source must be the folder of an inversion"),
     ):
         with pytest.raises(SystemExit, match=message):
-            run(monkeypatch, tmp_path / "never", "application=feature_transfer", where[2], "application.layer=3", *arguments)
+            run(
+                monkeypatch,
+                tmp_path / "never",
+                "application=feature_transfer",
+                where[2],
+                "application.layer=3",
+                *arguments,
+            )
     assert not (tmp_path / "never" / "config.yaml").exists()

@@ -69,7 +69,11 @@ def test_a_file_of_another_family_is_refused_by_name(source):
 def test_a_plain_state_dict_of_another_repository_comes_back(layout, source, tmp_path, monkeypatch):
     run(monkeypatch, f"source={source}", f"target={tmp_path}/own.pt", f"layout={layout}")
     tree = torch.load(tmp_path / "own.pt", weights_only=True)
-    assert ("synthesis.b8.conv0.resample_filter" in tree) if layout == "nvlabs" else ("convs.0.conv.blur.kernel" in tree["g_ema"])
+    assert (
+        ("synthesis.b8.conv0.resample_filter" in tree)
+        if layout == "nvlabs"
+        else ("convs.0.conv.blur.kernel" in tree["g_ema"])
+    )
     one, other = load_generator(source), load_generator(tmp_path / "own.pt")
     codes = one.space("w").sample(2, torch.Generator().manual_seed(0))
     torch.testing.assert_close(one.space("w").decode(codes), other.space("w").decode(codes), rtol=1e-5, atol=1e-5)
@@ -79,7 +83,9 @@ def test_layouts_are_of_one_family(tmp_path, monkeypatch):
     from latent_lab.gans.sngan import SNGAN
 
     (tmp_path / "sngan.pt").write_bytes(writers.torch_file(layouts.sngan(layouts.random_weights(SNGAN(12, [8, 8], 1)))))
-    with pytest.raises(SystemExit, match="layout must be null or, for a StyleGAN2, one of .*, got 'nvlabs' for a SNGAN"):
+    with pytest.raises(
+        SystemExit, match="layout must be null or, for a StyleGAN2, one of .*, got 'nvlabs' for a SNGAN"
+    ):
         run(monkeypatch, f"source={tmp_path}/sngan.pt", f"target={tmp_path}/own.pt", "layout=nvlabs")
 
 
@@ -113,7 +119,10 @@ def test_directions_of_layers_keep_their_layers(train, no_scores, tmp_path, monk
 def test_what_is_no_direction_is_said(train, no_scores, tmp_path, monkeypatch):
     bent, straight = train("method=curvilinear"), train("method=random")
     for arguments, message in (
-        ((f"run={bent}", "target=a.npy"), "run must hold straight paths to be written as directions, got CurvilinearPaths"),
+        (
+            (f"run={bent}", "target=a.npy"),
+            "run must hold straight paths to be written as directions, got CurvilinearPaths",
+        ),
         ((f"run={straight}", "target=a.safetensors"), "target must be a new file that ends in one of"),
         ((f"run={straight}", "target=a.npy", "path=smile"), "are called path0 to path3, got 'smile'"),
         ((f"run={straight}", "target=a.npy", "source=sngan_mnist"), "one of source .* and run .* must be given"),

@@ -15,13 +15,13 @@ from torch import nn
 from latent_lab import edit, invert, load_run
 from latent_lab.checkpoints import native
 from latent_lab.checkpoints.fusion_files import fusion_bytes
-from latent_lab.inversion.hfgi.distortion import ConsultationEncoder, DistortionAlignment
+from latent_lab.editing.inversions import Inversions
+from latent_lab.figures.strips import as_picture
 from latent_lab.inversion.encoders.files import encoder_bytes
+from latent_lab.inversion.encoders.style_encoder import StyleEncoder
 from latent_lab.inversion.fusion.hierarchy import Hierarchy, fuse
 from latent_lab.inversion.fusion.net import FusionNet
-from latent_lab.inversion.encoders.style_encoder import StyleEncoder
-from latent_lab.figures.strips import as_picture
-from latent_lab.editing.inversions import Inversions
+from latent_lab.inversion.hfgi.distortion import ConsultationEncoder, DistortionAlignment
 
 TINY = ("gan=stylegan2", "gan.size=tiny", "gan.weights=random")
 
@@ -64,10 +64,18 @@ def test_a_photograph_is_edited_before_its_own_background(train, no_scores, netw
     inverter = ("inverter=hfgi", f"inverter.weights={weights}")
     call(monkeypatch, invert, *TINY, *inverter, f"images={tmp_path}/a.png", "hydra.run.dir=inverted", "perceptual=null")
     asked = (f"run={run}", "source=inverted", "edits={path0: 2}", "walk=null", "steps=3")
-    call(monkeypatch, edit, *asked, f"correction={{inverter: hfgi_sf, hierarchy: {{weights: {hierarchy}}}}}", "target=fused")
+    call(
+        monkeypatch,
+        edit,
+        *asked,
+        f"correction={{inverter: hfgi_sf, hierarchy: {{weights: {hierarchy}}}}}",
+        "target=fused",
+    )
     call(monkeypatch, edit, *asked, "correction=hfgi", "target=corrected")
 
-    (fused, about), (corrected, _) = (native.read(tmp_path / folder / "latents" / "a.safetensors") for folder in ("fused", "corrected"))
+    (fused, about), (corrected, _) = (
+        native.read(tmp_path / folder / "latents" / "a.safetensors") for folder in ("fused", "corrected")
+    )
     space, inversions = load_run(run)[0].generator.space("w+"), Inversions.open(tmp_path / "inverted")
     codes, edited = inversions.codes("a"), corrected["latents"]
     tree = {"all": {"person": None, "background": None}}
@@ -84,7 +92,10 @@ def test_a_photograph_is_edited_before_its_own_background(train, no_scores, netw
     for correction, message in (
         ("hfgi_sf", "hierarchy.weights must give a file for 'all'"),
         ("{inverter: hfgi_sf, hfgi: {weights: nowhere}}", "weights must be a file of a trained encoder, got 'nowhere'"),
-        ("{inverter: hfgi_sf, weights: x}", r"correction takes of inverter=hfgi_sf the options \['background', 'hfgi', .*'weights'\]"),
+        (
+            "{inverter: hfgi_sf, weights: x}",
+            r"correction takes of inverter=hfgi_sf the options \['background', 'hfgi', .*'weights'\]",
+        ),
     ):
         with pytest.raises(SystemExit, match=message):
             call(monkeypatch, edit, *asked, f"correction={correction}", "target=never")

@@ -4,7 +4,8 @@ import csv
 
 import torch
 
-from latent_lab.edits.moves import draw_moves, stream
+from latent_lab.edits.moves import draw_moves
+from latent_lab.ops.streams import stream
 from tests.workflows.conftest import TINY, finish, newest_run, start
 
 

@@ -17,19 +17,19 @@ from latent_lab import edit as command
 from latent_lab import load_run
 from latent_lab.checkpoints import native
 from latent_lab.data.pictures import find_pictures
+from latent_lab.editing.editor import Editor, editing_space
+from latent_lab.editing.sources import InvertedPictures, Picture, Samples
+from latent_lab.figures.strips import as_picture
 from latent_lab.gans.space import Codes
 from latent_lab.gans.stylegan2 import StyleGAN2
 from latent_lab.inversion.optimisation.descent import Descent
+from latent_lab.naming import Edit
 from latent_lab.paths.layerwise import LayerwisePaths
 from latent_lab.paths.linear import LinearPaths
 from latent_lab.paths.local import LocalBasisPaths
 from latent_lab.paths.rbf import RBFPaths
 from latent_lab.paths.rowwise import RowwisePaths
-from latent_lab.figures.strips import as_picture
 from latent_lab.workflows.edit import new_folder, require_options, title_of
-from latent_lab.editing.editor import Editor, editing_space
-from latent_lab.naming import Edit
-from latent_lab.editing.sources import InvertedPictures, Picture, Samples
 
 EDITS = [Edit("one", 0, 1.0, 1.5, False), Edit("other", 1, 1.0, -0.7, False)]
 
@@ -52,11 +52,22 @@ def test_samples_are_edited_by_name_and_number(train, tmp_path, monkeypatch, cap
     run = train("method=linear")
     name, entry = next(iter(json.loads((run / "names.json").read_text()).items()))
     ask = 0.5 * max(entry["reachable"], key=abs)
-    asked = (f"run={run}", "source=[3,5]", f"edits={{{name}: {ask}, path1: -1.5}}", "frames=3", "steps=3", "prove_order=true")
+    asked = (
+        f"run={run}",
+        "source=[3,5]",
+        f"edits={{{name}: {ask}, path1: -1.5}}",
+        "frames=3",
+        "steps=3",
+        "prove_order=true",
+    )
     run_edit(monkeypatch, *asked, "target=done", "fps=5")
     summary = json.loads((tmp_path / "done" / "edits.json").read_text())
     first, second = summary["edits"]
-    assert first["calibrated"] and first["path"] == entry["path"] and second == Edit("path1", 1, -1.5, -1.5, False)._asdict()
+    assert (
+        first["calibrated"]
+        and first["path"] == entry["path"]
+        and second == Edit("path1", 1, -1.5, -1.5, False)._asdict()
+    )
     space, paths, metadata = load_run(run)
     for stem in ("seed3", "seed5"):
         start = Samples(space, [3, 5]).picture(stem).codes
@@ -167,7 +178,9 @@ def test_photographs_keep_their_conditions_and_their_tuned_generator(style, rng)
         torch.testing.assert_close(editor.images(latents), picture.space.decode(codes))
         assert torch.equal(picture.space.decode(codes), space.decode(codes)) == (name == "a")
     assert torch.equal(style.const, const)
-    with pytest.raises(ValueError, match=r"images must be of the inversion, \['a', 'b'\], or null for all, got \['c'\]"):
+    with pytest.raises(
+        ValueError, match=r"images must be of the inversion, \['a', 'b'\], or null for all, got \['c'\]"
+    ):
         InvertedPictures(source.inversions, space, ["c"])
 
 
@@ -221,7 +234,12 @@ def test_the_proof_of_order_finds_what_does_not_commute(style, rng):
     picture = Picture("a", space, space.sample(1, rng))
     three = [*EDITS, Edit("third", 2, 1.0, 1.0, False)]
     found = Editor(picture, RBFPaths(6, 3, num_dipoles=4, rng=rng).requires_grad_(False), "w", three).prove_order()
-    assert len(found["orders"]) == 6 and found["latents"][0] == 0 and max(found["latents"]) > 1e-3 and max(found["images"]) > 1e-4
+    assert (
+        len(found["orders"]) == 6
+        and found["latents"][0] == 0
+        and max(found["latents"]) > 1e-3
+        and max(found["images"]) > 1e-4
+    )
     linear = LinearPaths(6, 3, "free", rng=rng).requires_grad_(False)
     four = Editor(picture, linear, "w", [*three, EDITS[0]]).prove_order()
     assert len(four["orders"]) == 2 and four["orders"][1] == four["orders"][0][::-1] and max(four["images"]) < 1e-4
@@ -233,7 +251,8 @@ def test_codes_go_to_later_spaces_only():
     assert editing_space("w", "w", spaces, "1") == "w+" and editing_space("s", "w+", spaces, None) == "s"
     for found_in, codes_in in (("z", "w+"), ("z", "w"), ("w+", "s"), ("w", "s")):
         with pytest.raises(
-            ValueError, match=f"codes of space {codes_in.replace('+', '.')} can take, got paths of space {found_in.replace('+', '.')}"
+            ValueError,
+            match=f"codes of space {codes_in.replace('+', '.')} can take, got paths of space {found_in.replace('+', '.')}",
         ):
             editing_space(found_in, codes_in, spaces, None)
 
@@ -250,14 +269,18 @@ def test_the_name_of_a_strangers_generator_is_no_path(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "option, low, high", [("steps", 3, 99), ("frames", 2, 1000), ("fps", 1, 120), ("batch_size", 1, 4096)], ids=lambda value: str(value)
+    "option, low, high",
+    [("steps", 3, 99), ("frames", 2, 1000), ("fps", 1, 120), ("batch_size", 1, 4096)],
+    ids=lambda value: str(value),
 )
 def test_options_have_a_range(option, low, high):
     plain = {"walk": None, "steps": 7, "frames": 24, "fps": 12, "batch_size": 8}
     for value in (low, high):
         require_options(OmegaConf.create(plain | {option: value}))
     for value in (low - 1, high + 1, -1, 10**12, float("nan"), float("inf"), 7.0, "7", True, None):
-        with pytest.raises(ValueError, match=f"^{option} must be at least {low} and at most {high}, a whole number, got "):
+        with pytest.raises(
+            ValueError, match=f"^{option} must be at least {low} and at most {high}, a whole number, got "
+        ):
             require_options(OmegaConf.create(plain | {option: value}))
 
 
@@ -274,32 +297,65 @@ def test_real_digits_are_inverted_and_edited(train, no_scores, tmp_path, monkeyp
     for number, name in enumerate(LEGAL):
         (tmp_path / "legal").mkdir(exist_ok=True)
         Image.fromarray(pixels[number % 2]).save(tmp_path / "legal" / f"{name}.png")
-    monkeypatch.setattr(sys, "argv", ["latent_lab.invert", f"images={tmp_path}/digit*.png", "inverter.steps=2", "hydra.run.dir=inverted"])
+    monkeypatch.setattr(
+        sys,
+        "argv",
+        ["latent_lab.invert", f"images={tmp_path}/digit*.png", "inverter.steps=2", "hydra.run.dir=inverted"],
+    )
     GlobalHydra.instance().clear()
     invert.main()
-    run_edit(monkeypatch, f"run={run}", "source=inverted", "edits={path0: 2}", "walk=null", "target=done", "images=[digit1]")
+    run_edit(
+        monkeypatch, f"run={run}", "source=inverted", "edits={path0: 2}", "walk=null", "target=done", "images=[digit1]"
+    )
     assert [file.name for file in (tmp_path / "done" / "latents").iterdir()] == ["digit1.safetensors"]
     found = json.loads((tmp_path / "done" / "edits.json").read_text())["pictures"]["digit1"]
     assert 0 < found["identity"]["to_original"] <= 2
-    inverted, edited = (native.read(tmp_path / folder / "digit1.safetensors")[0] for folder in ("inverted/images", "done/latents"))
-    assert torch.equal(edited["before"][0], inverted["latents"]) and not torch.equal(edited["latents"], edited["before"])
+    inverted, edited = (
+        native.read(tmp_path / folder / "digit1.safetensors")[0] for folder in ("inverted/images", "done/latents")
+    )
+    assert torch.equal(edited["before"][0], inverted["latents"]) and not torch.equal(
+        edited["latents"], edited["before"]
+    )
 
-    monkeypatch.setattr(sys, "argv", ["latent_lab.invert", f"images={tmp_path}/legal", "inverter.steps=1", "hydra.run.dir=strange"])
+    monkeypatch.setattr(
+        sys, "argv", ["latent_lab.invert", f"images={tmp_path}/legal", "inverter.steps=1", "hydra.run.dir=strange"]
+    )
     GlobalHydra.instance().clear()
     invert.main()
-    run_edit(monkeypatch, f"run={run}", "source=strange", "edits={path0: 2}", "walk=gif", "frames=2", "steps=3", "target=named")
+    run_edit(
+        monkeypatch,
+        f"run={run}",
+        "source=strange",
+        "edits={path0: 2}",
+        "walk=gif",
+        "frames=2",
+        "steps=3",
+        "target=named",
+    )
     names = set(find_pictures(str(tmp_path / "legal")))
     assert len(names) == len(LEGAL) and {"$a_b^$", "overview", "a_walks", "=1+1", "_rf"} < names
     assert json.loads((tmp_path / "named" / "edits.json").read_text())["pictures"].keys() == names
-    for folder, suffix in (("latents", ".safetensors"), ("images", ".png"), ("pictures", ".png"), ("walks", ".png"), ("walks", ".gif")):
+    for folder, suffix in (
+        ("latents", ".safetensors"),
+        ("images", ".png"),
+        ("pictures", ".png"),
+        ("walks", ".png"),
+        ("walks", ".gif"),
+    ):
         assert {file.stem for file in (tmp_path / "named" / folder).iterdir() if file.suffix == suffix} == names
-    with Image.open(tmp_path / "named" / "overview.png") as whole, Image.open(tmp_path / "named" / "pictures" / "overview.png") as one:
+    with (
+        Image.open(tmp_path / "named" / "overview.png") as whole,
+        Image.open(tmp_path / "named" / "pictures" / "overview.png") as one,
+    ):
         assert whole.height > 5 * one.height
     assert "\x1b[31m" not in capsys.readouterr().out
 
     with pytest.raises(SystemExit, match=r"images must be of the inversion, \['digit0', 'digit1'\]"):
         run_edit(monkeypatch, f"run={run}", "source=inverted", "edits={path0: 2}", "images=[digit7]")
-    with pytest.raises(SystemExit, match="correction must be an inverter that corrects edited codes, such as hfgi or hfgi_sf, got 'i2s'"):
+    with pytest.raises(
+        SystemExit,
+        match="correction must be an inverter that corrects edited codes, such as hfgi or hfgi_sf, got 'i2s'",
+    ):
         run_edit(monkeypatch, f"run={run}", "source=inverted", "edits={path0: 2}", "correction=i2s")
     for correction, message in (
         ("e5e", r"correction must be null or an inverter that corrects edits, of \[.*'i2s'.*\], got 'e5e'"),

@@ -1,4 +1,5 @@
-"""The yardstick from a run's folder alone: what it adds, that it continues, and what it says when something is wrong."""
+"""The yardstick from a run's folder alone: what it adds, that it continues, and what it says when something is
+wrong."""
 
 import json
 import shutil
@@ -71,7 +72,14 @@ def test_it_needs_the_folder_alone_and_overwrites_nothing(command, runs):
     full = scores(run, "full")
     assert scores(run, "fast") == kept and (run / "paths.safetensors").read_bytes() == before
     assert full["commutativity/return/latents"]["num"] == 10
-    for name in ("rca/held_out", "bracket", "recovery/purity", "side_effects/+0.5/mean", "identity/+0.5", "round_trip/latents"):
+    for name in (
+        "rca/held_out",
+        "bracket",
+        "recovery/purity",
+        "side_effects/+0.5/mean",
+        "identity/+0.5",
+        "round_trip/latents",
+    ):
         assert name in full
     assert full["commutativity/swap/latents"]["mean"] < 1e-6
     assert full["bracket"]["mean"] == 0
@@ -91,7 +99,13 @@ def test_it_needs_the_folder_alone_and_overwrites_nothing(command, runs):
 
 
 def test_an_interrupted_evaluation_continues_to_the_same_numbers(command, runs, monkeypatch):
-    arguments = (*DEBUG_SCORES, "evaluation.extras=null", "evaluation.num_latents=12", "evaluation.batch_size=4", "logger=[]")
+    arguments = (
+        *DEBUG_SCORES,
+        "evaluation.extras=null",
+        "evaluation.num_latents=12",
+        "evaluation.batch_size=4",
+        "logger=[]",
+    )
     shutil.copytree(runs / "linear-1", runs / "copy")
     command("evaluate", f"run={runs}/linear-1", *arguments)
     reference = scores(runs / "linear-1", "full")
@@ -115,7 +129,9 @@ def test_an_interrupted_evaluation_continues_to_the_same_numbers(command, runs, 
     continued = scores(runs / "copy", "full")
     assert continued.keys() == reference.keys()
     for name, score in reference.items():  # linear algebra may round otherwise where its input lies otherwise in memory
-        assert continued[name]["mean"] == (None if score["mean"] is None else pytest.approx(score["mean"], rel=1e-9, abs=1e-12)), name
+        assert continued[name]["mean"] == (
+            None if score["mean"] is None else pytest.approx(score["mean"], rel=1e-9, abs=1e-12)
+        ), name
 
 
 def test_a_pattern_takes_every_run(command, runs, capsys):
@@ -161,9 +177,13 @@ def test_the_comparison_says_what_the_runs_say(command, runs):
     lines = (runs.parent / "table" / "shapes.csv").read_text().splitlines()
     name = "recovery/purity"
     (line,) = [line for line in lines if line.startswith(f"linear,2,{name},")]
-    values = torch.tensor([scores(runs / f"linear-{seed}", "fast")[name]["mean"] for seed in (0, 1)], dtype=torch.float64)
+    values = torch.tensor(
+        [scores(runs / f"linear-{seed}", "fast")[name]["mean"] for seed in (0, 1)], dtype=torch.float64
+    )
     assert float(line.split(",")[5]) == pytest.approx(values.mean().item())
-    assert float(line.split(",")[6]) == pytest.approx(12.7062 * values.std().item() / 2**0.5, rel=1e-4)  # Student's t, 1 degree of freedom
+    assert float(line.split(",")[6]) == pytest.approx(
+        12.7062 * values.std().item() / 2**0.5, rel=1e-4
+    )  # Student's t, 1 degree of freedom
     page = (runs.parent / "table" / "compare.html").read_text()
     assert page.count("data:image/png;base64,") >= 4 and 'src="http' not in page
     with pytest.raises(SystemExit, match="target must be a new or empty folder"):
@@ -203,7 +223,9 @@ def test_parts_of_a_stranger_are_one_line(command, runs, monkeypatch):
             command(*arguments)
     (part, *_) = sorted((run / "evaluation").rglob("*.safetensors"))
     part.write_bytes(native.to_bytes({"a": torch.zeros(1)}, {}))
-    with pytest.raises(SystemExit, match="holds parts of another evaluation, as 000000.safetensors; delete that folder"):
+    with pytest.raises(
+        SystemExit, match="holds parts of another evaluation, as 000000.safetensors; delete that folder"
+    ):
         command(*arguments)
 
 

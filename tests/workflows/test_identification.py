@@ -3,7 +3,14 @@
 import json
 
 SMALL = (
-    *("gan=shapes", "gan.generator.mixing=0", "method=linear", "logger=[]", "trainer.max_steps=150", "trainer.val_check_interval=150"),
+    *(
+        "gan=shapes",
+        "gan.generator.mixing=0",
+        "method=linear",
+        "logger=[]",
+        "trainer.max_steps=150",
+        "trainer.val_check_interval=150",
+    ),
     *(
         "trainer.limit_val_batches=1",
         "method.objective.length=0",

@@ -17,8 +17,8 @@ from omegaconf import OmegaConf
 from PIL import Image
 
 from latent_lab.checkpoints import native
-from latent_lab.ops.psnr import psnr
 from latent_lab.editing.inversions import Inversions
+from latent_lab.ops.psnr import psnr
 from tests.workflows.conftest import newest_run, start
 
 TINY = ("gan=stylegan2", "gan.weights=random", "gan.size=tiny", "inverter.steps=2", "perceptual=null", "batch_size=2")
@@ -58,7 +58,10 @@ def reconstruction(found: Inversions, name: str) -> torch.Tensor:
 
 @pytest.mark.parametrize("inverter", ["i2s", "projector", "pti", "pti inverter@inverter.pivot=i2s"])
 def test_what_is_kept_makes_the_picture_again(inverter, invert, photographs):
-    extra = {"projector": ("inverter.pixels=1",), "pti": ("inverter.pivot.steps=2", "inverter.pivot.pixels=1", "inverter.locality=0.1")}
+    extra = {
+        "projector": ("inverter.pixels=1",),
+        "pti": ("inverter.pivot.steps=2", "inverter.pivot.pixels=1", "inverter.locality=0.1"),
+    }
     inverter, *pivot = inverter.split()
     folder = invert(f"images={photographs}", f"inverter={inverter}", *TINY, *pivot, *extra.get(inverter, ()))
     found = Inversions.open(folder)
@@ -73,7 +76,10 @@ def test_what_is_kept_makes_the_picture_again(inverter, invert, photographs):
         with Image.open(folder / "pictures" / f"{name}.png") as picture:
             assert picture.size == (2 * 32 + 2, 32)
     assert bool(found.tuned("a")) == (inverter == "pti")
-    assert (found.target("a") == torch.from_numpy(np.asarray(Image.open(photographs / "a.png")).copy()).permute(2, 0, 1) / 127.5 - 1).all()
+    assert (
+        found.target("a")
+        == torch.from_numpy(np.asarray(Image.open(photographs / "a.png")).copy()).permute(2, 0, 1) / 127.5 - 1
+    ).all()
     assert found.codes(["a", "b"]).latents.shape == (2, *found.space().shape)
     assert (folder / "scores.csv").read_text().splitlines()[3].startswith('"c, d",')
     for file in ("overview.png", "environment.json", "command.txt"):
@@ -85,9 +91,21 @@ def test_what_is_kept_makes_the_picture_again(inverter, invert, photographs):
 @pytest.mark.parametrize("inverter", ["i2s", "i2spp", "pti"])
 def test_in_half_precision_codes_are_whole_and_the_result_about_the_same(inverter, invert, photographs):
     extra = ("inverter.pivot.pixels=1", "inverter.pivot.steps=2") if inverter == "pti" else ()
-    steps = ("inverter.blocks.latents.steps=4", "inverter.blocks.noise.steps=4") if inverter == "i2spp" else ("inverter.steps=4",)
-    common = (f"images={photographs / 'a.png'}", f"inverter={inverter}", *(a for a in TINY if "steps" not in a), *steps, *extra)
-    whole, half = (Inversions.open(invert(*common, f"hydra.run.dir={p}", f"precision={p}")) for p in ("32-true", "bf16-mixed"))
+    steps = (
+        ("inverter.blocks.latents.steps=4", "inverter.blocks.noise.steps=4")
+        if inverter == "i2spp"
+        else ("inverter.steps=4",)
+    )
+    common = (
+        f"images={photographs / 'a.png'}",
+        f"inverter={inverter}",
+        *(a for a in TINY if "steps" not in a),
+        *steps,
+        *extra,
+    )
+    whole, half = (
+        Inversions.open(invert(*common, f"hydra.run.dir={p}", f"precision={p}")) for p in ("32-true", "bf16-mixed")
+    )
     first, second = whole.read("a")[0], half.read("a")[0]
     assert {value.dtype for key, value in second.items() if key != "target"} == {torch.float32}
     assert not torch.equal(first["latents"], second["latents"])
@@ -142,13 +160,18 @@ def same_bits(one: Path, other: Path) -> bool:
         (signal.SIGTERM, ("inverter=i2s", "inverter.steps=120", "keep_every=1e6")),
     ],
 )
-def test_a_process_that_is_stopped_within_a_batch_continues_there(number, arguments, invert, photographs, tmp_path, capsys):
+def test_a_process_that_is_stopped_within_a_batch_continues_there(
+    number, arguments, invert, photographs, tmp_path, capsys
+):
     arguments = (f"images={photographs}", *TINY, "keep_every=0.05", *arguments)
     whole = invert(*arguments, "hydra.run.dir=whole")
     process = start(tmp_path, *arguments, "hydra.run.dir=part", module="latent_lab.invert")
     state = tmp_path / "part" / "state"
     end = time.monotonic() + 100
-    while not (state / ("1.safetensors" if number == signal.SIGKILL else "batch.json")).exists() and time.monotonic() < end:
+    while (
+        not (state / ("1.safetensors" if number == signal.SIGKILL else "batch.json")).exists()
+        and time.monotonic() < end
+    ):
         time.sleep(0.005)
     time.sleep(0.3)
     process.send_signal(number)
@@ -231,7 +254,10 @@ def test_unusable_pictures_are_named_and_the_others_go_on(invert, photographs, c
     output = capsys.readouterr()
     assert "cut is left out: " in output.err and "b: 56x40 pixels made 32x32, its middle square" in output.out
     folder = newest_run(photographs.parent)
-    assert Inversions.open(folder).names() == ["a", "b", "c, d"] and "cut" in json.loads((folder / "scores.json").read_text())["failed"]
+    assert (
+        Inversions.open(folder).names() == ["a", "b", "c, d"]
+        and "cut" in json.loads((folder / "scores.json").read_text())["failed"]
+    )
 
 
 @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
@@ -252,7 +278,9 @@ def test_the_generator_must_be_the_one(invert, photographs):
     (folder / "config.yaml").write_text(config.replace("seed: 0", "seed: 1"))  # other random weights
     with pytest.raises(ValueError, match=r"was made on a generator with hash \w{12}, but gan\.weights has \w{12}"):
         Inversions.open(folder).space()
-    (folder / "config.yaml").write_text(OmegaConf.to_yaml({k: v for k, v in OmegaConf.create(config).items() if k != "inverter"}))
+    (folder / "config.yaml").write_text(
+        OmegaConf.to_yaml({k: v for k, v in OmegaConf.create(config).items() if k != "inverter"})
+    )
     with pytest.raises(ValueError, match="source must be the folder of an inversion"):
         Inversions.open(folder)
 
@@ -267,7 +295,10 @@ def test_the_generator_must_be_the_one(invert, photographs):
         (("images=photographs", "precision=16"), r"precision must be .*'32-true'.* 'bf16-mixed'.*, got 16"),
         (("images=photographs", "align=eyes"), r"align must be one of .*'none', 'ffhq'.*, got 'eyes'"),
         (("images=photographs", "space=s+"), r"space must be one of .*'z', 'w', .*, got 's\+'"),
-        (("images=photographs", "inverter=projector"), r"inverter\.pixels must be positive where inverter\.features .* is null"),
+        (
+            ("images=photographs", "inverter=projector"),
+            r"inverter\.pixels must be positive where inverter\.features .* is null",
+        ),
         (("images=held_out",), r"images=held_out needs a dataset with images, got dataset=colour"),
     ],
 )

@@ -18,7 +18,9 @@ def test_what_cannot_be_measured_is_left_out_and_counted(train, monkeypatch):
     monkeypatch.setattr(DigitAttributes, "forward", partly_blind)
     run = train("method=linear", "evaluation.num_latents=8", tiny=True)
     result = json.loads((run / "metrics.json").read_text())["fast"]
-    left_out = [note for note in result["notes"] if "could not be measured (a predictor found nothing in an image)" in note]
+    left_out = [
+        note for note in result["notes"] if "could not be measured (a predictor found nothing in an image)" in note
+    ]
     assert len(left_out) == 1 and left_out[0] in (run / "report.html").read_text()
     for name in ("floor/commutativity/attributes", "commutativity/swap/attributes"):
         assert math.isfinite(result["scores"][name]["mean"]), name

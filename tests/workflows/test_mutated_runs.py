@@ -1,4 +1,5 @@
-"""Run folders in which any value was replaced by a hostile one: each ends in one line or works (``make fuzz``: 2,000 of them)."""
+"""Run folders in which any value was replaced by a hostile one: each ends in one line or works (``make fuzz``: 2,000 of
+them)."""
 
 from __future__ import annotations
 
@@ -55,7 +56,10 @@ VALUES = [
         {"_target_": "os.system", "command": "x"},
         {"_target_": "torch.load", "f": "x"},
     ),
-    *({"_target_": "latent_lab.runs.write_atomically", "file": "x", "content": "x"}, {"_target_": "pytorch_lightning.Trainer"}),
+    *(
+        {"_target_": "latent_lab.runs.write_atomically", "file": "x", "content": "x"},
+        {"_target_": "pytorch_lightning.Trainer"},
+    ),
     *({"_args_": [1]}, {"_partial_": "yes"}, {"$ref": 1}),
 ]
 FINDINGS = {
@@ -101,7 +105,10 @@ def mutate(folder: Path, draw: random.Random) -> str:
             metadata = {key: json.loads(value) for key, value in stream.metadata().items()}
             tensors = {key: stream.get_tensor(key) for key in stream.keys()}
         if draw.random() < 0.3:
-            tensors = {key: value[:, : draw.randrange(1, 8)].clone() if value.ndim > 1 else value for key, value in tensors.items()}
+            tensors = {
+                key: value[:, : draw.randrange(1, 8)].clone() if value.ndim > 1 else value
+                for key, value in tensors.items()
+            }
         metadata = mutated(metadata, draw)
         file.write_bytes(native.to_bytes(tensors, metadata if isinstance(metadata, dict) else {}))
     else:
@@ -192,7 +199,11 @@ def test_mutated_folders_end_in_one_line_or_work(part, tmp_path, monkeypatch, ca
                 signal.setitimer(signal.ITIMER_PROF, 0)
             ends["refused" if said else "worked"] += 1
             if said and (
-                not said.startswith("latent_lab: ") or "\n" in said or "unexpectedly" in said or len(said) > 1000 or "strangers" in said
+                not said.startswith("latent_lab: ")
+                or "\n" in said
+                or "unexpectedly" in said
+                or len(said) > 1000
+                or "strangers" in said
             ):
                 faults.append(f"{about} said {said[:300]!r}")
             if time.process_time() - begin > 10 and command not in ("evaluate", "train"):

@@ -26,12 +26,19 @@ TINY = (
 def pretrain(tmp_path, monkeypatch):
     """``pretrain(...)`` runs the command in ``tmp_path`` on 1,100 images of noise and returns its folder."""
     rng = torch.Generator().manual_seed(0)
-    images, labels = torch.randint(256, (1100, 32, 32, 3), generator=rng, dtype=torch.uint8), torch.arange(1100, dtype=torch.uint8) % 12
+    images, labels = (
+        torch.randint(256, (1100, 32, 32, 3), generator=rng, dtype=torch.uint8),
+        torch.arange(1100, dtype=torch.uint8) % 12,
+    )
     folder = tmp_path / "data" / "avatars"
     folder.mkdir(parents=True)
     for name, values in (("images.idx.gz", images), ("labels.idx.gz", labels)):
         with gzip.open(folder / name, "wb", compresslevel=1) as stream:
-            stream.write(struct.pack(">HBB", 0, 8, values.ndim) + struct.pack(f">{values.ndim}i", *values.shape) + values.numpy().tobytes())
+            stream.write(
+                struct.pack(">HBB", 0, 8, values.ndim)
+                + struct.pack(f">{values.ndim}i", *values.shape)
+                + values.numpy().tobytes()
+            )
     monkeypatch.setenv("LATENT_LAB_DATA", str(tmp_path / "data"))
     monkeypatch.chdir(tmp_path)
 

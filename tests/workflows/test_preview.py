@@ -13,7 +13,14 @@ from latent_lab.reconstructors.resnet import ResNetReconstructor
 from latent_lab.workflows.convert import generator_bytes
 from latent_lab.workflows.discover import preview_of
 
-ARGUMENTS = ("debug=fast", "gan=mobilestylegan_256", "dataset=colour", "method=linear", "reconstructor=resnet18", "logger=csv")
+ARGUMENTS = (
+    "debug=fast",
+    "gan=mobilestylegan_256",
+    "dataset=colour",
+    "method=linear",
+    "reconstructor=resnet18",
+    "logger=csv",
+)
 
 
 def test_training_sees_the_preview_and_scores_the_whole(train, tmp_path, monkeypatch):
@@ -46,5 +53,7 @@ def test_other_weights_have_no_preview(weights, pixels):
     with initialize_config_dir(str(CONF), version_base="1.3"):
         preview = preview_of(compose("train", ["gan=mobilestylegan_256", f"gan.weights={weights}"]).gan)
     assert (
-        preview is None if pixels is None else preview.generator.pixels == pixels and preview.source.file == "mobilestylegan_64.safetensors"
+        preview is None
+        if pixels is None
+        else preview.generator.pixels == pixels and preview.source.file == "mobilestylegan_64.safetensors"
     )

@@ -1,4 +1,5 @@
-"""A sweep that really goes through sbatch, and a preempted job that resumes (experiments/slurm_on_one_machine.sh starts a Slurm)."""
+"""A sweep that really goes through sbatch, and a preempted job that resumes (experiments/slurm_on_one_machine.sh starts
+a Slurm)."""
 
 import shutil
 import subprocess

@@ -1,4 +1,5 @@
-"""A folder may be a stranger's: whatever it asks for, it runs, fetches, overwrites and reveals nothing, and ends in one line."""
+"""A folder may be a stranger's: whatever it asks for, it runs, fetches, overwrites and reveals nothing, and ends in one
+line."""
 
 from __future__ import annotations
 
@@ -18,8 +19,9 @@ from hydra.core.global_hydra import GlobalHydra
 from latent_lab import load_run
 from latent_lab.checkpoints import native
 from latent_lab.installation import named_targets
+from latent_lab.renamed import CLASSES, current_name
 from latent_lab.runs import Run
-from latent_lab.trust import LOGGERS, OPTIMISERS, RENAMED, SCHEDULES, SHORT, TRAINER
+from latent_lab.trust import LOGGERS, OPTIMISERS, SCHEDULES, SHORT, TRAINER
 
 STORED = Path(__file__).parent.parent / "stored"
 COMMANDS = {
@@ -95,16 +97,40 @@ ATTACKS = {
     "a secret in a label": ("label", "${oc.env:SECRET}"),
     "a mandatory value": ("label", "???"),
     "a function": ("dataset.attributes._target_", "os.system"),
-    "a method that unpickles an address": ("dataset.attributes", {"_target_": LOADS, "checkpoint_path": "http://127.0.0.1:9/x.ckpt"}),
-    "a method that writes": ("dataset.identity", {"_target_": "latent_lab.runs.Run.write", "self": {"folder": "user"}, "name": "x"}),
-    "a function that writes": ("method", {"_target_": "latent_lab.runs.write_atomically", "file": "user/kept.md", "content": "x"}),
-    "Lightning's yaml": ("logger.csv", {"_target_": "pytorch_lightning.core.saving.save_hparams_to_yaml", "config_yaml": "x"}),
+    "a method that unpickles an address": (
+        "dataset.attributes",
+        {"_target_": LOADS, "checkpoint_path": "http://127.0.0.1:9/x.ckpt"},
+    ),
+    "a method that writes": (
+        "dataset.identity",
+        {"_target_": "latent_lab.runs.Run.write", "self": {"folder": "user"}, "name": "x"},
+    ),
+    "a function that writes": (
+        "method",
+        {"_target_": "latent_lab.runs.write_atomically", "file": "user/kept.md", "content": "x"},
+    ),
+    "Lightning's yaml": (
+        "logger.csv",
+        {"_target_": "pytorch_lightning.core.saving.save_hparams_to_yaml", "config_yaml": "x"},
+    ),
     "a class of another part": ("dataset.attributes", {"_target_": "pytorch_lightning.Trainer"}),
-    "a class that no yaml names": ("method", {"_target_": "latent_lab.checkpoints.download.Resuming", "part": "user/kept.md"}),
+    "a class that no yaml names": (
+        "method",
+        {"_target_": "latent_lab.checkpoints.download.Resuming", "part": "user/kept.md"},
+    ),
     "a builder": ("method", {"_target_": "latent_lab.workflows.build.build_attributes", "dataset": {}, "names": None}),
-    "a builder in a list": ("dataset.attributes.parts", [{"_target_": "latent_lab.workflows.build.composed", "command": "x"}]),
-    "a callback that writes": ("trainer.callbacks", [{"_target_": "pytorch_lightning.callbacks.ModelCheckpoint", "dirpath": "user"}]),
-    "a profiler that writes": ("trainer.profiler", {"_target_": "pytorch_lightning.profilers.SimpleProfiler", "dirpath": "user"}),
+    "a builder in a list": (
+        "dataset.attributes.parts",
+        [{"_target_": "latent_lab.workflows.build.composed", "command": "x"}],
+    ),
+    "a callback that writes": (
+        "trainer.callbacks",
+        [{"_target_": "pytorch_lightning.callbacks.ModelCheckpoint", "dirpath": "user"}],
+    ),
+    "a profiler that writes": (
+        "trainer.profiler",
+        {"_target_": "pytorch_lightning.profilers.SimpleProfiler", "dirpath": "user"},
+    ),
     "a folder of the trainer": ("trainer.default_root_dir", "user"),
     "a folder of a logger": ("logger.csv.save_dir", "user"),
     "a name of a logger": ("logger.csv.name", "../../user"),
@@ -113,7 +139,10 @@ ATTACKS = {
     "a team of a logger": ("logger.wandb.entity", "stranger"),
     "positional arguments": ("method._args_", ["x"]),
     "a name of the generator": ("gan.name", "../../user/kept"),
-    "a name of the preview": ("gan.preview", {"name": "x", "source": {"file": "../../x", "url": "http://127.0.0.1:9/x"}}),
+    "a name of the preview": (
+        "gan.preview",
+        {"name": "x", "source": {"file": "../../x", "url": "http://127.0.0.1:9/x"}},
+    ),
     "a name of the evaluation": ("evaluation.name", "../../user"),
     "a name of the data set": ("dataset.name", "../mnist"),
     "a file of the data set": ("dataset.data.files.images.name", "../../user/kept.md"),
@@ -137,7 +166,9 @@ def test_a_hostile_configuration_is_one_line(name, folder, closed_world):
 
 TEXTS = {
     "aliases that make a thousand million nodes": "a: &a [1,1,1,1,1,1,1,1,1,1]\n"
-    + "".join(f"{here}: &{here} [{','.join(f'*{there}' for _ in range(10))}]\n" for there, here in zip("abcdefgh", "bcdefghi")),
+    + "".join(
+        f"{here}: &{here} [{','.join(f'*{there}' for _ in range(10))}]\n" for there, here in zip("abcdefgh", "bcdefghi")
+    ),
     "an ordered map": "gan: !!omap [a: {_target_: os.system}]\n",
     "pairs": "gan: !!pairs [a: {_target_: os.system}]\n",
     "a set": "gan: !!set {a, b}\n",
@@ -163,7 +194,9 @@ def test_a_hostile_yaml_is_one_line(name, folder):
     assert "\n" not in str(refusal.value)
 
 
-@pytest.mark.parametrize("link", ["pictures", "logs", "checkpoints", "evaluation", "images", "wandb", "logs/0", "report.html"])
+@pytest.mark.parametrize(
+    "link", ["pictures", "logs", "checkpoints", "evaluation", "images", "wandb", "logs/0", "report.html"]
+)
 def test_links_out_of_the_folder_are_not_followed(link, folder, tmp_path):
     (folder / link).parent.mkdir(exist_ok=True)
     (folder / link).symlink_to(tmp_path / "user", target_is_directory=True)
@@ -198,7 +231,11 @@ def test_weights_of_a_stranger_come_from_here(folder):
     """A file's name, an address and a package that the folder gives for its generator are not looked at."""
     (folder / "parent").mkdir()
     (folder / "parent" / "__init__.py").write_text("raise AssertionError('imported')")
-    changed(folder, "gan.source", {"file": "../../dropped", "url": "http://127.0.0.1:9/x", "package": {"name": "parent.child"}})
+    changed(
+        folder,
+        "gan.source",
+        {"file": "../../dropped", "url": "http://127.0.0.1:9/x", "package": {"name": "parent.child"}},
+    )
     space, paths, _ = load_run(folder)
     assert space.shape == (64,) and paths.num_paths == 4
     changed(folder, "gan.name", "of_a_stranger")
@@ -214,7 +251,8 @@ def test_nothing_is_fetched_for_a_folder(folder, monkeypatch):
     monkeypatch.setattr("requests.get", lambda *arguments, **options: pytest.fail(f"fetched {arguments}"))
     changed(folder, "gan.name", "stylegan2")
     with pytest.raises(
-        FileNotFoundError, match="latent_lab.convert source=stylegan2 target=<file>.safetensors fetches them; or give weights="
+        FileNotFoundError,
+        match="latent_lab.convert source=stylegan2 target=<file>.safetensors fetches them; or give weights=",
     ):
         load_run(folder)
     changed(folder, "gan.name", "sngan_mnist")
@@ -234,7 +272,9 @@ def test_weights_wins_and_must_be_the_runs(folder, tmp_path, generator):
     (tmp_path / "other.safetensors").write_bytes(generator_bytes(generator))
     with pytest.raises(ValueError, match="was made on a generator with hash .* give weights=<file>"):
         load_run(folder, tmp_path / "other.safetensors")
-    with pytest.raises(FileNotFoundError, match="weights must be a file with the run's generator, got .*, which is none"):
+    with pytest.raises(
+        FileNotFoundError, match="weights must be a file with the run's generator, got .*, which is none"
+    ):
         load_run(folder, tmp_path / "none")
 
 
@@ -283,7 +323,7 @@ def test_folders_come_in_by_one_door(name, folder, monkeypatch):
 
 
 def test_every_class_that_a_folder_may_name_is_a_class():
-    names = set().union(*named_targets().values()) | SHORT | set(LOGGERS) | {TRAINER} | set(RENAMED.values())
+    names = set().union(*named_targets().values()) | SHORT | set(LOGGERS) | {TRAINER} | set(CLASSES.values())
     for name in sorted(names):
         module, _, last = name.rpartition(".")
         assert isinstance(getattr(importlib.import_module(module), last), type), name
@@ -292,11 +332,19 @@ def test_every_class_that_a_folder_may_name_is_a_class():
 
 @pytest.mark.parametrize("version", sorted(file.name for file in STORED.iterdir()))
 def test_folders_of_older_versions_are_still_runs(version):
-    """One stored folder a version: names of classes that have moved since are mapped by :data:`RENAMED`."""
+    """One stored folder a version: names of classes that have moved since are mapped by ``latent_lab.renamed``."""
     run = Run.open(STORED / version)
     _, paths, metadata = load_run(run.folder)
     assert paths.num_paths == 4 and metadata["gan"] == "sngan_mnist"
-    assert run.config()["logger"]["wandb"]["_target_"] == RENAMED["latent_lab.training.loggers.wandb_logger"]
+    assert run.config()["logger"]["wandb"]["_target_"] == CLASSES["latent_lab.workflows.loggers.wandb_logger"]
+
+
+@pytest.mark.parametrize("version", sorted(file.name for file in STORED.iterdir()))
+def test_classes_of_older_versions_are_found_under_their_new_names(version):
+    """``classes.txt`` of a stored folder lists every class that the version's own yamls named."""
+    for name in (STORED / version / "classes.txt").read_text().split():
+        module, _, last = current_name(name).rpartition(".")
+        assert isinstance(getattr(importlib.import_module(module), last), type), name
 
 
 @pytest.mark.parametrize(
@@ -305,7 +353,10 @@ def test_folders_of_older_versions_are_still_runs(version):
         ("names.json", "[]"),
         ("names.json", '{"ink": {"path": "x"}}'),
         ("names.json", "[" * 100_000),
-        ("names.json", '{"ink": {"path": 0, "amounts": [1e999], "changes": [0], "reachable": [0, 0], "deviation": null}}'),
+        (
+            "names.json",
+            '{"ink": {"path": 0, "amounts": [1e999], "changes": [0], "reachable": [0, 0], "deviation": null}}',
+        ),
         ("findings.json", '{"names": {"a": 1}}'),
         ("environment.json", '{"versions": 3}'),
         ("metrics.json", "{"),
@@ -341,11 +392,16 @@ def test_paths_of_a_stranger_ask_for_no_memory(folder):
 
 
 @pytest.mark.parametrize(
-    "config", [{"dim": 65, "num_paths": 4}, {"dim": 64, "num_paths": 64, "layers": [0]}, {"dim": 10**9, "num_paths": 10**9}]
+    "config",
+    [{"dim": 65, "num_paths": 4}, {"dim": 64, "num_paths": 64, "layers": [0]}, {"dim": 10**9, "num_paths": 10**9}],
 )
 def test_paths_of_another_size_are_one_line(config, folder):
     """Local paths hold no tensors that would tell."""
-    about = {"format": 1, "class": "latent_lab.paths.local.LocalBasisPaths", "generator": Run.open(folder).load_paths()[1]["generator"]}
+    about = {
+        "format": 1,
+        "class": "latent_lab.paths.local.LocalBasisPaths",
+        "generator": Run.open(folder).load_paths()[1]["generator"],
+    }
     (folder / "paths.safetensors").write_bytes(native.to_bytes({}, about | {"space": "z", "config": config}))
     with pytest.raises(ValueError, match=r"must hold paths of space z with latents of \(64,\)"):
         load_run(folder)
@@ -358,7 +414,9 @@ def test_equal_files_are_written_for_equal_paths(folder):
     assert len(contents) == 1 and json.loads(json.dumps(metadata)) == metadata
 
 
-@pytest.mark.parametrize("content", ["step,a\n1,x\n", "step,a\nx,1\n", "step,a\n1," + "9" * 200_000 + "x\n", "step\n1,2,3\n"])
+@pytest.mark.parametrize(
+    "content", ["step,a\n1,x\n", "step,a\nx,1\n", "step,a\n1," + "9" * 200_000 + "x\n", "step\n1,2,3\n"]
+)
 def test_hostile_curves_are_one_line(content, folder):
     (folder / "logs" / "0").mkdir(parents=True)
     (folder / "logs" / "a").mkdir()

@@ -15,7 +15,11 @@ from latent_lab import load_run
         (("method=ganalyze", "method.target.attributes=[ink,confidence]", "method.limit_latents=2"), 2, "response"),
         (("method=steerability", "method.paths.kind=network", "method.limit_latents=2"), 5, "response"),
         (("method=enjoy_your_editing", "method.target.attributes=[ink,x]", "method.limit_latents=2"), 2, "response"),
-        (("method=factors_of_variation", "method.num_trajectories=4", "method.iterations=2", "method.steps=2"), 5, "fit"),
+        (
+            ("method=factors_of_variation", "method.num_trajectories=4", "method.iterations=2", "method.steps=2"),
+            5,
+            "fit",
+        ),
     ],
     ids=lambda value: value[0].split("=")[1] if isinstance(value, tuple) else None,
 )

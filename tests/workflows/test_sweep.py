@@ -29,7 +29,8 @@ def folder(tmp_path, monkeypatch):
 
 def test_a_sweep_ends_in_a_page_and_names_what_failed(folder, capsys):
     with pytest.raises(
-        SystemExit, match=r"1 runs of the sweep failed: random-sngan_mnist/\S+-0: num_paths must be at most the latent's size 16"
+        SystemExit,
+        match=r"1 runs of the sweep failed: random-sngan_mnist/\S+-0: num_paths must be at most the latent's size 16",
     ):
         sweep("method=random", "gan.edits.num_paths=17,2")
     assert "the sweep goes on" in capsys.readouterr().err
@@ -42,7 +43,10 @@ def test_a_method_that_does_not_apply_is_skipped_with_its_reason(folder, capsys)
     seen = capsys.readouterr()
     reason = "method=local_basis needs a generator with a mapping and gan.space=w or w+, got a SNGAN in space z"
     assert f"latent_lab: skipped: {reason}; the sweep goes on" in seen.err
-    assert "1 runs of the sweep were skipped, which do not apply: local_basis-sngan_mnist/" in seen.out and reason in seen.out
+    assert (
+        "1 runs of the sweep were skipped, which do not apply: local_basis-sngan_mnist/" in seen.out
+        and reason in seen.out
+    )
     page = (folder / "swept" / "compare" / "compare.html").read_text()
     assert "1 runs, evaluation fast" in page and "random" in page
 

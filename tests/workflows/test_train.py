@@ -42,7 +42,14 @@ def test_a_run_leaves_everything(train, capsys):
     names = json.loads((run / "names.json").read_text())
     assert {pick["attribute"] for pick in fast["chosen_paths"]} == names.keys()
     rows = list(csv.DictReader((run / "metrics.csv").open()))
-    assert {"step", "train/loss", "train/edit_length", "val/accuracy_at_length", "val/outside_prior", "val/side_effects"} <= rows[0].keys()
+    assert {
+        "step",
+        "train/loss",
+        "train/edit_length",
+        "val/accuracy_at_length",
+        "val/outside_prior",
+        "val/side_effects",
+    } <= rows[0].keys()
     page = (run / "report.html").read_text()
     assert "python -m latent_lab.train" in page and "debug=fast" in page
     assert 'src="data:image/png;base64,' in page and "http" not in page.replace("http://www.w3.org", "")
@@ -55,7 +62,10 @@ def test_a_run_leaves_everything(train, capsys):
     ids=["linear", "warped", "coupling", "ffjord"],
 )
 def test_the_same_seed_gives_the_same_bits(train, no_scores, arguments):
-    one, other = (load_file(train(*arguments, "seed=5", f"hydra.run.dir={name}") / "paths.safetensors") for name in ("one", "other"))
+    one, other = (
+        load_file(train(*arguments, "seed=5", f"hydra.run.dir={name}") / "paths.safetensors")
+        for name in ("one", "other")
+    )
     assert all(torch.equal(one[name], other[name]) for name in one)
 
 
@@ -84,14 +94,20 @@ def test_a_strangers_run_is_not_executed(train, no_scores):
 @pytest.mark.parametrize("target", ["os.system", "latent_lab.runs.subprocess.run", "nowhere.such"])
 def test_a_strangers_run_is_not_continued_either(train, no_scores, target):
     run = train("method=linear", "hydra.run.dir=mine")
-    (run / "config.yaml").write_text((run / "config.yaml").read_text().replace("latent_lab.attributes.digits.DigitAttributes", target))
-    with pytest.raises(SystemExit, match=f"may name only classes that latent_lab's own configurations name there, got '{target}'"):
+    (run / "config.yaml").write_text(
+        (run / "config.yaml").read_text().replace("latent_lab.attributes.digits.DigitAttributes", target)
+    )
+    with pytest.raises(
+        SystemExit, match=f"may name only classes that latent_lab's own configurations name there, got '{target}'"
+    ):
         train("run=mine", tiny=False)
 
 
 def test_other_weights_are_noticed(train, no_scores):
     run = train("method=linear")
-    (run / "config.yaml").write_text(re.sub("^seed: 0", "seed: 1", (run / "config.yaml").read_text(), flags=re.MULTILINE))
+    (run / "config.yaml").write_text(
+        re.sub("^seed: 0", "seed: 1", (run / "config.yaml").read_text(), flags=re.MULTILINE)
+    )
     with pytest.raises(ValueError, match="made on a generator with hash"):
         load_run(run)
 
@@ -100,8 +116,14 @@ def test_other_weights_are_noticed(train, no_scores):
     ("arguments", "message"),
     [
         (("method.num_paths=17",), "num_paths must be at most the latent's size 16 for curvilinear paths, got 17"),
-        (("method=linear", "method.paths.kind=diagonal"), r"kind must be one of \('orthogonal', 'projective', 'free'\), got 'diagonal'"),
-        (("method.amounts=[6,0.5]",), r"method.amounts must be two numbers with 0 < smallest <= largest, got \[6, 0.5\]"),
+        (
+            ("method=linear", "method.paths.kind=diagonal"),
+            r"kind must be one of \('orthogonal', 'projective', 'free'\), got 'diagonal'",
+        ),
+        (
+            ("method.amounts=[6,0.5]",),
+            r"method.amounts must be two numbers with 0 < smallest <= largest, got \[6, 0.5\]",
+        ),
         (("method.objective.length=-1",), "method.objective.length must be a number of at least 0, got -1"),
         (("method=linear", "method.objective.log_det=1"), "objective.log_det must be 0 for LinearPaths"),
         (("gan.space=w",), r"space must be one of \('z',\), got 'w'"),
@@ -119,7 +141,10 @@ def test_what_is_wrong_is_said_in_one_line(train, arguments, message):
 
 def test_weights_that_are_not_shipped_say_where_to_put_them(train, monkeypatch, tmp_path):
     monkeypatch.setenv("LATENT_LAB_HOME", str(tmp_path / "cache"))
-    with pytest.raises(SystemExit, match=f"put the file at {tmp_path}/cache/sngan_anime.safetensors .*latent_lab.pretrain gan=sngan_anime"):
+    with pytest.raises(
+        SystemExit,
+        match=f"put the file at {tmp_path}/cache/sngan_anime.safetensors .*latent_lab.pretrain gan=sngan_anime",
+    ):
         train("debug=fast", "gan=sngan_anime", "logger=csv", tiny=False)
 
 
@@ -158,7 +183,9 @@ def test_local_weights_are_found_from_every_folder(train, no_scores, generator, 
     from latent_lab.workflows.convert import generator_bytes
 
     (tmp_path / "mine.safetensors").write_bytes(generator_bytes(generator))
-    run = train("debug=fast", "method=random", "logger=csv", "gan.weights=mine.safetensors", "hydra.run.dir=run", tiny=False)
+    run = train(
+        "debug=fast", "method=random", "logger=csv", "gan.weights=mine.safetensors", "hydra.run.dir=run", tiny=False
+    )
     monkeypatch.chdir(tmp_path.parent)
     assert load_run(run)[0].shape == (16,)
     (tmp_path / "mine.safetensors").rename(tmp_path / "moved.safetensors")
@@ -184,7 +211,9 @@ def test_a_new_run_may_name_what_no_folder_may(train, tmp_path):
     """The user's own class trains and is scored; the folder that it leaves is for others what any folder is."""
     run = train("method=random", f"method._target_={OwnMethod.__module__}.OwnMethod", "checkpoint_every=1")
     assert (run / "report.html").exists()
-    with pytest.raises(SystemExit, match="may name only classes that latent_lab's own configurations name there, got 'tests.workflows"):
+    with pytest.raises(
+        SystemExit, match="may name only classes that latent_lab's own configurations name there, got 'tests.workflows"
+    ):
         train(f"run={run}", tiny=False)
 
 
@@ -207,7 +236,9 @@ def test_a_full_disk_is_one_line(train, monkeypatch):
     import errno
     import os
 
-    monkeypatch.setattr(os, "fsync", lambda stream: (_ for _ in ()).throw(OSError(errno.ENOSPC, "No space left on device")))
+    monkeypatch.setattr(
+        os, "fsync", lambda stream: (_ for _ in ()).throw(OSError(errno.ENOSPC, "No space left on device"))
+    )
     with pytest.raises(SystemExit, match="no space left for .*; free some"):
         train()
 
@@ -232,7 +263,8 @@ def test_a_login_without_a_network_is_offline_at_once(monkeypatch):
     assert time.time() - start < 10
     monkeypatch.setenv("WANDB_MODE", "online")
     with pytest.raises(
-        ValueError, match="^WANDB_MODE=online, but http://127.0.0.1:9 does not answer; set WANDB_MODE=offline, or logger=csv$"
+        ValueError,
+        match="^WANDB_MODE=online, but http://127.0.0.1:9 does not answer; set WANDB_MODE=offline, or logger=csv$",
     ):
         wandb_offline()
     assert time.time() - start < 10
@@ -241,7 +273,9 @@ def test_a_login_without_a_network_is_offline_at_once(monkeypatch):
 def test_wandb_online_without_a_network_ends_before_the_training(train, monkeypatch, tmp_path):
     monkeypatch.setenv("WANDB_MODE", "online")
     monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")
-    with pytest.raises(SystemExit, match="WANDB_MODE=online, but http://127.0.0.1:9 does not answer; set WANDB_MODE=offline") as stop:
+    with pytest.raises(
+        SystemExit, match="WANDB_MODE=online, but http://127.0.0.1:9 does not answer; set WANDB_MODE=offline"
+    ) as stop:
         train("logger=wandb")
     assert "\n" not in stop.value.code
     assert not list(tmp_path.rglob("*.ckpt"))

@@ -17,7 +17,15 @@ from latent_lab.pretraining.exits import early_exit
 from latent_lab.workflows.convert import generator_bytes
 
 TINY = (
-    *("gan=stylegan2", "gan.weights=random", "gan.size=tiny", "debug=fast", "held_out=4", "logger=[]", "encoder.batch_size=2"),
+    *(
+        "gan=stylegan2",
+        "gan.weights=random",
+        "gan.size=tiny",
+        "debug=fast",
+        "held_out=4",
+        "logger=[]",
+        "encoder.batch_size=2",
+    ),
     *("encoder.objective.features=0", "encoder.objective.identity=0"),
 )
 NETWORK = "encoder.network={resolution: 32, widths: [4, 8, 12, 16], depths: [1, 1, 1, 1], reduction: 2, head_width: 8}"
@@ -40,7 +48,9 @@ def train_encoder(tmp_path, monkeypatch):
 
 
 def test_a_continued_run_ends_with_the_same_bits_and_hfgi_builds_on_it(train_encoder, capfd):
-    run = train_encoder("e4e", *TINY, NETWORK, "encoder=e4e_small", "encoder.first=1", "encoder.every=1", "encoder.slope_every=2")
+    run = train_encoder(
+        "e4e", *TINY, NETWORK, "encoder=e4e_small", "encoder.first=1", "encoder.every=1", "encoder.slope_every=2"
+    )
     scores = json.loads((run / "metrics.json").read_text())
     assert {"samples_psnr", "samples_latents_error"} <= scores.keys() and (run / "samples.png").stat().st_size > 1000
     whole = load_file(run / "encoder.safetensors")
@@ -52,7 +62,11 @@ def test_a_continued_run_ends_with_the_same_bits_and_hfgi_builds_on_it(train_enc
     again = load_file(run / "encoder.safetensors")
     assert whole.keys() == again.keys() and all(torch.equal(value, again[name]) for name, value in whole.items())
 
-    small = ("encoder.alignment.widths=[4,4,4,4]", "encoder.consultation={widths: [4, 4, 4], head_width: 4}", "encoder.resolution=32")
+    small = (
+        "encoder.alignment.widths=[4,4,4,4]",
+        "encoder.consultation={widths: [4, 4, 4], head_width: 4}",
+        "encoder.resolution=32",
+    )
     hfgi = train_encoder("hfgi", *TINY, "encoder=hfgi_small", f"encoder.weights={run / 'encoder.safetensors'}", *small)
     assert HFGI(str(hfgi / "encoder.safetensors")).resolution == 32
     kept = load_file(hfgi / "encoder.safetensors")
@@ -72,7 +86,9 @@ def test_images_of_a_folder(train_encoder, tmp_path):
         "dataset.data.held_out=2",
         "dataset.data.resolution=32",
     )
-    run = train_encoder("restyle", *TINY, *data, NETWORK, "encoder=restyle_small", "encoder.objective.latents=0", "images=dataset")
+    run = train_encoder(
+        "restyle", *TINY, *data, NETWORK, "encoder=restyle_small", "encoder.objective.latents=0", "images=dataset"
+    )
     scores = json.loads((run / "metrics.json").read_text())
     assert {"samples_psnr", "pictures_psnr"} <= scores.keys() and (run / "pictures.png").exists()
     assert EncoderInverter(str(run / "encoder.safetensors")).passes(3) == 3
@@ -94,7 +110,9 @@ def test_bad_input_is_one_line(train_encoder, arguments, message):
 
 
 @pytest.mark.parametrize(("resolution", "pixels"), [(32, 32), (64, 128)])
-def test_an_encoder_that_sees_few_pixels_learns_from_the_preview(resolution, pixels, train_encoder, tmp_path, monkeypatch):
+def test_an_encoder_that_sees_few_pixels_learns_from_the_preview(
+    resolution, pixels, train_encoder, tmp_path, monkeypatch
+):
     torch.manual_seed(0)
     whole = MobileStyleGAN(16, 16, [16, 16, 16, 16, 8], mapping_layers=2).eval()
     (tmp_path / "mobilestylegan_256.safetensors").write_bytes(generator_bytes(whole))
@@ -109,7 +127,9 @@ def test_an_encoder_that_sees_few_pixels_learns_from_the_preview(resolution, pix
 
     monkeypatch.setattr(MobileStyleGAN, "synthesise", decode)
     arguments = [argument for argument in TINY if not argument.startswith("gan")]
-    run = train_encoder("psp", *arguments, "gan=mobilestylegan_256", "encoder=psp_small", NETWORK.replace("32", str(resolution), 1))
+    run = train_encoder(
+        "psp", *arguments, "gan=mobilestylegan_256", "encoder=psp_small", NETWORK.replace("32", str(resolution), 1)
+    )
     assert decoded == {(True, pixels), (False, pixels), (False, 128)}  # steps, their examples, and what is judged
     assert json.loads((run / "metrics.json").read_text())["samples_psnr"] > 0
     rows = load_file(run / "encoder.safetensors")

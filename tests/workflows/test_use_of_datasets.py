@@ -1,4 +1,5 @@
-"""Folders of pictures in the commands: pretraining, naturalness, and what a report says of faces that were not found."""
+"""Folders of pictures in the commands: pretraining, naturalness, and what a report says of faces that were not
+found."""
 
 from __future__ import annotations
 
@@ -13,10 +14,10 @@ from hydra.core.global_hydra import GlobalHydra
 from PIL import Image
 
 from latent_lab import load_generator, pretrain
+from latent_lab.evaluation.extras import add_naturalness
 from latent_lab.gans.sngan import SNGAN
 from latent_lab.installation import CONF
 from latent_lab.paths.linear import LinearPaths
-from latent_lab.evaluation.extras import add_naturalness
 from tests.workflows.conftest import newest_run
 
 COLOUR = ("gan=sngan_anime", "gan.generator.widths=[8,8,8,8]", "gan.generator.latent_dim=16")
@@ -53,12 +54,20 @@ def test_a_generator_is_pretrained_on_a_folder(pictures, tmp_path, monkeypatch, 
 @pytest.mark.parametrize("resolution", [32, 64])
 def test_naturalness_reads_the_pictures_that_fit_the_generator(pictures, resolution):
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        dataset = compose("train", ["dataset=folder", f"dataset.data.resolution={resolution}", "dataset.data.held_out=8"]).dataset
+        dataset = compose(
+            "train", ["dataset=folder", f"dataset.data.resolution={resolution}", "dataset.data.held_out=8"]
+        ).dataset
     space = SNGAN(latent_dim=16, widths=[8, 8, 8, 8], image_channels=3).eval().requires_grad_(False).space()
     result = SimpleNamespace(scores=[], notes=[])
-    plan, options = SimpleNamespace(chosen=[SimpleNamespace(path=0, amount=3.0)]), SimpleNamespace(steps=2, batch_size=4, num=8)
+    plan, options = (
+        SimpleNamespace(chosen=[SimpleNamespace(path=0, amount=3.0)]),
+        SimpleNamespace(steps=2, batch_size=4, num=8),
+    )
     add_naturalness(result, space, LinearPaths(16, 2), plan, SimpleNamespace(seed=0), dataset, options)
     if resolution == 32:
         assert [row.name for row in result.scores] == ["naturalness/mean", "naturalness/best"] and not result.notes
     else:
-        assert not result.scores and "it needs images of shape (3, 32, 32), dataset=folder has (3, 64, 64)" in result.notes[0]
+        assert (
+            not result.scores
+            and "it needs images of shape (3, 32, 32), dataset=folder has (3, 64, 64)" in result.notes[0]
+        )

@@ -18,7 +18,8 @@ def graph_model(name: str, outputs: Sequence[str]) -> GraphModel:
 
 
 def colours(images: Tensor, size: int, crop: tuple[float, float, float, float] | None = ALIGNED) -> Tensor:
-    """Images :math:`(N, 3, H, W)` in [-1, 1] to their crop, antialiased, with shape :math:`(N, size, size, 3)` in [0, 1].
+    """Images :math:`(N, 3, H, W)` in [-1, 1] to their crop, antialiased, with shape :math:`(N, size, size, 3)` in [0,
+    1].
 
     Values outside [-1, 1], which a generator may give, are clipped.
     """

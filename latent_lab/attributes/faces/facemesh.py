@@ -17,14 +17,15 @@ LIPS = (13, 14)  # inner edges, in the middle
 class FaceGeometry(Attributes):
     r"""Yaw, pitch and the opening of the mouth. Images are of faces that are aligned as FFHQ's.
 
-    With points :math:`(x, y, z)`, x to the image's right, y downwards, z away from the camera: :math:`a` is the sum of the vectors from left to
-    right between the face's edges, the eyes' outer corners and the mouth's corners; :math:`b` goes from forehead to chin. Then
+    With points :math:`(x, y, z)`, x to the image's right, y downwards, z away from the camera: :math:`a` is the sum of
+    the vectors from left to right between the face's edges, the eyes' outer corners and the mouth's corners; :math:`b`
+    goes from forehead to chin. Then
 
     .. math:: \text{yaw} = \operatorname{atan2}(a_z, a_x), \qquad \text{pitch} = \operatorname{atan2}(-b_z, b_y), \qquad
         \text{mouth} = \frac{\|p_\text{lower lip} - p_\text{upper lip}\|}{\|p_\text{right eye} - p_\text{left eye}\|}
 
-    Yaw is positive for a face that turns to the image's right, pitch for one that looks up; 0 is where the line from forehead to chin lies in the image's plane.
-    An image in which the network finds no face is nan.
+    Yaw is positive for a face that turns to the image's right, pitch for one that looks up; 0 is where the line from
+    forehead to chin lies in the image's plane. An image in which the network finds no face is nan.
 
     References:
         | FaceMesh of the npm package @vladmandic/human 3.3.6 (``make faces``)

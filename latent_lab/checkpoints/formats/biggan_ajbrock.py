@@ -1,4 +1,5 @@
-"""BigGAN of ajbrock: spectral normalisation by one power iteration from a stored vector, which is folded into the weights here."""
+"""BigGAN of ajbrock: spectral normalisation by one power iteration from a stored vector, which is folded into the
+weights here."""
 
 from __future__ import annotations
 
@@ -7,7 +8,10 @@ from torch import Tensor
 
 
 def matches(tree) -> bool:
-    return isinstance(tree, dict) and {"shared.weight", "linear.u0", "blocks.0.0.bn1.gain.weight", "output_layer.2.u0"} <= tree.keys()
+    return (
+        isinstance(tree, dict)
+        and {"shared.weight", "linear.u0", "blocks.0.0.bn1.gain.weight", "output_layer.2.u0"} <= tree.keys()
+    )
 
 
 def convert(tree):
@@ -18,16 +22,25 @@ def convert(tree):
         u = F.normalize(v @ matrix.mT, eps=1e-6)
         return weight / (v @ matrix.mT @ u.mT).squeeze()
 
-    tensors = {"embed.weight": tree["shared.weight"], "linear.weight": folded("linear"), "linear.bias": tree["linear.bias"]}
+    tensors = {
+        "embed.weight": tree["shared.weight"],
+        "linear.weight": folded("linear"),
+        "linear.bias": tree["linear.bias"],
+    }
     count = sum(key.startswith("blocks.") and key.endswith("0.conv1.weight") for key in tree)
     attention = None
     for i in range(count):
         theirs = f"blocks.{i}.0"
         for ours, name in (("conv1", "conv1"), ("conv2", "conv2"), ("bypass", "conv_sc")):
-            tensors |= {f"blocks.{i}.{ours}.weight": folded(f"{theirs}.{name}"), f"blocks.{i}.{ours}.bias": tree[f"{theirs}.{name}.bias"]}
+            tensors |= {
+                f"blocks.{i}.{ours}.weight": folded(f"{theirs}.{name}"),
+                f"blocks.{i}.{ours}.bias": tree[f"{theirs}.{name}.bias"],
+            }
         for ours, name in (("norm1", "bn1"), ("norm2", "bn2")):
             tensors |= {f"blocks.{i}.{ours}.{part}": tree[f"{theirs}.{name}.stored_{part}"] for part in ("mean", "var")}
-            tensors |= {f"blocks.{i}.{ours}.{part}.weight": folded(f"{theirs}.{name}.{part}") for part in ("gain", "bias")}
+            tensors |= {
+                f"blocks.{i}.{ours}.{part}.weight": folded(f"{theirs}.{name}.{part}") for part in ("gain", "bias")
+            }
         if f"blocks.{i}.1.gamma" in tree:
             attention = i
             tensors[f"attention.{i}.gamma"] = tree[f"blocks.{i}.1.gamma"]

@@ -1,4 +1,5 @@
-"""BigGAN-deep of Hugging Face: spectral normalisation by the stored vectors as they are, folded into the weights here."""
+"""BigGAN-deep of Hugging Face: spectral normalisation by the stored vectors as they are, folded into the weights
+here."""
 
 from __future__ import annotations
 
@@ -10,7 +11,10 @@ PREFIX = "generator."
 
 
 def matches(tree) -> bool:
-    return isinstance(tree, dict) and {"embeddings.weight", "generator.gen_z.weight_orig", "generator.bn.running_means"} <= tree.keys()
+    return (
+        isinstance(tree, dict)
+        and {"embeddings.weight", "generator.gen_z.weight_orig", "generator.bn.running_means"} <= tree.keys()
+    )
 
 
 def convert(tree):
@@ -19,15 +23,23 @@ def convert(tree):
         return weight / (tree[f"{PREFIX}{name}.weight_u"] @ weight.flatten(1) @ tree[f"{PREFIX}{name}.weight_v"])
 
     linear = folded("gen_z")
-    tensors = {"embed.weight": tree["embeddings.weight"].mT, "linear.weight": linear, "linear.bias": tree[f"{PREFIX}gen_z.bias"]}
+    tensors = {
+        "embed.weight": tree["embeddings.weight"].mT,
+        "linear.weight": linear,
+        "linear.bias": tree[f"{PREFIX}gen_z.bias"],
+    }
     numbers = sorted({number(key.split(".")[2]) for key in tree if key.startswith(f"{PREFIX}layers.")})
     blocks = [n for n in numbers if f"{PREFIX}layers.{n}.conv_0.weight_orig" in tree]
     (attention,) = set(numbers) - set(blocks)
     for i, n in enumerate(blocks):
         for j in range(4):
             theirs = f"layers.{n}.bn_{j}"
-            tensors |= {f"blocks.{i}.norms.{j}.{part}": tree[f"{PREFIX}{theirs}.running_{part}"] for part in ("means", "vars")}
-            tensors |= {f"blocks.{i}.norms.{j}.{part}.weight": folded(f"{theirs}.{part}") for part in ("scale", "offset")}
+            tensors |= {
+                f"blocks.{i}.norms.{j}.{part}": tree[f"{PREFIX}{theirs}.running_{part}"] for part in ("means", "vars")
+            }
+            tensors |= {
+                f"blocks.{i}.norms.{j}.{part}.weight": folded(f"{theirs}.{part}") for part in ("scale", "offset")
+            }
             tensors[f"blocks.{i}.convs.{j}.weight"] = folded(f"layers.{n}.conv_{j}")
             tensors[f"blocks.{i}.convs.{j}.bias"] = tree[f"{PREFIX}layers.{n}.conv_{j}.bias"]
     tensors["attention.gamma"] = tree[f"{PREFIX}layers.{attention}.gamma"].squeeze()

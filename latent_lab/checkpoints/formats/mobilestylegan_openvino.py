@@ -1,4 +1,5 @@
-"""MobileStyleGAN as the package random_face carries it: OpenVINO's graphs of the mapping and of the synthesis, side by side."""
+"""MobileStyleGAN as the package random_face carries it: OpenVINO's graphs of the mapping and of the synthesis, side by
+side."""
 
 from __future__ import annotations
 
@@ -19,7 +20,11 @@ def matches(tree) -> bool:
 
 def constants(graph: dict[str, Node], kind: str) -> list[Tensor]:
     """The constant that each operation of a kind reads, in order."""
-    found = [[graph[at].value for at in node.inputs if graph[at].kind == "Const"] for node in graph.values() if node.kind == kind]
+    found = [
+        [graph[at].value for at in node.inputs if graph[at].kind == "Const"]
+        for node in graph.values()
+        if node.kind == kind
+    ]
     return [values[0] for values in found if values]
 
 
@@ -36,7 +41,10 @@ def gains(graph: dict[str, Node]) -> dict[str, float]:
 
 
 def mapping(graph: dict[str, Node]) -> dict[str, Tensor]:
-    weights, biases = constants(graph, "MatMul"), [node.value for node in graph.values() if node.value is not None and node.value.ndim == 1]
+    weights, biases = (
+        constants(graph, "MatMul"),
+        [node.value for node in graph.values() if node.value is not None and node.value.ndim == 1],
+    )
     biases = [value for value in biases if value.is_floating_point() and len(value) == len(weights[0])]
     tensors = {}
     for i, (weight, bias) in enumerate(zip(weights, biases, strict=True)):
@@ -51,9 +59,12 @@ def mapping(graph: dict[str, Node]) -> dict[str, Tensor]:
 
 
 def by_bands(x: Tensor) -> Tensor:
-    """Channels as the wavelet wants them: all averages, then all of each of the three differences, which the file interleaves."""
+    """Channels as the wavelet wants them: all averages, then all of each of the three differences, which the file
+    interleaves."""
     groups = len(x) // 4
-    return torch.cat([x[:groups], x[groups:].unflatten(0, (groups, 3)).transpose(0, 1).flatten(0, 1)]) / 2  # and the wavelet's gain
+    return (
+        torch.cat([x[:groups], x[groups:].unflatten(0, (groups, 3)).transpose(0, 1).flatten(0, 1)]) / 2
+    )  # and the wavelet's gain
 
 
 def convert(tree):
@@ -86,8 +97,14 @@ def convert(tree):
     tensors["rgb.affine.weight"], tensors["rgb.affine.bias"] = affine(f"{name}.conv.modulation")
     tensors |= {"rgb.weight": by_bands(kernels[-1][:, :, 0, 0]), "rgb.bias": by_bands(own[f"{name}.bias"].flatten())}
     config = {
-        **{"latent_dim": tensors["mapping.layers.0.weight"].shape[1], "style_dim": len(tensors["mapping.layers.0.bias"])},
+        **{
+            "latent_dim": tensors["mapping.layers.0.weight"].shape[1],
+            "style_dim": len(tensors["mapping.layers.0.bias"]),
+        },
         **{"widths": [len(kernels[0]), *[len(kernel) for kernel in kernels[1:-1:2]]]},
-        **{"mapping_layers": sum(key.startswith("mapping.layers") for key in tensors) // 2, "image_channels": len(kernels[-1]) // 4},
+        **{
+            "mapping_layers": sum(key.startswith("mapping.layers") for key in tensors) // 2,
+            "image_channels": len(kernels[-1]) // 4,
+        },
     }
     return "latent_lab.gans.mobilestylegan.MobileStyleGAN", config, tensors

@@ -1,4 +1,5 @@
-"""ProgGAN of genforce: ``generator_smooth`` with ``layer<i>`` and one ``output<k>`` a resolution, gains applied at run time."""
+"""ProgGAN of genforce: ``generator_smooth`` with ``layer<i>`` and one ``output<k>`` a resolution, gains applied at run
+time."""
 
 from __future__ import annotations
 
@@ -9,7 +10,10 @@ from latent_lab.checkpoints.proggan_layers import proggan
 
 
 def matches(tree) -> bool:
-    return isinstance(tree, dict) and {"layer0.weight", "layer1.weight", "output0.weight", "lod"} <= tree.get("generator_smooth", {}).keys()
+    return (
+        isinstance(tree, dict)
+        and {"layer0.weight", "layer1.weight", "output0.weight", "lod"} <= tree.get("generator_smooth", {}).keys()
+    )
 
 
 def convert(tree):
@@ -22,4 +26,6 @@ def convert(tree):
     count = sum(key.startswith("layer") and key.endswith(".weight") for key in own)
     last = max(number(key[6:].split(".")[0]) for key in own if key.startswith("output"))
     weight, bias = layer("layer0")
-    return proggan((weight.flip(2, 3), bias), [layer(f"layer{i}") for i in range(1, count)], layer(f"output{last}", 1.0))
+    return proggan(
+        (weight.flip(2, 3), bias), [layer(f"layer{i}") for i in range(1, count)], layer(f"output{last}", 1.0)
+    )

@@ -6,7 +6,10 @@ from latent_lab.checkpoints.proggan_layers import proggan
 
 
 def matches(tree) -> bool:
-    return isinstance(tree, dict) and {"features.0.conv.weight", "features.0.wscale.scale", "output.wscale.b"} <= tree.keys()
+    return (
+        isinstance(tree, dict)
+        and {"features.0.conv.weight", "features.0.wscale.scale", "output.wscale.b"} <= tree.keys()
+    )
 
 
 def convert(tree):

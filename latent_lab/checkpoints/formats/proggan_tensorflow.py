@@ -1,4 +1,5 @@
-"""ProgGAN of the official TensorFlow repository: a pickle of three networks, their variables as arrays, gains applied at run time."""
+"""ProgGAN of the official TensorFlow repository: a pickle of three networks, their variables as arrays, gains applied
+at run time."""
 
 from __future__ import annotations
 
@@ -11,7 +12,9 @@ from latent_lab.checkpoints.tensorflow import averaged_network, table, variables
 
 def matches(tree) -> bool:
     network = averaged_network(tree)
-    return network is not None and {"4x4/Dense/weight", "4x4/Conv/weight"} <= table(network.state.get("variables")).keys()
+    return (
+        network is not None and {"4x4/Dense/weight", "4x4/Conv/weight"} <= table(network.state.get("variables")).keys()
+    )
 
 
 def convert(tree):

@@ -8,7 +8,10 @@ from latent_lab.checkpoints.proggan_layers import proggan
 
 
 def matches(tree) -> bool:
-    return isinstance(tree, dict) and {"formatLayer.module.weight", "groupScale0.0.module.weight"} <= tree.get("avgG", {}).keys()
+    return (
+        isinstance(tree, dict)
+        and {"formatLayer.module.weight", "groupScale0.0.module.weight"} <= tree.get("avgG", {}).keys()
+    )
 
 
 def convert(tree):

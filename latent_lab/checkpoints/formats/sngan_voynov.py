@@ -1,4 +1,5 @@
-"""SNGAN of GANLatentDiscovery: ``generator.pt``, keys ``model.<index>`` of a sequence of linear, reshape, blocks, norm, ReLU, conv."""
+"""SNGAN of GANLatentDiscovery: ``generator.pt``, keys ``model.<index>`` of a sequence of linear, reshape, blocks, norm,
+ReLU, conv."""
 
 from __future__ import annotations
 
@@ -9,7 +10,9 @@ NORM = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
 
 
 def matches(tree) -> bool:
-    return isinstance(tree, dict) and {"model.0.weight", "model.2.conv1.weight", "model.2.model.6.weight"} <= tree.keys()
+    return (
+        isinstance(tree, dict) and {"model.0.weight", "model.2.conv1.weight", "model.2.model.6.weight"} <= tree.keys()
+    )
 
 
 def convert(tree):
@@ -25,6 +28,12 @@ def convert(tree):
     moved |= {f"norm.{part}": f"model.{norm}.{part}" for part in NORM}
     moved |= {f"conv.{part}": f"model.{conv}.{part}" for part in ("weight", "bias")}
     tensors = {ours: tree[theirs] for ours, theirs in moved.items()}
-    widths = [len(tensors["linear.weight"]) // 16] + [len(tensors[f"blocks.{i}.conv2.weight"]) for i in range(len(blocks))]
-    config = {"latent_dim": tensors["linear.weight"].shape[1], "widths": widths, "image_channels": len(tensors["conv.weight"])}
+    widths = [len(tensors["linear.weight"]) // 16] + [
+        len(tensors[f"blocks.{i}.conv2.weight"]) for i in range(len(blocks))
+    ]
+    config = {
+        "latent_dim": tensors["linear.weight"].shape[1],
+        "widths": widths,
+        "image_channels": len(tensors["conv.weight"]),
+    }
     return FAMILY, config, tensors

@@ -17,11 +17,15 @@ def convert(tree):
         affine = [own[f"{name}.style.weight"], own[f"{name}.style.bias"] + 1]  # it adds the 1 at run time
         noise = [own[f"{name}.noise_strength"], own[f"{name}.noise"][0, 0]] if f"{name}.noise" in own else []
         weight = own[f"{name}.weight"]
-        weight = weight.flip(2, 3) if f"{name}.filter.kernel" in own else weight  # it stores upsampling kernels turned round
+        weight = (
+            weight.flip(2, 3) if f"{name}.filter.kernel" in own else weight
+        )  # it stores upsampling kernels turned round
         return Conv(weight, own[f"{name}.bias"], *affine, *noise)
 
     def count(name: str) -> int:
-        return sum(key.startswith(name) and key.endswith(".weight") and key.count(".") == name.count(".") + 1 for key in own)
+        return sum(
+            key.startswith(name) and key.endswith(".weight") and key.count(".") == name.count(".") + 1 for key in own
+        )
 
     return stylegan2(
         [(own[f"mapping.dense{i}.weight"], own[f"mapping.dense{i}.bias"]) for i in range(count("mapping.dense"))],

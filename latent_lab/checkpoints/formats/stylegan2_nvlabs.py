@@ -1,4 +1,5 @@
-"""StyleGAN2 of NVIDIA's PyTorch repositories: pickles of persistent modules, whole modules that PTI saves, plain state dicts."""
+"""StyleGAN2 of NVIDIA's PyTorch repositories: pickles of persistent modules, whole modules that PTI saves, plain state
+dicts."""
 
 from __future__ import annotations
 
@@ -19,7 +20,9 @@ def convert(tree):
 
     def conv(name: str) -> Conv:
         noise = [own[f"{name}.noise_strength"], own[f"{name}.noise_const"]] if f"{name}.noise_const" in own else []
-        return Conv(own[f"{name}.weight"], own[f"{name}.bias"], own[f"{name}.affine.weight"], own[f"{name}.affine.bias"], *noise)
+        return Conv(
+            own[f"{name}.weight"], own[f"{name}.bias"], own[f"{name}.affine.weight"], own[f"{name}.affine.bias"], *noise
+        )
 
     mapping, mean, embed = mapping_of(own)
     sizes = sorted(number(key.split(".")[1][1:]) for key in own if key.endswith("torgb.weight"))

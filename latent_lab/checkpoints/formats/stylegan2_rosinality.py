@@ -6,7 +6,10 @@ from latent_lab.checkpoints.stylegan2_layers import Conv, stylegan2
 
 
 def matches(tree) -> bool:
-    return isinstance(tree, dict) and {"input.input", "style.1.weight", "to_rgb1.conv.modulation.weight"} <= tree.get("g_ema", {}).keys()
+    return (
+        isinstance(tree, dict)
+        and {"input.input", "style.1.weight", "to_rgb1.conv.modulation.weight"} <= tree.get("g_ema", {}).keys()
+    )
 
 
 def convert(tree):

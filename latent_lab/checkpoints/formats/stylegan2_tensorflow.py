@@ -10,7 +10,9 @@ from latent_lab.checkpoints.tensorflow import averaged_network, table, variables
 def matches(tree) -> bool:
     network = averaged_network(tree)
     components = network.state.get("components", {}) if network is not None else {}
-    return {"mapping", "synthesis"} <= components.keys() and "4x4/Const/const" in table(components["synthesis"].state["variables"])
+    return {"mapping", "synthesis"} <= components.keys() and "4x4/Const/const" in table(
+        components["synthesis"].state["variables"]
+    )
 
 
 def convert(tree):
@@ -19,8 +21,14 @@ def convert(tree):
     for name, part in state["components"].items():
         own |= variables(part.state["variables"], f"{name}/")
     if "mapping/LabelConcat/weight" in own:
-        raise ValueError("it joins labels before they are normalised (LabelConcat), which no later network does; that is not known here")
-    embed = (own["mapping/LabelEmbed/weight"].mT, own["mapping/LabelEmbed/bias"]) if "mapping/LabelEmbed/weight" in own else None
+        raise ValueError(
+            "it joins labels before they are normalised (LabelConcat), which no later network does; that is not known here"
+        )
+    embed = (
+        (own["mapping/LabelEmbed/weight"].mT, own["mapping/LabelEmbed/bias"])
+        if "mapping/LabelEmbed/weight" in own
+        else None
+    )
 
     def conv(name: str, noise: int | None) -> Conv:
         weight = own[f"{name}/weight"].permute(3, 2, 0, 1)
@@ -31,7 +39,10 @@ def convert(tree):
 
     layers = sum(name.startswith("mapping/Dense") and name.endswith("weight") for name in own)
     sizes = sorted({number(name.split("/")[1].split("x")[0]) for name in own if name.endswith("ToRGB/weight")})
-    names = ["synthesis/4x4/Conv", *[f"synthesis/{size}x{size}/{name}" for size in sizes[1:] for name in ("Conv0_up", "Conv1")]]
+    names = [
+        "synthesis/4x4/Conv",
+        *[f"synthesis/{size}x{size}/{name}" for size in sizes[1:] for name in ("Conv0_up", "Conv1")],
+    ]
     mean = own["dlatent_avg"] if "dlatent_avg" in own else variables(state["variables"])["dlatent_avg"]
     return stylegan2(
         [(own[f"mapping/Dense{i}/weight"].mT, own[f"mapping/Dense{i}/bias"]) for i in range(layers)],

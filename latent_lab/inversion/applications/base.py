@@ -90,7 +90,9 @@ class Application(ABC):
             raise ValueError(
                 f"mask must {'be given' if self.takes_mask else 'be null'} for {name}, got {'none' if mask is None else 'one'}"
             )
-        if images.shape[1:] != (space.generator.channels, size, size) or (mask is not None and mask.shape != (1, 1, size, size)):
+        if images.shape[1:] != (space.generator.channels, size, size) or (
+            mask is not None and mask.shape != (1, 1, size, size)
+        ):
             raise ValueError(
                 f"images and mask must be of {size} x {size} pixels and {space.generator.channels} channels as the generator's, "
                 f"got {tuple(images.shape)}{'' if mask is None else f' and {tuple(mask.shape)}'}"
@@ -105,12 +107,21 @@ class Application(ABC):
 
     @abstractmethod
     def make(
-        self, space: LatentSpace, images: Tensor, mask: Tensor | None, rng: torch.Generator, codes: Codes | None, track: Track
+        self,
+        space: LatentSpace,
+        images: Tensor,
+        mask: Tensor | None,
+        rng: torch.Generator,
+        codes: Codes | None,
+        track: Track,
     ) -> Composition:
         """As :meth:`compose`, of what it has checked."""
 
-    def embedded(self, space: LatentSpace, images: Tensor, codes: Codes | None, track: Track, noise: bool = False) -> Codes:
-        """Codes of images in w+, from the mean, where they are not known; with ``noise`` their noise maps too, where the generator has some."""
+    def embedded(
+        self, space: LatentSpace, images: Tensor, codes: Codes | None, track: Track, noise: bool = False
+    ) -> Codes:
+        """Codes of images in w+, from the mean, where they are not known; with ``noise`` their noise maps too, where
+        the generator has some."""
         if codes is not None:
             return codes
         found, _ = self.blocks.w_plus(space, mean_codes(space, len(images)), self.blocks.likeness(images), track=track)
@@ -121,7 +132,8 @@ class Application(ABC):
     def finished(
         self, space: LatentSpace, codes: Codes, rows: Mapping[str, Tensor], terms: Sequence[Term], track: Track
     ) -> tuple[Codes, dict[str, Tensor]]:
-        """The last step of the recipes: noise maps by the terms, where the generator has some; with the losses of both steps."""
+        """The last step of the recipes: noise maps by the terms, where the generator has some; with the losses of both
+        steps."""
         if not space.generator.noise_maps():
             return codes, {"w+": rows["loss"]}
         codes, noise = self.blocks.noise(space, codes, terms, track=track)

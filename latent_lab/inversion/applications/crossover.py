@@ -15,7 +15,8 @@ from latent_lab.inversion.optimisation.masks import blurred
 class Crossover(Application):
     r"""The first image within the mask, the second outside.
 
-    .. math:: w \leftarrow W_l(M_b, M_b, 1, w_i, x) + W_l(1 - M_b, 1 - M_b, 1, w_i, y), \qquad n \leftarrow Mk_n(M_b, 1, n_i, x, y)
+    .. math:: w \leftarrow W_l(M_b, M_b, 1, w_i, x) + W_l(1 - M_b, 1 - M_b, 1, w_i, y), \qquad n \leftarrow Mk_n(M_b, 1,
+        n_i, x, y)
 
     with the blurred mask :math:`M_b` and one descent of both losses.
 
@@ -26,7 +27,13 @@ class Crossover(Application):
     num_images = 2
 
     def make(
-        self, space: LatentSpace, images: Tensor, mask: Tensor | None, rng: torch.Generator, codes: Codes | None, track: Track
+        self,
+        space: LatentSpace,
+        images: Tensor,
+        mask: Tensor | None,
+        rng: torch.Generator,
+        codes: Codes | None,
+        track: Track,
     ) -> Composition:
         x, y = images[:1], images[1:]
         soft = blurred(mask, self.seam)

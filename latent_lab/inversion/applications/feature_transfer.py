@@ -16,12 +16,14 @@ from latent_lab.inversion.optimisation.masks import blurred
 
 
 class FeatureTransfer(Application):
-    r"""The first image, with the second's activations of one layer in the mask; the layers after it read the first's codes.
+    r"""The first image, with the second's activations of one layer in the mask; the layers after it read the first's
+    codes.
 
     .. math:: A_l \leftarrow A_l + m (B_l - A_l), \qquad m = a\, c \odot M_b
 
-    with the activations :math:`A_l, B_l` of the first and of the second, the amount a, the channels c and the blurred mask. An amount of 1 in all
-    channels is the paper's spatial copy (:math:`I_{att}`), one in between its averaging, some of the channels its channel-wise copy.
+    with the activations :math:`A_l, B_l` of the first and of the second, the amount a, the channels c and the blurred
+    mask. An amount of 1 in all channels is the paper's spatial copy (:math:`I_{att}`), one in between its averaging,
+    some of the channels its channel-wise copy.
 
     References:
         | Image2StyleGAN++ (Abdal et al., 2020), Section 3.3, 5.4 and Algorithm 7: layer 4, which is 32 pixels wide
@@ -50,7 +52,13 @@ class FeatureTransfer(Application):
         self.layer, self.amount, self.channels = layer, amount, channels
 
     def make(
-        self, space: LatentSpace, images: Tensor, mask: Tensor | None, rng: torch.Generator, codes: Codes | None, track: Track
+        self,
+        space: LatentSpace,
+        images: Tensor,
+        mask: Tensor | None,
+        rng: torch.Generator,
+        codes: Codes | None,
+        track: Track,
     ) -> Composition:
         row, module = convolution(space, self.layer)
         found = self.embedded(space, images, codes, track, noise=True)
@@ -62,8 +70,15 @@ class FeatureTransfer(Application):
         if self.channels is not None:
             num = activation.shape[1]
             if not self.channels or not 0 <= min(self.channels) <= max(self.channels) < num:
-                raise ValueError(f"channels must be numbers from 0 to {num - 1} of layer {self.layer!r}, at least one, got {self.channels}")
-            share = share * torch.zeros(num, device=share.device).index_fill(0, torch.tensor(list(self.channels)), 1)[:, None, None]
+                raise ValueError(
+                    f"channels must be numbers from 0 to {num - 1} of layer {self.layer!r}, at least one, got {self.channels}"
+                )
+            share = (
+                share
+                * torch.zeros(num, device=share.device).index_fill(0, torch.tensor(list(self.channels)), 1)[
+                    :, None, None
+                ]
+            )
         given = first.given | {f"activation.{row}": activation, f"mask.{row}": share}
         inputs = {"first": images[:1], "second": images[1:]}
         if (shown.clamp(-1, 1) - images).abs().max() > 1 / 255:  # photographs, not samples
@@ -85,4 +100,6 @@ def convolution(space: LatentSpace, layer: int | str) -> tuple[int, str]:
     if row not in layers:
         raise ValueError(f"layer must be one of {list(names)} or the number of its row, got {layer!r}")
     affine = layers[row].affine
-    return row, next(name for name, module in space.generator.named_modules() if getattr(module, "affine", None) is affine)
+    return row, next(
+        name for name, module in space.generator.named_modules() if getattr(module, "affine", None) is affine
+    )

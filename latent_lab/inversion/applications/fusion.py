@@ -15,7 +15,8 @@ from latent_lab.inversion.optimisation.masked import BuildingBlocks
 
 
 class Fusion(Application):
-    """Regions of images, put together by the networks of a hierarchy as :func:`latent_lab.inversion.fusion.hierarchy.fuse` does; codes of s.
+    """Regions of images, put together by the networks of a hierarchy as
+    :func:`latent_lab.inversion.fusion.hierarchy.fuse` does; codes of s.
 
     References:
         | StyleFusion: A Generative Model for Disentangling Spatial Segments (Kafri et al., 2021)
@@ -41,7 +42,13 @@ class Fusion(Application):
 
     @torch.no_grad()
     def make(
-        self, space: LatentSpace, images: Tensor, mask: Tensor | None, rng: torch.Generator, codes: Codes | None, track: Track
+        self,
+        space: LatentSpace,
+        images: Tensor,
+        mask: Tensor | None,
+        rng: torch.Generator,
+        codes: Codes | None,
+        track: Track,
     ) -> Composition:
         with torch.enable_grad():
             found = self.embedded(space, images, codes, track)

@@ -20,11 +20,12 @@ class Inpainting(Application):
 
     .. math:: w \leftarrow W_l(1 - M, 1 - M, w_m, w_i, x), \qquad n \leftarrow Mk_n(1 - M_b, 1, n_i, x, G(w))
 
-    with :math:`M_b` the mask grown by the seam and blurred. The first start is the mean of w; the others are the mean plus
-    :math:`U[-s, s]` (the paper's are :math:`U[-0.4, 0.4]` alone). What the mask hides is never read.
+    with :math:`M_b` the mask grown by the seam and blurred. The first start is the mean of w; the others are the mean
+    plus :math:`U[-s, s]` (the paper's are :math:`U[-0.4, 0.4]` alone). What the mask hides is never read.
 
     References:
-        | Image2StyleGAN++ (Abdal et al., 2020), Algorithm 4: 200 steps in w+ of the rows 1-9, 17 and 18 of 18, 1000 of the noise
+        | Image2StyleGAN++ (Abdal et al., 2020), Algorithm 4: 200 steps in w+ of the rows 1-9, 17 and 18 of 18, 1000 of
+          the noise
 
     Arguments:
         blocks, seam: See :class:`Application`; the paper's weight of what lies outside (``outside``) is 10.
@@ -49,13 +50,23 @@ class Inpainting(Application):
         self.completions, self.spread, self.layers = completions, spread, layers
 
     def make(
-        self, space: LatentSpace, images: Tensor, mask: Tensor | None, rng: torch.Generator, codes: Codes | None, track: Track
+        self,
+        space: LatentSpace,
+        images: Tensor,
+        mask: Tensor | None,
+        rng: torch.Generator,
+        codes: Codes | None,
+        track: Track,
     ) -> Composition:
         num = self.completions
         rngs = [torch.Generator().manual_seed(int(seed)) for seed in torch.randint(2**62, (num,), generator=rng)]
         start = mean_codes(space, num, self.spread, rngs)
         start.latents[0] = mean_codes(space, 1).latents[0]
-        rows = rows_at(space.shape[0], [(0, 9 / 18), (16 / 18, 1)]) if self.layers is None else layer_rows(space, self.layers)
+        rows = (
+            rows_at(space.shape[0], [(0, 9 / 18), (16 / 18, 1)])
+            if self.layers is None
+            else layer_rows(space, self.layers)
+        )
         hole = (mask > 0).to(mask)
         # features near the hole see into it: they would pull what is put there towards what hides it
         near = widened(hole, images.shape[-1] / 32)

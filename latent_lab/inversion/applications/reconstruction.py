@@ -12,7 +12,8 @@ from latent_lab.inversion.optimisation.i2spp import Image2StyleGANPlusPlus
 
 
 class Reconstruction(Application):
-    """The image again, as :class:`latent_lab.inversion.optimisation.i2spp.Image2StyleGANPlusPlus` finds it; codes that are known are not used.
+    """The image again, as :class:`latent_lab.inversion.optimisation.i2spp.Image2StyleGANPlusPlus` finds it; codes that
+    are known are not used.
 
     References:
         | Image2StyleGAN++ (Abdal et al., 2020), Algorithm 2: 5000 steps in w+, 3000 of the noise
@@ -21,9 +22,17 @@ class Reconstruction(Application):
     num_images, takes_mask = 1, False
 
     def make(
-        self, space: LatentSpace, images: Tensor, mask: Tensor | None, rng: torch.Generator, codes: Codes | None, track: Track
+        self,
+        space: LatentSpace,
+        images: Tensor,
+        mask: Tensor | None,
+        rng: torch.Generator,
+        codes: Codes | None,
+        track: Track,
     ) -> Composition:
         found = Image2StyleGANPlusPlus(self.blocks).invert(space, images, [rng], track)
         with torch.no_grad():
             rows = space.decode(Codes(found.codes.latents, {}))
-        return Composition(found.codes, {"image": images, "w+ alone": rows}, [Target("image", images, None)], found.curves)
+        return Composition(
+            found.codes, {"image": images, "w+ alone": rows}, [Target("image", images, None)], found.curves
+        )

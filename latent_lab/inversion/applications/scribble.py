@@ -18,8 +18,8 @@ from latent_lab.paths.layerwise import layer_rows
 class Scribble(Application):
     r"""An image as a scribble over it asks for: near its own codes, so that the drawing becomes what it stands for.
 
-    .. math:: w^* \leftarrow W_l(1, 1, 1, w_i, x), \qquad w \leftarrow W_l(1, 1, w_m, w^*, x_s) + \lambda \|w - w^*\|^2, \qquad
-        n \leftarrow Mk_n(1 - M_b, 1, n_i, x, G(w))
+    .. math:: w^* \leftarrow W_l(1, 1, 1, w_i, x), \qquad w \leftarrow W_l(1, 1, w_m, w^*, x_s) + \lambda \|w - w^*\|^2,
+        \qquad n \leftarrow Mk_n(1 - M_b, 1, n_i, x, G(w))
 
     with the image x, the scribbled one :math:`x_s`, and :math:`M_b` the scribbles' mask grown by the seam and blurred.
 
@@ -28,8 +28,8 @@ class Scribble(Application):
 
     Arguments:
         blocks, seam: See :class:`Application`.
-        colour: Red, green and blue in [-1, 1] (one number for grey) that paint the mask of a single image; None where the second
-            image is the scribbled one, and the mask is where the two differ unless it is given.
+        colour: Red, green and blue in [-1, 1] (one number for grey) that paint the mask of a single image; None where
+            the second image is the scribbled one, and the mask is where the two differ unless it is given.
         closeness: :math:`\lambda`, on the mean square.
         layers: Rows that change, as ``3-5``; None for the paper's, at the same depth of this generator.
     """
@@ -50,7 +50,13 @@ class Scribble(Application):
         self.num_images, self.takes_mask = (2, None) if colour is None else (1, True)
 
     def make(
-        self, space: LatentSpace, images: Tensor, mask: Tensor | None, rng: torch.Generator, codes: Codes | None, track: Track
+        self,
+        space: LatentSpace,
+        images: Tensor,
+        mask: Tensor | None,
+        rng: torch.Generator,
+        codes: Codes | None,
+        track: Track,
     ) -> Composition:
         image = images[:1]
         if self.colour is None:

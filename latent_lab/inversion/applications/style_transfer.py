@@ -14,8 +14,8 @@ from latent_lab.inversion.optimisation.masks import blurred
 class StyleTransfer(Application):
     r"""The first image within the mask; outside it the style of the second.
 
-    .. math:: w^* \leftarrow W_l(1, 1, 1, w_i, x), \qquad w \leftarrow W_l(M_b, M_b, 1, w^*, x) + M_{st}(1 - M_b, 1, w^*, y), \qquad
-        n \leftarrow Mk_n(M_b, 1, n_i, x, G(w))
+    .. math:: w^* \leftarrow W_l(1, 1, 1, w_i, x), \qquad w \leftarrow W_l(M_b, M_b, 1, w^*, x) + M_{st}(1 - M_b, 1,
+        w^*, y), \qquad n \leftarrow Mk_n(M_b, 1, n_i, x, G(w))
 
     References:
         | Image2StyleGAN++ (Abdal et al., 2020), Algorithm 6: 1000 steps each
@@ -24,7 +24,13 @@ class StyleTransfer(Application):
     num_images = 2
 
     def make(
-        self, space: LatentSpace, images: Tensor, mask: Tensor | None, rng: torch.Generator, codes: Codes | None, track: Track
+        self,
+        space: LatentSpace,
+        images: Tensor,
+        mask: Tensor | None,
+        rng: torch.Generator,
+        codes: Codes | None,
+        track: Track,
     ) -> Composition:
         x, y = images[:1], images[1:]
         soft = blurred(mask, self.seam)

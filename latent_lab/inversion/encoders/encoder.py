@@ -41,7 +41,8 @@ class LatentEncoder(nn.Module):
         return self.mean.expand(num, -1, -1)
 
     def forward(self, seen: Tensor, latents: Tensor, reached: Tensor | None) -> Tensor:
-        """The next latents :math:`(N, L, D)`; ``seen`` and ``reached`` are images of the network's resolution, ``reached`` only where it refines."""
+        """The next latents :math:`(N, L, D)`; ``seen`` and ``reached`` are images of the network's resolution,
+        ``reached`` only where it refines."""
         inputs = seen if reached is None else torch.cat([seen, reached], 1)
         return latents + self.network(inputs)
 
@@ -72,7 +73,9 @@ def require_space(space: LatentSpace, file: EncoderFile, encoder: LatentEncoder)
             f"space must be w+ of {(network.rows, network.style_dim)}, which this encoder was trained for, got {space.name} of {space.shape}"
         )
     if network.image_channels not in (space.generator.channels, 2 * space.generator.channels):
-        raise ValueError(f"the encoder must read images of {space.generator.channels} channels, got one for {network.image_channels}")
+        raise ValueError(
+            f"the encoder must read images of {space.generator.channels} channels, got one for {network.image_channels}"
+        )
     known = space.generator.mapping.mean
     if file.own and not torch.allclose(encoder.mean[0].to(known), known, atol=1e-4):
         raise ValueError("weights is an encoder of another generator: its mean style is not that of gan")
@@ -86,22 +89,28 @@ class EncoderInverter(Inverter):
         | https://arxiv.org/abs/2008.00951
 
     Arguments:
-        weights: A file that ``latent_lab.train_encoder`` wrote, or a published one of pSp, e4e or ReStyle; also one that was read already.
-        editable: Whether rows are differences from the first (e4e): what a published file that does not say so is; must agree
-            with one that does. None takes what the file says.
-        iterations: Passes of an encoder that refines (ReStyle); 1 for the others. None takes the file's number, by default 5 or 1.
+        weights: A file that ``latent_lab.train_encoder`` wrote, or a published one of pSp, e4e or ReStyle; also one
+            that was read already.
+        editable: Whether rows are differences from the first (e4e): what a published file that does not say so is; must
+            agree with one that does. None takes what the file says.
+        iterations: Passes of an encoder that refines (ReStyle); 1 for the others. None takes the file's number, by
+            default 5 or 1.
     """
 
     prefers = ("w+",)
 
-    def __init__(self, weights: str | EncoderFile | None, editable: bool | None = None, iterations: int | None = None) -> None:
+    def __init__(
+        self, weights: str | EncoderFile | None, editable: bool | None = None, iterations: int | None = None
+    ) -> None:
         train = "restyle" if editable is None else "e4e" if editable else "psp"
         self.file = weights if isinstance(weights, EncoderFile) else read_encoder(weights, train, editable)
         if "encoder" not in self.file.networks:
             raise ValueError(f"weights must hold an encoder, got {sorted(self.file.networks)} in {weights}")
         network = self.file.networks["encoder"]
         if editable is not None and editable != (network.deltas is not None):
-            raise ValueError(f"weights is an encoder of {'psp' if editable else 'e4e'}, choose that inverter: {weights}")
+            raise ValueError(
+                f"weights is an encoder of {'psp' if editable else 'e4e'}, choose that inverter: {weights}"
+            )
         if iterations is not None:
             require_number("inverter.iterations", iterations, 1, whole=True)
         self.encoder, self.iterations = LatentEncoder(network, self.file.mean), iterations
@@ -110,7 +119,9 @@ class EncoderInverter(Inverter):
         """How often images of so many channels are shown to the encoder."""
         refines = self.encoder.refines(channels)
         if not refines and (self.iterations or 1) > 1:
-            raise ValueError(f"inverter.iterations must be 1 for an encoder that is not shown what it has reached, got {self.iterations}")
+            raise ValueError(
+                f"inverter.iterations must be 1 for an encoder that is not shown what it has reached, got {self.iterations}"
+            )
         return self.iterations or self.file.iterations or (5 if refines else 1)
 
     @torch.no_grad()

@@ -1,4 +1,5 @@
-"""Trained encoders as files: latent_lab's own safetensors, and the published ones of pSp, e4e, ReStyle and HFGI, read as data."""
+"""Trained encoders as files: latent_lab's own safetensors, and the published ones of pSp, e4e, ReStyle and HFGI, read
+as data."""
 
 from __future__ import annotations
 
@@ -13,8 +14,13 @@ from latent_lab.checkpoints import native
 from latent_lab.checkpoints.container import open_tree
 from latent_lab.checkpoints.limits import reason, shown
 from latent_lab.checkpoints.rebuild import rebuild
-from latent_lab.inversion.hfgi.distortion import ConsultationEncoder, DistortionAlignment, published_alignment, published_consultation
 from latent_lab.inversion.encoders.style_encoder import StyleEncoder, published_sizes
+from latent_lab.inversion.hfgi.distortion import (
+    ConsultationEncoder,
+    DistortionAlignment,
+    published_alignment,
+    published_consultation,
+)
 
 FORMAT = 1
 FAULTS = (LookupError, TypeError, AttributeError, RuntimeError, ArithmeticError, StopIteration, MemoryError)
@@ -23,7 +29,12 @@ PARTS = {
     "grid_align": (DistortionAlignment, published_alignment),
     "residue": (ConsultationEncoder, published_consultation),
 }
-EDITABLE = {"Encoder4Editing": True, "ProgressiveBackboneEncoder": True, "GradualStyleEncoder": False, "BackboneEncoder": False}
+EDITABLE = {
+    "Encoder4Editing": True,
+    "ProgressiveBackboneEncoder": True,
+    "GradualStyleEncoder": False,
+    "BackboneEncoder": False,
+}
 
 
 class EncoderFile(NamedTuple):
@@ -42,20 +53,31 @@ class EncoderFile(NamedTuple):
     own: bool
 
 
-def encoder_bytes(networks: Mapping[str, nn.Module], mean: Tensor, iterations: int, metadata: Mapping[str, object]) -> bytes:
+def encoder_bytes(
+    networks: Mapping[str, nn.Module], mean: Tensor, iterations: int, metadata: Mapping[str, object]
+) -> bytes:
     """The file's content: networks by the names of :data:`PARTS`, with the arguments that rebuild them."""
-    tensors = {f"{part}.{name}": value for part, network in networks.items() for name, value in network.state_dict().items()}
-    described = {"format": FORMAT, "networks": {part: network.config for part, network in networks.items()}, "iterations": iterations}
+    tensors = {
+        f"{part}.{name}": value for part, network in networks.items() for name, value in network.state_dict().items()
+    }
+    described = {
+        "format": FORMAT,
+        "networks": {part: network.config for part, network in networks.items()},
+        "iterations": iterations,
+    }
     return native.to_bytes(tensors | {"latent_avg": mean}, described | metadata)
 
 
-def read_encoder(weights: str | Path | None, train: str, editable: bool | None = None, otherwise: bool = False) -> EncoderFile:
+def read_encoder(
+    weights: str | Path | None, train: str, editable: bool | None = None, otherwise: bool = False
+) -> EncoderFile:
     """The networks of a file, frozen. Nothing in it is executed; only the classes of :data:`PARTS` are built.
 
     Arguments:
         weights: The file.
         train: The ``encoder=`` that trains such a one, for the message where there is no file.
-        editable: Whether rows are differences from the first (e4e); must agree with what a published file says. None takes that.
+        editable: Whether rows are differences from the first (e4e); must agree with what a published file says. None
+            takes that.
         otherwise: What holds where neither says.
     """
     file = Path(weights).expanduser() if weights else None
@@ -94,7 +116,9 @@ def read_own(file: Path) -> EncoderFile:
     networks = {part: built(part, config, parts.get(part, {}), file) for part, config in metadata["networks"].items()}
     mean, encoder = tensors["latent_avg"], networks.get("encoder")
     if mean.ndim != 2 or (encoder is not None and mean.shape != (encoder.rows, encoder.style_dim)):
-        raise ValueError(f"{file} must hold a mean style of each row, got latent_avg of the shape {str(tuple(mean.shape))[:60]}")
+        raise ValueError(
+            f"{file} must hold a mean style of each row, got latent_avg of the shape {str(tuple(mean.shape))[:60]}"
+        )
     return EncoderFile(networks, mean, metadata["iterations"], True)
 
 
@@ -103,10 +127,14 @@ def read_published(file: Path, editable: bool | None, otherwise: bool) -> Encode
     tree = open_tree(file)
     options, parts = tree.get("opts") or {}, split(tree["state_dict"])
     if not parts:
-        raise ValueError(f"{file} must hold an encoder under state_dict, got {[name[:40] for name in sorted(tree['state_dict'])[:3]]}")
+        raise ValueError(
+            f"{file} must hold an encoder under state_dict, got {[name[:40] for name in sorted(tree['state_dict'])[:3]]}"
+        )
     said = EDITABLE.get(options.get("encoder_type")) if isinstance(options, Mapping) else None
     if None not in (said, editable) and said != editable:
-        raise ValueError(f"{file} is an encoder of {options['encoder_type']}; choose inverter={'e4e' if said else 'psp'} or restyle")
+        raise ValueError(
+            f"{file} is an encoder of {options['encoder_type']}; choose inverter={'e4e' if said else 'psp'} or restyle"
+        )
     networks = {}
     for part, tensors in parts.items():
         config = PARTS[part][1](tensors)
@@ -117,7 +145,9 @@ def read_published(file: Path, editable: bool | None, otherwise: bool) -> Encode
         networks[part] = built(part, config, tensors, file)
     mean = tree["latent_avg"].float()
     if mean.ndim not in (1, 2) or ("encoder" in networks and mean.shape[-1] != networks["encoder"].style_dim):
-        raise ValueError(f"{file} must hold a mean style or one of each row, got latent_avg of the shape {str(tuple(mean.shape))[:60]}")
+        raise ValueError(
+            f"{file} must hold a mean style or one of each row, got latent_avg of the shape {str(tuple(mean.shape))[:60]}"
+        )
     if mean.ndim == 1 and "encoder" in networks:
         mean = mean.expand(networks["encoder"].rows, -1).contiguous()
     return EncoderFile(networks, mean, None, False)

@@ -1,4 +1,5 @@
-"""What keeps an encoder's styles among the mapping's: a critic of single styles, and the styles that it is reminded of."""
+"""What keeps an encoder's styles among the mapping's: a critic of single styles, and the styles that it is reminded
+of."""
 
 from __future__ import annotations
 
@@ -38,7 +39,8 @@ class LatentPool(nn.Module):
     """Styles of earlier steps, of which each new one is exchanged for one with a chance of a half.
 
     References:
-        | Learning from Simulated and Unsupervised Images through Adversarial Training (Shrivastava et al., 2017), Section 2.3
+        | Learning from Simulated and Unsupervised Images through Adversarial Training (Shrivastava et al., 2017),
+          Section 2.3
         | https://arxiv.org/abs/1612.07828
 
     Arguments:

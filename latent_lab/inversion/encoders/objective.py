@@ -50,7 +50,9 @@ class EncoderObjective:
         weights = {name: weight for name, weight in asdict(self).items() if weight}
         missing = sorted(weights.keys() - terms.keys())
         if missing:
-            raise ValueError(f"encoder.objective.{missing[0]} must be 0 here: this training has no such term, got {weights[missing[0]]}")
+            raise ValueError(
+                f"encoder.objective.{missing[0]} must be 0 here: this training has no such term, got {weights[missing[0]]}"
+            )
         return torch.stack([weight * terms[name].float() for name, weight in weights.items()]).sum()
 
 

@@ -9,7 +9,8 @@ from torch import nn
 
 
 class Ranger(torch.optim.RAdam):
-    r"""Rectified Adam whose weights are drawn back to slow ones every few steps: :math:`s \leftarrow s + \alpha (w - s)`, :math:`w \leftarrow s`.
+    r"""Rectified Adam whose weights are drawn back to slow ones every few steps: :math:`s \leftarrow s + \alpha (w -
+    s)`, :math:`w \leftarrow s`.
 
     References:
         | On the Variance of the Adaptive Learning Rate and Beyond (Liu et al., 2020)
@@ -35,7 +36,9 @@ class Ranger(torch.optim.RAdam):
         eps: float = 1e-5,
     ) -> None:
         if every < 0 or not 0 < share <= 1:
-            raise ValueError(f"optimiser.every must be at least 0 and share above 0 and at most 1, got {every} and {share}")
+            raise ValueError(
+                f"optimiser.every must be at least 0 and share above 0 and at most 1, got {every} and {share}"
+            )
         super().__init__(parameters, lr, tuple(betas), eps)
         self.every, self.share = every, share
 

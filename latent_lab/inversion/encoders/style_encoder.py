@@ -10,12 +10,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from latent_lab.ops.ir_se50 import IRSE
 from latent_lab.checkpoints.limits import number
+from latent_lab.ops.ir_se50 import IRSE
 
 
 def resized(images: Tensor, side: int) -> Tensor:
-    """Images :math:`(N, C, H, W)` at ``side`` x ``side`` pixels, bilinear, averaged where they shrink: how every encoder is shown them."""
+    """Images :math:`(N, C, H, W)` at ``side`` x ``side`` pixels, bilinear, averaged where they shrink: how every
+    encoder is shown them."""
     if images.shape[2:] == (side, side):
         return images
     return F.interpolate(images, (side, side), mode="bilinear", antialias=True)
@@ -40,9 +41,9 @@ class StyleHead(nn.Module):
 class StyleEncoder(IRSE):
     r"""Images to offsets of every row of w+ from the mean style, with the names of the published files.
 
-    Rows are read from the trunk's last three maps: coarse ones from the smallest, the others from maps to which the smaller
-    ones are added. pSp reads each row by itself; e4e reads the first, and for the others what they differ from it by,
-    :math:`w_i = w_0 + \Delta_i`.
+    Rows are read from the trunk's last three maps: coarse ones from the smallest, the others from maps to which the
+    smaller ones are added. pSp reads each row by itself; e4e reads the first, and for the others what they differ from
+    it by, :math:`w_i = w_0 + \Delta_i`.
 
     References:
         | Encoding in Style: a StyleGAN Encoder for Image-to-Image Translation (Richardson et al., 2021), Section 3
@@ -53,8 +54,10 @@ class StyleEncoder(IRSE):
     Arguments:
         rows, style_dim: Rows L and size D of a latent of w+.
         resolution: Pixels a side of the images that it is shown, a power of 2 from 32 on.
-        image_channels: Channels of its input: those of an image, or twice as many for ReStyle's, which see what they have reached as well.
-        coarse, middle: Where the rows of the smallest map and of the second end; ReStyle's encoder reads all L from the smallest.
+        image_channels: Channels of its input: those of an image, or twice as many for ReStyle's, which see what they
+            have reached as well.
+        coarse, middle: Where the rows of the smallest map and of the second end; ReStyle's encoder reads all L from the
+            smallest.
         deltas: None for pSp; for e4e how many of the L - 1 differences are in use, the other rows repeat the first.
         head_width: Channels of the heads; None for D, as published.
         widths, depths, reduction: The trunk's, see :class:`IRSE`; four stages.
@@ -84,8 +87,18 @@ class StyleEncoder(IRSE):
         if deltas is not None and not 0 <= deltas < rows:
             raise ValueError(f"encoder.network.deltas must be null or from 0 to {rows - 1}, got {deltas}")
         super().__init__(widths, depths, image_channels, reduction)
-        self.rows, self.style_dim, self.resolution, self.image_channels, self.deltas = rows, style_dim, resolution, image_channels, deltas
-        self.coarse, self.middle, self.head_width = min(coarse, rows), min(max(coarse, middle), rows), head_width or style_dim
+        self.rows, self.style_dim, self.resolution, self.image_channels, self.deltas = (
+            rows,
+            style_dim,
+            resolution,
+            image_channels,
+            deltas,
+        )
+        self.coarse, self.middle, self.head_width = (
+            min(coarse, rows),
+            min(max(coarse, middle), rows),
+            head_width or style_dim,
+        )
         self.sizes = {"widths": widths, "depths": depths, "reduction": reduction}
         self.taps = [count - 1 for count in accumulate(depths)][1:]
         if rows > self.coarse:
@@ -94,7 +107,8 @@ class StyleEncoder(IRSE):
             self.latlayer2 = nn.Conv2d(widths[1], widths[3], 1)
         smallest = (resolution // 16).bit_length() - 1  # halvings of the smallest map
         self.styles = nn.ModuleList(
-            StyleHead(widths[3], self.head_width, style_dim, smallest + (i >= self.coarse) + (i >= self.middle)) for i in range(rows)
+            StyleHead(widths[3], self.head_width, style_dim, smallest + (i >= self.coarse) + (i >= self.middle))
+            for i in range(rows)
         )
 
     @property
@@ -125,14 +139,20 @@ def added(small: Tensor, large: Tensor) -> Tensor:
 
 
 def published_sizes(tensors: Mapping[str, Tensor]) -> dict[str, object]:
-    """The arguments of :class:`StyleEncoder` but for ``deltas``, which no shape tells, from the tensors of a published file."""
+    """The arguments of :class:`StyleEncoder` but for ``deltas``, which no shape tells, from the tensors of a published
+    file."""
     outer = [
-        len(tensors[f"body.{i}.res_layer.3.weight"]) for i in range(1 + max(place(name) for name in tensors if name.startswith("body.")))
+        len(tensors[f"body.{i}.res_layer.3.weight"])
+        for i in range(1 + max(place(name) for name in tensors if name.startswith("body.")))
     ]
     widths = list(dict.fromkeys(outer))
     rows = 1 + max(place(name) for name in tensors if name.startswith("styles."))
-    heads = [tensors[f"styles.{i}.linear.weight"] for i in range(rows)]  # all of them are there, or the last one's number says nothing
-    convs = Counter(place(name) for name in tensors if name.startswith("styles.") and ".convs." in name and name.endswith("weight"))
+    heads = [
+        tensors[f"styles.{i}.linear.weight"] for i in range(rows)
+    ]  # all of them are there, or the last one's number says nothing
+    convs = Counter(
+        place(name) for name in tensors if name.startswith("styles.") and ".convs." in name and name.endswith("weight")
+    )
     halvings, head = [convs[i] for i in range(rows)], heads[0]
     return {
         **{"rows": rows, "style_dim": head.shape[0], "head_width": head.shape[1], "resolution": 16 * 2 ** halvings[0]},

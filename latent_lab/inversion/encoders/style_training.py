@@ -16,9 +16,11 @@ from latent_lab.inversion.encoders.training import EncoderTraining
 
 
 class StyleEncoderTraining(EncoderTraining):
-    r"""Trains an encoder by reconstruction; with several iterations, one that refines (ReStyle), each from where the last ended.
+    r"""Trains an encoder by reconstruction; with several iterations, one that refines (ReStyle), each from where the
+    last ended.
 
-    Every iteration adds its gradient, none goes back through the iteration before, and one step is taken for all of them.
+    Every iteration adds its gradient, none goes back through the iteration before, and one step is taken for all of
+    them.
 
     References:
         | Encoding in Style: a StyleGAN Encoder for Image-to-Image Translation (Richardson et al., 2021), Eq. 3-7
@@ -36,13 +38,18 @@ class StyleEncoderTraining(EncoderTraining):
     kept = ("encoder.",)
     previews = True  # if it has as many pixels as the encoder sees
 
-    def __init__(self, network: Callable[..., StyleEncoder], iterations: int = 1, editable: bool = False, **options) -> None:
+    def __init__(
+        self, network: Callable[..., StyleEncoder], iterations: int = 1, editable: bool = False, **options
+    ) -> None:
         super().__init__(**options)
         if iterations < 1:
             raise ValueError(f"encoder.iterations must be at least 1, got {iterations}")
         (rows, style_dim), channels = self.space.shape, self.space.generator.channels
         made = network(
-            rows=rows, style_dim=style_dim, image_channels=channels * (2 if iterations > 1 else 1), deltas=rows - 1 if editable else None
+            rows=rows,
+            style_dim=style_dim,
+            image_channels=channels * (2 if iterations > 1 else 1),
+            deltas=rows - 1 if editable else None,
         )
         self.encoder = LatentEncoder(made, self.space.generator.mapping.mean.expand(rows, -1))
         self.iterations = iterations
@@ -94,9 +101,11 @@ class StyleEncoderTraining(EncoderTraining):
 
 
 class EditableEncoderTraining(StyleEncoderTraining):
-    r"""e4e: one style first, then row after row may differ from it, a little, as long as a critic takes each for the mapping's.
+    r"""e4e: one style first, then row after row may differ from it, a little, as long as a critic takes each for the
+    mapping's.
 
-    .. math:: L = L_{\text{image}} + \lambda_\Delta \sum_i \mathbb{E} \|\Delta_i\| + \lambda_D \mathbb{E}[\mathrm{softplus}(-D(w_i))]
+    .. math:: L = L_{\text{image}} + \lambda_\Delta \sum_i \mathbb{E} \|\Delta_i\| + \lambda_D
+        \mathbb{E}[\mathrm{softplus}(-D(w_i))]
 
     The critic's loss is the non-saturating one with the penalty :math:`\tfrac{\gamma}{2} \mathbb{E}\|\nabla D(w)\|^2`.
 
@@ -107,7 +116,8 @@ class EditableEncoderTraining(StyleEncoderTraining):
     Arguments:
         first, every: The step at which the first row may differ, and the steps between two rows.
         lr_critic: Adam's learning rate of the critic.
-        slope, slope_every: Weight :math:`\gamma` of the penalty, and the steps between two times that it is taken, each for all of them.
+        slope, slope_every: Weight :math:`\gamma` of the penalty, and the steps between two times that it is taken, each
+            for all of them.
         pool: Earlier styles that the critic is shown again.
         network, iterations, options: As :class:`StyleEncoderTraining` takes them.
     """
@@ -131,7 +141,13 @@ class EditableEncoderTraining(StyleEncoderTraining):
             raise ValueError(
                 f"encoder.first and pool must be at least 0, every and slope_every at least 1, got {first}, {pool}, {every}, {slope_every}"
             )
-        self.first, self.every, self.lr_critic, self.slope, self.slope_every = first, every, lr_critic, slope, slope_every
+        self.first, self.every, self.lr_critic, self.slope, self.slope_every = (
+            first,
+            every,
+            lr_critic,
+            slope,
+            slope_every,
+        )
         style_dim = self.space.shape[1]
         self.critic, self.pool = LatentCritic(style_dim), LatentPool(pool, style_dim)
 

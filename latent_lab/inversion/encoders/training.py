@@ -16,11 +16,11 @@ from torch.utils.data import DataLoader
 
 from latent_lab.data.folder import FolderImages
 from latent_lab.data.images import IdxImages
-from latent_lab.edits.moves import TRAINING, stream
 from latent_lab.gans.space import LatentSpace
 from latent_lab.inversion.base import Inverter
 from latent_lab.inversion.encoders.objective import EncoderObjective, ImageTerms
 from latent_lab.inversion.encoders.ranger import Ranger
+from latent_lab.ops.streams import TRAINING, stream
 from latent_lab.training.optimiser import decaying
 
 
@@ -41,8 +41,8 @@ class Examples(NamedTuple):
 class EncoderTraining(pl.LightningModule, ABC):
     """Trains networks that invert a frozen generator. Each optimiser takes one step a batch.
 
-    Examples are the generator's own samples, as many as there are steps, or images of a data set. Everything random is a
-    function of the seed, the rank and the step, so that a resumed run repeats an uninterrupted one.
+    Examples are the generator's own samples, as many as there are steps, or images of a data set. Everything random is
+    a function of the seed, the rank and the step, so that a resumed run repeats an uninterrupted one.
 
     Arguments:
         space: w+ of the generator.
@@ -82,7 +82,9 @@ class EncoderTraining(pl.LightningModule, ABC):
                 f"encoder.batch_size must be at least 1, lr_decay and flip between 0 and 1, got {batch_size}, {lr_decay} and {flip}"
             )
         if objective.latents and data is not None:
-            raise ValueError(f"encoder.objective.latents must be 0 for images whose latents nobody knows, got {objective.latents}")
+            raise ValueError(
+                f"encoder.objective.latents must be 0 for images whose latents nobody knows, got {objective.latents}"
+            )
         self.space, self.objective, self.data, self.seed = space, objective, data, seed
         self.shown = space if preview is None else preview
         self.image_terms = ImageTerms(objective, distance, identity)
@@ -110,7 +112,9 @@ class EncoderTraining(pl.LightningModule, ABC):
         with torch.no_grad():
             if self.data is None:
                 codes = self.space.sample(self.batch_size, rng)
-                return Examples(self.shown.decode(codes.moved(codes.latents[:, : self.shown.shape[0]])), codes.latents, rng)
+                return Examples(
+                    self.shown.decode(codes.moved(codes.latents[:, : self.shown.shape[0]])), codes.latents, rng
+                )
             mirrored = (torch.rand(len(batch[0]), generator=rng) < self.flip).to(batch[0].device)
             return Examples(torch.where(mirrored[:, None, None, None], batch[0].flip(3), batch[0]), None, rng)
 
@@ -132,7 +136,9 @@ class EncoderTraining(pl.LightningModule, ABC):
         self.log_dict({f"train/{name}": value.detach() for name, value in terms.items()})
 
     def on_save_checkpoint(self, checkpoint: dict) -> None:
-        checkpoint["state_dict"] = {name: value for name, value in checkpoint["state_dict"].items() if name.startswith(self.kept)}
+        checkpoint["state_dict"] = {
+            name: value for name, value in checkpoint["state_dict"].items() if name.startswith(self.kept)
+        }
 
     @abstractmethod
     def networks(self) -> dict[str, nn.Module]:

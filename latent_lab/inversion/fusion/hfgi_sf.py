@@ -1,4 +1,5 @@
-"""HFGI-SF: the person of a corrected edit before the background of the inversion, so that large edits leave no ghost."""
+"""HFGI-SF: the person of a corrected edit before the background of the inversion, so that large edits leave no
+ghost."""
 
 from __future__ import annotations
 
@@ -33,14 +34,15 @@ class HFGISF(Inverter):
     r"""High-fidelity inversion whose edits are fused with StyleFusion.
 
     An encoder inverts the image to :math:`\hat X_0`; the distortion :math:`x - \hat X_0`, aligned to the edited image
-    :math:`\hat X_0^{\text{edit}}` (ADA), becomes the conditions (consultation) of :math:`\hat X^{\text{edit}}`. A latent blender
-    takes the background of :math:`\hat X_0` and the person of :math:`\hat X^{\text{edit}}`. The paper does not say which
-    conditions the fused synthesis has: here those of the edit where its person is, and none elsewhere, for what was lost of the
-    original's person must not come back beside the edited one. ``masked=False`` is the other reading. What is not edited is inverted as
-    by HFGI.
+    :math:`\hat X_0^{\text{edit}}` (ADA), becomes the conditions (consultation) of :math:`\hat X^{\text{edit}}`. A
+    latent blender takes the background of :math:`\hat X_0` and the person of :math:`\hat X^{\text{edit}}`. The paper
+    does not say which conditions the fused synthesis has: here those of the edit where its person is, and none
+    elsewhere, for what was lost of the original's person must not come back beside the edited one. ``masked=False`` is
+    the other reading. What is not edited is inverted as by HFGI.
 
     References:
-        | StyleFusion-based High-Fidelity GAN Inversion for Natural Image Attribute Editing by Removing Image Ripples, Section 3
+        | StyleFusion-based High-Fidelity GAN Inversion for Natural Image Attribute Editing by Removing Image Ripples,
+          Section 3
           and Figure 2
 
     Arguments:
@@ -53,7 +55,9 @@ class HFGISF(Inverter):
 
     prefers = ("w+",)
 
-    def __init__(self, hfgi: HFGI, hierarchy: Hierarchy, person: nn.Module, background: str = "background", masked: bool = True) -> None:
+    def __init__(
+        self, hfgi: HFGI, hierarchy: Hierarchy, person: nn.Module, background: str = "background", masked: bool = True
+    ) -> None:
         if background not in hierarchy.parts or background == hierarchy.root:
             parts = [name for name in hierarchy.parts if name != hierarchy.root]
             raise ValueError(f"background must be a part of the hierarchy, one of {parts}, got {background!r}")
@@ -76,7 +80,9 @@ class HFGISF(Inverter):
         corrected = Codes(edited.latents, plain | conditions)
         person = self.person.to(space.device)(space.decode(corrected).float().clamp(-1, 1))
         if self.masked:
-            conditions = {name: value * F.interpolate(person, value.shape[2:], mode="area") for name, value in conditions.items()}
+            conditions = {
+                name: value * F.interpolate(person, value.shape[2:], mode="area") for name, value in conditions.items()
+            }
         sources = {self.hierarchy.root: Codes(edited.latents, plain), self.background: codes}
         fused = fuse(self.hierarchy, space, sources)
         return Fused(fused._replace(given=fused.given | conditions), corrected, person)
@@ -85,5 +91,7 @@ class HFGISF(Inverter):
         """As of :class:`HFGI`: the fused codes, which are of s."""
         return "s", self.fuse(space, codes, target, edited).codes
 
-    def invert(self, space: LatentSpace, images: Tensor, rngs: Sequence[torch.Generator], track: Track = untracked) -> Inverted:
+    def invert(
+        self, space: LatentSpace, images: Tensor, rngs: Sequence[torch.Generator], track: Track = untracked
+    ) -> Inverted:
         return self.hfgi.invert(space, images, rngs, track)

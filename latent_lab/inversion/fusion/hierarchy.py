@@ -24,26 +24,34 @@ class Hierarchy:
         | https://arxiv.org/abs/2107.07437
 
     Arguments:
-        tree: One root; of each region its two parts and theirs, or nothing: ``{all: {person: null, background: null}}``.
-        weights: A JSON file of the networks' files by region, paths from its own folder; or such a mapping; None for none.
+        tree: One root; of each region its two parts and theirs, or nothing: ``{all: {person: null, background:
+            null}}``.
+        weights: A JSON file of the networks' files by region, paths from its own folder; or such a mapping; None for
+            none.
     """
 
     def __init__(self, tree: Mapping[str, object], weights: str | Path | Mapping[str, str] | None = None) -> None:
         self.parts: dict[str, tuple[str, ...]] = {}
         if not isinstance(tree, Mapping) or len(tree) != 1:
-            raise ValueError(f"hierarchy.tree must have one root, got {list(tree) if isinstance(tree, Mapping) else tree!r}")
+            raise ValueError(
+                f"hierarchy.tree must have one root, got {list(tree) if isinstance(tree, Mapping) else tree!r}"
+            )
         (self.root,) = tree
         self._grow(self.root, tree[self.root])
         self.files = self._listed(weights)
         unknown = sorted(self.files.keys() - {name for name, parts in self.parts.items() if parts})
         if unknown:
-            raise ValueError(f"hierarchy.weights must name regions with parts, {[n for n, p in self.parts.items() if p]}, got {unknown}")
+            raise ValueError(
+                f"hierarchy.weights must name regions with parts, {[n for n, p in self.parts.items() if p]}, got {unknown}"
+            )
         self.networks: dict[str, FusionNet] = {}
 
     def _grow(self, name: str, below: object) -> None:
         below = below or {}
         if name in self.parts or not isinstance(below, Mapping) or len(below) not in (0, 2):
-            raise ValueError(f"hierarchy.tree must give each region once, with two parts or none, got {name!r} with {list(below)}")
+            raise ValueError(
+                f"hierarchy.tree must give each region once, with two parts or none, got {name!r} with {list(below)}"
+            )
         self.parts[name] = tuple(below)
         for part, deeper in below.items():
             self._grow(part, deeper)
@@ -53,11 +61,15 @@ class Hierarchy:
             return {name: Path(file) for name, file in (weights or {}).items()}
         file = Path(weights).expanduser()
         if not file.is_file():
-            raise FileNotFoundError(f"hierarchy.weights must be a JSON file that maps regions to files, got {str(file)!r}")
+            raise FileNotFoundError(
+                f"hierarchy.weights must be a JSON file that maps regions to files, got {str(file)!r}"
+            )
         try:
             listed = json.loads(file.read_bytes()) if file.stat().st_size <= LARGEST else None
         except (ValueError, RecursionError) as error:
-            raise ValueError(f"hierarchy.weights must be a JSON file that maps regions to files, got {file}: {reason(error)}") from None
+            raise ValueError(
+                f"hierarchy.weights must be a JSON file that maps regions to files, got {file}: {reason(error)}"
+            ) from None
         if not isinstance(listed, dict) or not all(isinstance(value, str) for value in listed.values()):
             raise ValueError(f"{file} must map regions to files, in at most {LARGEST} bytes, got {shown(listed)}")
         return {name: file.parent / Path(value).expanduser() for name, value in listed.items()}
@@ -66,7 +78,9 @@ class Hierarchy:
         """The network of a region with parts; it is read when it is first asked for."""
         if name not in self.networks:
             if name not in self.files:
-                raise ValueError(f"hierarchy.weights must give a file for {name!r}; published ones and our training: docs/stylefusion.md")
+                raise ValueError(
+                    f"hierarchy.weights must give a file for {name!r}; published ones and our training: docs/stylefusion.md"
+                )
             self.networks[name] = FusionNet.load(self.files[name])
         return self.networks[name]
 
@@ -88,8 +102,8 @@ class Hierarchy:
 def fuse(hierarchy: Hierarchy, space: LatentSpace, sources: Mapping[str, Codes]) -> Codes:
     """Codes of s of images whose regions come from their sources.
 
-    A region without a source has that of the region around it. The source of a region with parts says how they are posed; what
-    else fixes the images (noise, conditions) is the root's.
+    A region without a source has that of the region around it. The source of a region with parts says how they are
+    posed; what else fixes the images (noise, conditions) is the root's.
 
     Arguments:
         hierarchy: The regions and their networks.
@@ -98,11 +112,15 @@ def fuse(hierarchy: Hierarchy, space: LatentSpace, sources: Mapping[str, Codes])
     """
     unknown = sorted(sources.keys() - hierarchy.parts.keys())
     if unknown or hierarchy.root not in sources:
-        raise ValueError(f"sources must hold {hierarchy.root!r} and may hold others of {list(hierarchy.parts)}, got {sorted(sources)}")
+        raise ValueError(
+            f"sources must hold {hierarchy.root!r} and may hold others of {list(hierarchy.parts)}, got {sorted(sources)}"
+        )
     if not isinstance(space.generator, StyleGenerator):
         raise ValueError(f"fusion needs a generator with style vectors, got {type(space.generator).__name__}")
     if len({len(codes.latents) for codes in sources.values()}) > 1:
-        raise ValueError(f"sources must be as many images each, got { {name: len(codes.latents) for name, codes in sources.items()} }")
+        raise ValueError(
+            f"sources must be as many images each, got { {name: len(codes.latents) for name, codes in sources.items()} }"
+        )
     styles = {name: space.generator.convert(codes, space.name, "s").latents for name, codes in sources.items()}
 
     def fused(name: str, around: Tensor) -> Tensor:
@@ -114,5 +132,7 @@ def fuse(hierarchy: Hierarchy, space: LatentSpace, sources: Mapping[str, Codes])
         return network(one, other, own, layout_of(space.generator, network.width))
 
     root = sources[hierarchy.root]
-    given = {name: value for name, value in root.given.items() if name != "z"}  # no point of the mapping has these styles
+    given = {
+        name: value for name, value in root.given.items() if name != "z"
+    }  # no point of the mapping has these styles
     return Codes(fused(hierarchy.root, styles[hierarchy.root]), given)

@@ -20,7 +20,8 @@ class StyleLayout(NamedTuple):
     """Where the K style vectors of a latent of s lie, and which layers they feed.
 
     Arguments:
-        source: The entry of s that each entry of a vector of the network's width is taken from, with shape :math:`(K, W)`.
+        source: The entry of s that each entry of a vector of the network's width is taken from, with shape :math:`(K,
+            W)`.
         numbers: Number of each layer, with shape :math:`(K,)`: layers that make colours are counted among themselves.
         colours: Which layers make colours, with shape :math:`(K,)`.
         size: Length S of a latent.
@@ -38,13 +39,19 @@ class StyleLayout(NamedTuple):
     def pool(self, vectors: Tensor) -> Tensor:
         """The way back, by the largest of what became of an entry's repetitions."""
         index = self.source.flatten().expand(len(vectors), -1)
-        return vectors.new_zeros(len(vectors), self.size).scatter_reduce(1, index, vectors.flatten(1), "amax", include_self=False)
+        return vectors.new_zeros(len(vectors), self.size).scatter_reduce(
+            1, index, vectors.flatten(1), "amax", include_self=False
+        )
 
 
-def layout(sizes: list[int], numbers: list[int], colours: list[bool], width: int, device: torch.device | None = None) -> StyleLayout:
+def layout(
+    sizes: list[int], numbers: list[int], colours: list[bool], width: int, device: torch.device | None = None
+) -> StyleLayout:
     """The layout of vectors of these sizes, at most ``width`` each."""
     if max(sizes) > width:
-        raise ValueError(f"a fusion network of width {width} takes style vectors of at most {width} entries, got {max(sizes)}")
+        raise ValueError(
+            f"a fusion network of width {width} takes style vectors of at most {width} entries, got {max(sizes)}"
+        )
     entries = torch.arange(width, device=device)
     starts = [sum(sizes[:i]) for i in range(len(sizes))]
     source = torch.stack([start + entries * size // width for start, size in zip(starts, sizes)])
@@ -55,11 +62,14 @@ def layout_of(generator: StyleGenerator, width: int) -> StyleLayout:
     """The layout of a generator's latents of s; colours read every second row, so that their number is half of it."""
     parts = generator.style_layers()
     numbers = [part.row // 2 if part.colours else part.row for part in parts]
-    return layout(generator.style_sizes(), numbers, [part.colours for part in parts], width, generator.mapping.mean.device)
+    return layout(
+        generator.style_sizes(), numbers, [part.colours for part in parts], width, generator.mapping.mean.device
+    )
 
 
 class LatentBlender(nn.Module):
-    r"""A gate between two vectors: :math:`a + q (b - a)`, :math:`q \in (0, 1)^W` from both, a context and the layer's tag.
+    r"""A gate between two vectors: :math:`a + q (b - a)`, :math:`q \in (0, 1)^W` from both, a context and the layer's
+    tag.
 
     Arguments:
         inputs: Numbers that it sees.
@@ -83,12 +93,13 @@ class LatentBlender(nn.Module):
 
 
 class FusionNet(nn.Module):
-    r"""Two blenders: the common one gives both images the third's coarse styles (pose, shape), the other puts their regions together.
+    r"""Two blenders: the common one gives both images the third's coarse styles (pose, shape), the other puts their
+    regions together.
 
     .. math:: a' = B_c(a, c), \quad b' = B_c(b, c), \quad s = B_s(a', b' \mid c)
 
-    in the first ``common_layers`` layers; in the others :math:`s = B_s(a, b \mid 0)`. Every layer is blended by the same
-    networks, which see its tag. Images are independent of their batch.
+    in the first ``common_layers`` layers; in the others :math:`s = B_s(a, b \mid 0)`. Every layer is blended by the
+    same networks, which see its tag. Images are independent of their batch.
 
     References:
         | StyleFusion: A Generative Model for Disentangling Spatial Segments (Kafri et al., 2021), Section 3
@@ -123,14 +134,17 @@ class FusionNet(nn.Module):
         """One of the layers' numbers each, :math:`(N, K, T)`; ``colours`` marks those layers too."""
         layers = self.config["layers"]
         if places.numbers.max() >= layers:
-            raise ValueError(f"network.layers of the fusion network is {layers}, got a generator with {int(places.numbers.max()) + 1}")
+            raise ValueError(
+                f"network.layers of the fusion network is {layers}, got a generator with {int(places.numbers.max()) + 1}"
+            )
         tags = F.one_hot(places.numbers, layers + 1).to(self.common.layers[0].weight.dtype)
         if colours:
             tags[places.colours, -1] = 1
         return tags.repeat(1, REPEATS).expand(num, -1, -1)
 
     def forward(self, one: Tensor, other: Tensor, common: Tensor | None, places: StyleLayout) -> Tensor:
-        """Latents of s of the first region from ``one`` and the second from ``other``, aligned to ``common`` unless it is None; all :math:`(N, S)`."""
+        """Latents of s of the first region from ``one`` and the second from ``other``, aligned to ``common`` unless it
+        is None; all :math:`(N, S)`."""
         a, b, tags = places.spread(one), places.spread(other), self.tags(places, len(one), colours=False)
         context = torch.zeros_like(a)
         if common is not None:
@@ -140,7 +154,8 @@ class FusionNet(nn.Module):
         return places.pool(self.segments(a, b, context, tags))
 
     def aligned(self, one: Tensor, common: Tensor, places: StyleLayout) -> Tensor:
-        """Latents of s of ``one`` with the coarse styles of ``common``; both :math:`(N, S)`. The layers' tags mark colours here, as published."""
+        """Latents of s of ``one`` with the coarse styles of ``common``; both :math:`(N, S)`. The layers' tags mark
+        colours here, as published."""
         a, c = places.spread(one), places.spread(common)
         coarse = (places.numbers < self.common_layers)[:, None]
         return places.pool(torch.where(coarse, self.common(a, c, self.tags(places, len(one), colours=True)), a))

@@ -36,14 +36,15 @@ def region_error(one: Tensor, other: Tensor, mask: Tensor) -> Tensor:
 class FusionObjective:
     r"""The loss of one division into two regions, for sources a and b and the common image c.
 
-    With :math:`x_a = G(a)`, masks :math:`m_a = M(x_a)` of the first region, :math:`a' = B_c(a, c)` and the fused image x,
+    With :math:`x_a = G(a)`, masks :math:`m_a = M(x_a)` of the first region, :math:`a' = B_c(a, c)` and the fused image
+    x,
 
     .. math:: L_{\text{region}} &= \|x - G(a')\|^2_{m_c} + \|x - G(b')\|^2_{1 - m_c} \\
               L_{\text{pose}} &= \tfrac13 \big(\|M(G(a')) - m_c\|^2 + \|M(G(b')) - m_c\|^2 + \|M(x) - m_c\|^2\big) \\
               L_{\text{look}} &= \|S(G(a'), m_{a'}) - S(x_a, m_a)\|^2 + \|S(G(b'), 1 - m_{b'}) - S(x_b, 1 - m_b)\|^2
 
-    where S are :func:`statistics` of pixels and of a network's maps. The design, and why, is in ``docs/stylefusion.md``; the
-    published training was never released.
+    where S are :func:`statistics` of pixels and of a network's maps. The design, and why, is in
+    ``docs/stylefusion.md``; the published training was never released.
 
     Arguments:
         region, pose, look: Weights of the three terms.
@@ -93,7 +94,10 @@ class FusionObjective:
         found = [mask(posed[0]), mask(posed[1]), mask(fused)]
         regions = [region_error(fused, posed[0].detach(), pose), region_error(fused, posed[1].detach(), 1 - pose)]
         # the masks are held: a region that shrank to what is easily matched would look right too
-        looked = [(looks(posed[0], found[0].detach()) - wanted[0]), (looks(posed[1], 1 - found[1].detach()) - wanted[1])]
+        looked = [
+            (looks(posed[0], found[0].detach()) - wanted[0]),
+            (looks(posed[1], 1 - found[1].detach()) - wanted[1]),
+        ]
         terms = {
             "region": sum(regions).mean(),
             "pose": sum((each - pose).square().mean() for each in found) / 3,

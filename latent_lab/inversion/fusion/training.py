@@ -11,20 +11,21 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from latent_lab.edits.moves import EVALUATION, TRAINING, stream
-from latent_lab.ops.psnr import psnr
-from latent_lab.ops.region import box_mask, file_mask
 from latent_lab.gans.space import Codes, LatentSpace
 from latent_lab.inversion.fusion.net import FusionNet, layout_of
 from latent_lab.inversion.fusion.objective import FusionObjective, region_error
 from latent_lab.inversion.perceptual import FeatureDistance
+from latent_lab.ops.psnr import psnr
+from latent_lab.ops.region import box_mask, file_mask
+from latent_lab.ops.streams import EVALUATION, TRAINING, stream
 from latent_lab.training.optimiser import decaying_adam
 
 
 class FusionTraining(pl.LightningModule):
     """Trains the network of one division until ``trainer.max_steps``.
 
-    Everything random is a function of the seed, the rank and the step, so that a resumed run repeats an uninterrupted one.
+    Everything random is a function of the seed, the rank and the step, so that a resumed run repeats an uninterrupted
+    one.
 
     Arguments:
         space: Space s of the generator; its truncation is that of the samples.
@@ -55,7 +56,9 @@ class FusionTraining(pl.LightningModule):
     ) -> None:
         super().__init__()
         if batch_size < 1 or not 0 <= lr_decay <= 1:
-            raise ValueError(f"fusion.batch_size must be at least 1 and lr_decay between 0 and 1, got {batch_size} and {lr_decay}")
+            raise ValueError(
+                f"fusion.batch_size must be at least 1 and lr_decay between 0 and 1, got {batch_size} and {lr_decay}"
+            )
         if space.name != "s":
             raise ValueError(f"space must be s, whose style vectors are fused, got {space.name!r}")
         size = space.generator.resolution
@@ -66,7 +69,9 @@ class FusionTraining(pl.LightningModule):
         self.register_buffer("fixed", fixed, persistent=False)
         self.space, self.network, self.objective, self.distance = space, network, objective, distance
         self.seed, self.batch_size, self.lr, self.lr_decay = seed, batch_size, lr, lr_decay
-        network.tags(layout_of(space.generator, network.width), 1, colours=False)  # one that is too small is refused before the run
+        network.tags(
+            layout_of(space.generator, network.width), 1, colours=False
+        )  # one that is too small is refused before the run
 
     def mask(self, images: Tensor) -> Tensor:
         """The first region of images, with shape :math:`(N, 1, H, W)`."""
@@ -82,7 +87,9 @@ class FusionTraining(pl.LightningModule):
         return self
 
     def configure_optimizers(self):
-        return decaying_adam([{"params": list(self.network.parameters()), "lr": self.lr}], self.lr_decay, self.trainer.max_steps)
+        return decaying_adam(
+            [{"params": list(self.network.parameters()), "lr": self.lr}], self.lr_decay, self.trainer.max_steps
+        )
 
     # The data of a step is its number: codes are drawn where they are needed.
     def train_dataloader(self) -> DataLoader:
@@ -91,7 +98,9 @@ class FusionTraining(pl.LightningModule):
     def drawn(self, num: int, rng: torch.Generator) -> tuple[tuple[Tensor, Tensor, Tensor], dict[str, Tensor]]:
         """Styles of three samples for each fused image, and what else fixes the images."""
         a, b, c = (self.space.sample(num, rng) for _ in range(3))
-        return (a.latents, b.latents, c.latents), {name: value for name, value in c.given.items() if name.startswith("noise")}
+        return (a.latents, b.latents, c.latents), {
+            name: value for name, value in c.given.items() if name.startswith("noise")
+        }
 
     def training_step(self, batch: Tensor, batch_idx: int) -> Tensor:
         styles, given = self.drawn(self.batch_size, stream(self.seed, self.global_rank, self.global_step, TRAINING))
@@ -104,17 +113,23 @@ class FusionTraining(pl.LightningModule):
         return terms["loss"]
 
     def on_save_checkpoint(self, checkpoint: dict) -> None:
-        checkpoint["state_dict"] = {name: value for name, value in checkpoint["state_dict"].items() if name.startswith("network.")}
+        checkpoint["state_dict"] = {
+            name: value for name, value in checkpoint["state_dict"].items() if name.startswith("network.")
+        }
 
     @torch.no_grad()
     def judged(self, num: int) -> tuple[dict[str, float], Tensor]:
-        """Scores of samples that no step has seen, and images :math:`(n, C, H, W)` of at most 8 of them: a, b, c, fused.
+        """Scores of samples that no step has seen, and images :math:`(n, C, H, W)` of at most 8 of them: a, b, c,
+        fused.
 
-        ``first_kept`` and ``second_kept``: PSNR in dB of a region when the other's source is replaced, where there is any. ``mask_agreement``:
-        intersection over union of the fused first region and the common image's. ``first_taken``: share of the squared
-        difference between the two aligned sources within the first region that the fused image has crossed from b to a.
+        ``first_kept`` and ``second_kept``: PSNR in dB of a region when the other's source is replaced, where there is
+        any. ``mask_agreement``: intersection over union of the fused first region and the common image's.
+        ``first_taken``: share of the squared difference between the two aligned sources within the first region that
+        the fused image has crossed from b to a.
         """
-        scores: dict[str, list[float]] = {name: [] for name in ("first_kept", "second_kept", "mask_agreement", "first_taken")}
+        scores: dict[str, list[float]] = {
+            name: [] for name in ("first_kept", "second_kept", "mask_agreement", "first_taken")
+        }
         shown: list[Tensor] = []
         places = layout_of(self.space.generator, self.network.width)
         for n in range(num):

@@ -1,4 +1,5 @@
-"""The networks of HFGI: what an inversion has lost, aligned to another image of it, and the features that bring it back."""
+"""The networks of HFGI: what an inversion has lost, aligned to another image of it, and the features that bring it
+back."""
 
 from __future__ import annotations
 
@@ -14,7 +15,9 @@ from latent_lab.ops.ir_se50 import Unit
 
 def units(widths: Sequence[int], stride: int) -> nn.Sequential:
     """Three residual units without squeeze and excite, the first of which has the stride."""
-    return nn.Sequential(*[Unit(inner, outer, 1 if i else stride, None) for i, (inner, outer) in enumerate(zip(widths, widths[1:]))])
+    return nn.Sequential(
+        *[Unit(inner, outer, 1 if i else stride, None) for i, (inner, outer) in enumerate(zip(widths, widths[1:]))]
+    )
 
 
 def stem(inner: int, outer: int) -> nn.Sequential:
@@ -107,7 +110,9 @@ class ConsultationEncoder(nn.Module):
         self.conv_layer2 = units([whole, half, half, half], 2)
         self.conv_layer3 = units([half, quarter, quarter, quarter], 2)
         for name in ("condition_scale3", "condition_shift3"):
-            head = nn.Sequential(nn.Conv2d(quarter, head_width, 3, 1, 1), ScaledLeakyReLU(), nn.Conv2d(head_width, features, 3, 1, 1))
+            head = nn.Sequential(
+                nn.Conv2d(quarter, head_width, 3, 1, 1), ScaledLeakyReLU(), nn.Conv2d(head_width, features, 3, 1, 1)
+            )
             nn.init.zeros_(head[2].weight)
             nn.init.zeros_(head[2].bias)
             self.add_module(name, head)
@@ -120,14 +125,23 @@ class ConsultationEncoder(nn.Module):
 
 def published_alignment(tensors: Mapping[str, Tensor]) -> dict[str, object]:
     """The arguments of :class:`DistortionAlignment` from the tensors of a published file."""
-    widths = [len(tensors["conv_layer1.0.weight"]), *[len(tensors[f"conv_layer{i}.0.res_layer.3.weight"]) for i in (2, 3, 4)]]
+    widths = [
+        len(tensors["conv_layer1.0.weight"]),
+        *[len(tensors[f"conv_layer{i}.0.res_layer.3.weight"]) for i in (2, 3, 4)],
+    ]
     return {"image_channels": tensors["conv_layer1.0.weight"].shape[1] // 2, "widths": widths}
 
 
 def published_consultation(tensors: Mapping[str, Tensor]) -> dict[str, object]:
     """The arguments of :class:`ConsultationEncoder` from the tensors of a published file."""
-    widths = [len(tensors["conv_layer1.0.weight"]), *[len(tensors[f"conv_layer{i}.0.res_layer.3.weight"]) for i in (2, 3)]]
+    widths = [
+        len(tensors["conv_layer1.0.weight"]),
+        *[len(tensors[f"conv_layer{i}.0.res_layer.3.weight"]) for i in (2, 3)],
+    ]
     return {
-        **{"features": len(tensors["condition_scale3.2.bias"]), "image_channels": tensors["conv_layer1.0.weight"].shape[1]},
+        **{
+            "features": len(tensors["condition_scale3.2.bias"]),
+            "image_channels": tensors["conv_layer1.0.weight"].shape[1],
+        },
         **{"widths": widths, "head_width": len(tensors["condition_scale3.0.bias"])},
     }

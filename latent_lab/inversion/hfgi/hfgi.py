@@ -10,10 +10,10 @@ from torch import Tensor
 from latent_lab.gans.space import Codes, LatentSpace
 from latent_lab.gans.styled import StyleGenerator
 from latent_lab.inversion.base import Inverted, Inverter, Track, untracked
-from latent_lab.inversion.hfgi.distortion import ConsultationEncoder, DistortionAlignment
 from latent_lab.inversion.encoders.encoder import EncoderInverter
 from latent_lab.inversion.encoders.files import read_encoder
 from latent_lab.inversion.encoders.style_encoder import resized
+from latent_lab.inversion.hfgi.distortion import ConsultationEncoder, DistortionAlignment
 
 
 def consulted_row(space: LatentSpace, pixels: int) -> int:
@@ -23,19 +23,23 @@ def consulted_row(space: LatentSpace, pixels: int) -> int:
         if height == pixels:
             return row
     sides = list(dict.fromkeys(height for _, height, _ in maps.values()))
-    raise ValueError(f"hfgi needs a generator with a convolution at {pixels} pixels a side, got {sides or type(space.generator).__name__}")
+    raise ValueError(
+        f"hfgi needs a generator with a convolution at {pixels} pixels a side, got {sides or type(space.generator).__name__}"
+    )
 
 
 def without_conditions(codes: Codes, row: int) -> Codes:
-    return codes._replace(given={name: value for name, value in codes.given.items() if name not in (f"scale.{row}", f"shift.{row}")})
+    return codes._replace(
+        given={name: value for name, value in codes.given.items() if name not in (f"scale.{row}", f"shift.{row}")}
+    )
 
 
 class HFGI(Inverter):
     r"""Codes of w+ by an encoder, and conditions of one convolution that bring back the details.
 
-    The distortion of an inversion is :math:`D = x - G(w)`. Aligned to what the codes decode to, edited or not, it becomes a
-    scale and a shift of the first convolution at a quarter of the networks' resolution (64 pixels as published):
-    :math:`F \leftarrow F \cdot (1 + \text{scale}) + \text{shift}`.
+    The distortion of an inversion is :math:`D = x - G(w)`. Aligned to what the codes decode to, edited or not, it
+    becomes a scale and a shift of the first convolution at a quarter of the networks' resolution (64 pixels as
+    published): :math:`F \leftarrow F \cdot (1 + \text{scale}) + \text{shift}`.
 
     References:
         | High-Fidelity GAN Inversion for Image Attribute Editing (Wang et al., 2022), Eq. 2-6
@@ -55,10 +59,14 @@ class HFGI(Inverter):
             raise ValueError(f"weights must hold the networks of HFGI, got only {sorted(file.networks)} in {weights}")
         self.alignment: DistortionAlignment = file.networks["grid_align"]
         self.consultation: ConsultationEncoder = file.networks["residue"]
-        self.base = EncoderInverter(encoder) if encoder else EncoderInverter(file) if "encoder" in file.networks else None
+        self.base = (
+            EncoderInverter(encoder) if encoder else EncoderInverter(file) if "encoder" in file.networks else None
+        )
         self.resolution = self.consultation.resolution
 
-    def conditions(self, space: LatentSpace, codes: Codes, target: Tensor, edited: Codes | None = None) -> dict[str, Tensor]:
+    def conditions(
+        self, space: LatentSpace, codes: Codes, target: Tensor, edited: Codes | None = None
+    ) -> dict[str, Tensor]:
         """``scale.<row>`` and ``shift.<row>``, both :math:`(N, F, h, w)`, which ``given`` of the edited codes takes.
 
         Conditions that codes have already are not seen: an edit of an edit begins at the same inversion.
@@ -82,7 +90,8 @@ class HFGI(Inverter):
         return {f"scale.{row}": scale, f"shift.{row}": shift}
 
     def corrected(self, space: LatentSpace, codes: Codes, target: Tensor, edited: Codes) -> tuple[str, Codes]:
-        """Edited codes with the details of the image, and the space that they are of. Arguments as of :meth:`conditions`."""
+        """Edited codes with the details of the image, and the space that they are of. Arguments as of
+        :meth:`conditions`."""
         return space.name, edited._replace(given=edited.given | self.conditions(space, codes, target, edited))
 
     def invert(

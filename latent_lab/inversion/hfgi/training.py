@@ -12,15 +12,16 @@ from torch import Tensor, nn
 from torchvision.transforms.functional import perspective
 
 from latent_lab.gans.space import Codes
-from latent_lab.inversion.hfgi.distortion import ConsultationEncoder, DistortionAlignment
 from latent_lab.inversion.encoders.encoder import EncoderInverter, require_space
-from latent_lab.inversion.hfgi.hfgi import HFGI, consulted_row
 from latent_lab.inversion.encoders.style_encoder import resized
 from latent_lab.inversion.encoders.training import EncoderTraining
+from latent_lab.inversion.hfgi.distortion import ConsultationEncoder, DistortionAlignment
+from latent_lab.inversion.hfgi.hfgi import HFGI, consulted_row
 
 
 def misaligned(images: Tensor, scale: float, chance: float, rng: torch.Generator) -> Tensor:
-    """Images :math:`(N, C, H, W)`, each seen from another place with a chance: its corners go inwards by up to ``scale / 2`` of the side."""
+    """Images :math:`(N, C, H, W)`, each seen from another place with a chance: its corners go inwards by up to ``scale
+    / 2`` of the side."""
     (height, width), found = images.shape[2:], []
     corners = [(0, 0), (1, 0), (1, 1), (0, 1)]
     for image in images:
@@ -35,7 +36,8 @@ def misaligned(images: Tensor, scale: float, chance: float, rng: torch.Generator
 
 
 class HFGITraining(EncoderTraining):
-    r"""Trains alignment and consultation together, without any edit: the distortion is misaligned by a random perspective instead.
+    r"""Trains alignment and consultation together, without any edit: the distortion is misaligned by a random
+    perspective instead.
 
     .. math:: L = L_{\text{image}}(x, G(w, \text{conditions})) + \lambda \mathbb{E} |\mathrm{ADA}(\tilde D, G(w)) - D|
 
@@ -47,7 +49,8 @@ class HFGITraining(EncoderTraining):
         weights: A file with the encoder (e4e), which is not trained.
         alignment: Makes the alignment for ``image_channels``.
         consultation: Makes the consultation for ``features``, ``resolution`` and ``image_channels``.
-        resolution: Pixels a side at which the distortion is seen; the convolution at a quarter of it takes the conditions.
+        resolution: Pixels a side at which the distortion is seen; the convolution at a quarter of it takes the
+            conditions.
         scale, chance: How far corners go, as a share of half a side, and how often.
         options: What :class:`EncoderTraining` takes.
     """

@@ -63,7 +63,8 @@ class Descent:
         track: Track = untracked,
         watched: Mapping[str, Curve] = MappingProxyType({}),
     ) -> tuple[list[Tensor], Tensor]:
-        """The values with the lowest loss that each image came by, and the losses :math:`(T, N)`; a finished image's stay.
+        """The values with the lowest loss that each image came by, and the losses :math:`(T, N)`; a finished image's
+        stay.
 
         Arguments:
             start: Tensors with N first.
@@ -78,7 +79,9 @@ class Descent:
         optimiser = torch.optim.Adam(values, self.learning_rate, eps=1e-12)  # a pixel's share of a mean is tiny
         best, curve = Best({str(i): value for i, value in enumerate(values)}), Curve(len(values[0]))
         mark, waited = torch.full_like(best.loss, torch.inf), torch.zeros_like(best.loss)
-        parts = {f"value {i}": value for i, value in enumerate(values)} | {f"best {i}": value for i, value in best.tensors.items()}
+        parts = {f"value {i}": value for i, value in enumerate(values)} | {
+            f"best {i}": value for i, value in best.tensors.items()
+        }
         parts |= {"adam": optimiser, "lowest": best.loss, "mark": mark, "waited": waited, "loss": curve, **watched}
         steps = Steps(track, self.steps, name, parts)
         for step in steps:
@@ -98,5 +101,7 @@ class Descent:
                     value.grad = gradient
                 optimiser.step()
         if not best.loss.isfinite().all():
-            raise FloatingPointError(f"the loss of {name} is not finite; try a smaller learning rate than {self.learning_rate}")
+            raise FloatingPointError(
+                f"the loss of {name} is not finite; try a smaller learning rate than {self.learning_rate}"
+            )
         return list(best.tensors.values()), curve.stacked()

@@ -7,16 +7,17 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from latent_lab.ops.psnr import psnr
 from latent_lab.gans.space import Codes, LatentSpace
 from latent_lab.inversion.base import Inverted, Inverter, Track, require_number, untracked
 from latent_lab.inversion.optimisation.descent import Descent
 from latent_lab.inversion.parts import Curve
 from latent_lab.inversion.perceptual import FeatureDistance
+from latent_lab.ops.psnr import psnr
 
 
 class Comparison(nn.Module):
-    r"""How far made images are from their targets: :math:`\lambda_\text{pixels} \frac{1}{N} \|x - y\|^2 + \lambda_\text{perceptual} D(x, y)`.
+    r"""How far made images are from their targets: :math:`\lambda_\text{pixels} \frac{1}{N} \|x - y\|^2 +
+    \lambda_\text{perceptual} D(x, y)`.
 
     Arguments:
         features: The network of D (:class:`FeatureDistance`); None: pixels alone.
@@ -32,7 +33,9 @@ class Comparison(nn.Module):
             raise ValueError(
                 f"inverter.pixels must be positive where inverter.features (dataset.features) is null or inverter.perceptual 0, got {pixels}"
             )
-        self.distance = FeatureDistance(features, normalised=normalised) if features is not None and perceptual else None
+        self.distance = (
+            FeatureDistance(features, normalised=normalised) if features is not None and perceptual else None
+        )
         self.pixels, self.perceptual = pixels, perceptual
 
     @torch.no_grad()
@@ -54,7 +57,8 @@ class Comparison(nn.Module):
 
 @torch.no_grad()
 def moments(space: LatentSpace, num: int = 10000, seed: int = 123) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation of each coordinate of the latents of ``num`` samples, as the generator sees them; the same for all images."""
+    """Mean and standard deviation of each coordinate of the latents of ``num`` samples, as the generator sees them; the
+    same for all images."""
     rng, total, squares = torch.Generator().manual_seed(seed), 0.0, 0.0
     for first in range(0, num, 1000):
         latents = space.visible(space.sample(min(1000, num - first), rng).latents).double()
@@ -67,7 +71,8 @@ def moments(space: LatentSpace, num: int = 10000, seed: int = 123) -> tuple[Tens
 def joined(codes: Sequence[Codes]) -> Codes:
     """The codes of several batches as those of one."""
     return Codes(
-        torch.cat([one.latents for one in codes]), {name: torch.cat([one.given[name] for one in codes]) for name in codes[0].given}
+        torch.cat([one.latents for one in codes]),
+        {name: torch.cat([one.given[name] for one in codes]) for name in codes[0].given},
     )
 
 
@@ -80,10 +85,12 @@ def drawn(space: LatentSpace, num: int, rng: torch.Generator) -> Codes:
 class Image2StyleGAN(Inverter):
     r"""Adam on the latents, from their mean, which keeps the best of each image.
 
-    .. math:: \min_w \frac{\lambda_\text{pixels}}{N} \|G(w) - x\|^2 + \lambda_\text{perceptual} D(G(w), x) + \lambda_\text{prior} \overline{((w - \mu) / \sigma)^2}
+    .. math:: \min_w \frac{\lambda_\text{pixels}}{N} \|G(w) - x\|^2 + \lambda_\text{perceptual} D(G(w), x) +
+        \lambda_\text{prior} \overline{((w - \mu) / \sigma)^2}
 
     References:
-        | Image2StyleGAN: How to Embed Images Into the StyleGAN Latent Space? (Abdal et al., 2019), Eq. 1 and 2, Section 5
+        | Image2StyleGAN: How to Embed Images Into the StyleGAN Latent Space? (Abdal et al., 2019), Eq. 1 and 2, Section
+          5
         | https://arxiv.org/abs/1904.03189
 
     Arguments:
@@ -91,7 +98,8 @@ class Image2StyleGAN(Inverter):
         steps: Steps of Adam.
         lr: Its learning rate.
         pixels, perceptual: Weights of the two terms.
-        prior: Weight of the mean square of the standardised latents, which keeps them where samples are; in z that of their length.
+        prior: Weight of the mean square of the standardised latents, which keeps them where samples are; in z that of
+            their length.
         candidates: Samples of each image's own, of which the nearest is where it starts; 0: the mean of the latents;
             None: 16 in z, where a mean is no image in particular, else 0.
     """
@@ -128,7 +136,9 @@ class Image2StyleGAN(Inverter):
             nearest.append(one.select(self.comparison(space.decode(one), near).argmin()[None]))
         return joined(nearest)
 
-    def invert(self, space: LatentSpace, images: Tensor, rngs: Sequence[torch.Generator], track: Track = untracked) -> Inverted:
+    def invert(
+        self, space: LatentSpace, images: Tensor, rngs: Sequence[torch.Generator], track: Track = untracked
+    ) -> Inverted:
         self.comparison.to(space.device)
         mean, deviation = moments(space)
         codes = self.start(space, images, mean, rngs)

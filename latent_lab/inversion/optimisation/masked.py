@@ -11,23 +11,26 @@ from latent_lab.attributes.base import FeatureNetwork
 from latent_lab.gans.space import Codes, LatentSpace
 from latent_lab.inversion.base import Track, require_number, untracked
 from latent_lab.inversion.optimisation.descent import Descent
+from latent_lab.inversion.optimisation.terms import MaskedLoss, Perceptual, Pixels, Style, Term
 from latent_lab.inversion.parts import Curve
 from latent_lab.inversion.perceptual import FeatureDistance
-from latent_lab.inversion.optimisation.terms import MaskedLoss, Perceptual, Pixels, Style, Term
 
 
 class BuildingBlocks:
-    r"""Codes by descent of one general loss, first of the rows of w+, then of the noise maps: together they would trade one for the other.
+    r"""Codes by descent of one general loss, first of the rows of w+, then of the noise maps: together they would trade
+    one for the other.
 
     .. math:: L = \lambda_s L_\text{style}(M_s, G, y) + \frac{\lambda_\text{mse1}}{N} \|M_m \odot (G - x)\|^2
         + \frac{\lambda_\text{mse2}}{N} \|(1 - M_m) \odot (G - y)\|^2 + \lambda_p L_\text{percept}(M_p, G, x)
 
-    Masked W+ optimisation :math:`W_l(M_p, M_m, w_m, w_i, x)` is :meth:`w_plus` of the terms of :meth:`likeness`; masked style transfer
-    :math:`M_{st}(M_s, w_m, w_i, y)` is :meth:`w_plus` of those of :meth:`style_of`; masked noise optimisation :math:`Mk_n(M, n_m, n_i, x, y)` is
-    :meth:`noise` of those of :meth:`pixels_of`. An application adds up terms: :math:`W_l(M, x) + W_l(1 - M, y)` is one descent of both.
+    Masked W+ optimisation :math:`W_l(M_p, M_m, w_m, w_i, x)` is :meth:`w_plus` of the terms of :meth:`likeness`; masked
+    style transfer :math:`M_{st}(M_s, w_m, w_i, y)` is :meth:`w_plus` of those of :meth:`style_of`; masked noise
+    optimisation :math:`Mk_n(M, n_m, n_i, x, y)` is :meth:`noise` of those of :meth:`pixels_of`. An application adds up
+    terms: :math:`W_l(M, x) + W_l(1 - M, y)` is one descent of both.
 
-    Weights are relative: the paper's 1e-5, 1e-5 and 1e-5 are 1, 1 and 1 here, for Adam does not see a common factor. Its 5e-7 of the
-    style belongs to Gram matrices whose scale it does not say; 30 of ours is where a style comes over on faces.
+    Weights are relative: the paper's 1e-5, 1e-5 and 1e-5 are 1, 1 and 1 here, for Adam does not see a common factor.
+    Its 5e-7 of the style belongs to Gram matrices whose scale it does not say; 30 of ours is where a style comes over
+    on faces.
 
     References:
         | Image2StyleGAN++: How to Edit the Embedded Images? (Abdal et al., 2020), Eq. 1, Section 3.1 and 5.1-5.3
@@ -35,10 +38,11 @@ class BuildingBlocks:
 
     Arguments:
         features: The network that images are compared by; None: pixels alone.
-        latents, noise: How the rows of w+ (in units of w) and the noise maps (in units of their values) descend. The paper's rates
-            are 0.01 for w+, and 5 for the noise of StyleGAN, whose loss has another scale.
+        latents, noise: How the rows of w+ (in units of w) and the noise maps (in units of their values) descend. The
+            paper's rates are 0.01 for w+, and 5 for the noise of StyleGAN, whose loss has another scale.
         pixels, outside, perceptual, style: :math:`\lambda_\text{mse1}, \lambda_\text{mse2}, \lambda_p, \lambda_s`.
-        layers: Layers of the network that are compared; None for all that it gives (the paper's: conv1_1, conv1_2, conv2_2, conv3_3 of VGG16).
+        layers: Layers of the network that are compared; None for all that it gives (the paper's: conv1_1, conv1_2,
+            conv2_2, conv3_3 of VGG16).
         style_layer: Layer of the style; None for the network's middle one (the paper's: conv3_3).
     """
 
@@ -57,11 +61,18 @@ class BuildingBlocks:
         for name, value in (("pixels", pixels), ("outside", outside), ("perceptual", perceptual), ("style", style)):
             require_number(name, value)
         if pixels == 0 and (features is None or perceptual == 0):
-            raise ValueError(f"pixels must be positive where features (dataset.features) is null or perceptual 0, got {pixels}")
+            raise ValueError(
+                f"pixels must be positive where features (dataset.features) is null or perceptual 0, got {pixels}"
+            )
         self.features = None if features is None else features.eval().requires_grad_(False)
         self.distance = None if features is None else FeatureDistance(features, layers)
         self.descents = {"latents": latents, "noise": noise}
-        self.weights = {"pixels": pixels, "outside": outside, "perceptual": 0.0 if features is None else perceptual, "style": style}
+        self.weights = {
+            "pixels": pixels,
+            "outside": outside,
+            "perceptual": 0.0 if features is None else perceptual,
+            "style": style,
+        }
         self.style_layer = style_layer
 
     def to(self, device: torch.device) -> BuildingBlocks:
@@ -71,7 +82,8 @@ class BuildingBlocks:
         return self
 
     def likeness(self, x: Tensor, mask: Tensor | None = None, feature_mask: Tensor | None = None) -> list[Term]:
-        """Terms of images x :math:`(N, C, H, W)`: their pixels within the mask :math:`M_m` and what the network sees within :math:`M_p`, by default the same."""
+        """Terms of images x :math:`(N, C, H, W)`: their pixels within the mask :math:`M_m` and what the network sees
+        within :math:`M_p`, by default the same."""
         terms: list[Term] = [Pixels(x, mask, self.weights["pixels"])] if self.weights["pixels"] else []
         if self.weights["perceptual"]:
             seen = mask if feature_mask is None else feature_mask
@@ -108,17 +120,21 @@ class BuildingBlocks:
             codes: Where it starts, :math:`w_i`.
             terms: Their sum is the loss.
             rows: The layer mask :math:`w_m`: rows that change; None for all.
-            closeness: Weight of the mean square of the change of w, which keeps it near a code that is known to be good.
+            closeness: Weight of the mean square of the change of w, which keeps it near a code that is known to be
+                good.
             track: Shows the progress.
             watch: Numbers of the images :math:`(N, C, H, W)` of each step, with shape :math:`(N,)`.
 
         Returns:
-            The codes, and by name, each with shape :math:`(T, N)`: the ``loss``, and ``watched`` where there is a watch.
+            The codes, and by name, each with shape :math:`(T, N)`: the ``loss``, and ``watched`` where there is a
+            watch.
         """
         require_rows(space)
         rows = list(range(space.shape[0])) if rows is None else list(rows)
         if not rows or not 0 <= min(rows) <= max(rows) < space.shape[0]:
-            raise ValueError(f"rows must be numbers from 0 to {space.shape[0] - 1} of this generator, at least one, got {rows}")
+            raise ValueError(
+                f"rows must be numbers from 0 to {space.shape[0] - 1} of this generator, at least one, got {rows}"
+            )
         fixed, index = codes.latents.detach(), torch.tensor(rows, device=codes.latents.device)
         start, loss, curves = fixed[:, index], Watched(MaskedLoss(self.features, terms), watch, len(fixed)), {}
 
@@ -140,8 +156,9 @@ class BuildingBlocks:
     ) -> tuple[Codes, dict[str, Tensor]]:
         """Descends noise maps, which are free numbers added to what the convolutions give; the rest of the codes stays.
 
-        They start from those that the codes have (``noise.<i>``), else from the generator's own: StyleGAN2's stored maps, whose strength the
-        network learned, or MobileStyleGAN's constants, which are all but 0 in its large layers and are no noise that it was trained with.
+        They start from those that the codes have (``noise.<i>``), else from the generator's own: StyleGAN2's stored
+        maps, whose strength the network learned, or MobileStyleGAN's constants, which are all but 0 in its large layers
+        and are no noise that it was trained with.
 
         Arguments:
             space, codes, terms, track, watch: As of :meth:`w_plus`, whose results these are.
@@ -150,10 +167,14 @@ class BuildingBlocks:
         require_rows(space)
         stored = space.generator.noise_maps()
         if not stored:
-            raise ValueError(f"gan must be a generator with noise maps (StyleGAN2, MobileStyleGAN), got a {type(space.generator).__name__}")
+            raise ValueError(
+                f"gan must be a generator with noise maps (StyleGAN2, MobileStyleGAN), got a {type(space.generator).__name__}"
+            )
         maps = list(range(len(stored))) if maps is None else list(maps)
         if not maps or not 0 <= min(maps) <= max(maps) < len(stored):
-            raise ValueError(f"maps must be numbers from 0 to {len(stored) - 1} of this generator, at least one, got {maps}")
+            raise ValueError(
+                f"maps must be numbers from 0 to {len(stored) - 1} of this generator, at least one, got {maps}"
+            )
         num = len(codes.latents)
         share = codes.given.get("noise", torch.ones(num, device=codes.latents.device))[:, None, None, None]
         names = [f"noise.{i}" for i in maps]
@@ -187,11 +208,14 @@ class Watched:
 def require_rows(space: LatentSpace) -> None:
     """An error unless the space is w+."""
     if space.name != "w+":
-        raise ValueError(f"gan.space must be w+ for Image2StyleGAN++, got {space.name!r} of a {type(space.generator).__name__}")
+        raise ValueError(
+            f"gan.space must be w+ for Image2StyleGAN++, got {space.name!r} of a {type(space.generator).__name__}"
+        )
 
 
 def mean_codes(space: LatentSpace, num: int, spread: float = 0.0, rngs: Sequence[torch.Generator] = ()) -> Codes:
-    r"""Where a search in w+ starts: the mean of w in each row, plus :math:`U[-s, s]` with the spread s, drawn for each image by its own ``rng``."""
+    r"""Where a search in w+ starts: the mean of w in each row, plus :math:`U[-s, s]` with the spread s, drawn for each
+    image by its own ``rng``."""
     require_rows(space)
     latents = space.generator.mapping.mean.expand(num, *space.shape).clone()
     if spread:

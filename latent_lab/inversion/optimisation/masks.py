@@ -18,8 +18,8 @@ def mask_of(source: Sequence[float] | str | Path | nn.Module, images: Tensor) ->
     """A mask of the first image, with shape :math:`(1, 1, H, W)` in [0, 1].
 
     Arguments:
-        source: A box ``[top, left, bottom, right]`` in shares of the image, a picture's file (white is inside), or a network from
-            images to masks :math:`(N, 1, H, W)`.
+        source: A box ``[top, left, bottom, right]`` in shares of the image, a picture's file (white is inside), or a
+            network from images to masks :math:`(N, 1, H, W)`.
         images: With shape :math:`(K, C, H, W)` in [-1, 1].
     """
     height, width = images.shape[2:]
@@ -36,7 +36,8 @@ def mask_of(source: Sequence[float] | str | Path | nn.Module, images: Tensor) ->
 
 
 def blurred(mask: Tensor, seam: float) -> Tensor:
-    """The mask :math:`(N, 1, H, W)` under a Gaussian of ``seam`` pixels' standard deviation; beyond its border it goes on as it ends."""
+    """The mask :math:`(N, 1, H, W)` under a Gaussian of ``seam`` pixels' standard deviation; beyond its border it goes
+    on as it ends."""
     if not 0 <= seam < math.inf:
         raise ValueError(f"seam must not be negative, got {seam}")
     radius = math.ceil(3 * seam)

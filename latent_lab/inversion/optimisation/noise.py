@@ -16,10 +16,11 @@ COARSEST = 8  # side of the map at which the pyramid ends
 def noise_regularisation(noise: Tensor) -> Tensor:
     r"""How far noise maps are from white, with shape :math:`(N,)`.
 
-    .. math:: \sum_s \left( \overline{n_s \odot \operatorname{roll}_x n_s} \right)^2 + \left( \overline{n_s \odot \operatorname{roll}_y n_s} \right)^2
+    .. math:: \sum_s \left( \overline{n_s \odot \operatorname{roll}_x n_s} \right)^2 + \left( \overline{n_s \odot
+        \operatorname{roll}_y n_s} \right)^2
 
-    over the pyramid of the map, each level of which is the mean over 2x2 of the one before times 2, down to 8x8, so that white noise keeps
-    its variance (the published code leaves out the factor).
+    over the pyramid of the map, each level of which is the mean over 2x2 of the one before times 2, down to 8x8, so
+    that white noise keeps its variance (the published code leaves out the factor).
 
     References:
         | Analyzing and Improving the Image Quality of StyleGAN (Karras et al., 2020), Appendix D
@@ -45,8 +46,11 @@ def normalise(noise: Tensor) -> None:
 
 
 def white_maps(space: LatentSpace, rngs: Sequence[torch.Generator]) -> tuple[dict[str, Tensor], dict[str, float]]:
-    """White noise for each map of the generator that has any strength, by the name that ``given`` has for it, and the strengths."""
-    scales = {f"noise.{i}": (size, scale) for i, (size, scale) in enumerate(space.generator.noise_scales()) if scale > 0}
+    """White noise for each map of the generator that has any strength, by the name that ``given`` has for it, and the
+    strengths."""
+    scales = {
+        f"noise.{i}": (size, scale) for i, (size, scale) in enumerate(space.generator.noise_scales()) if scale > 0
+    }
     maps = {
         name: torch.cat([torch.randn(1, 1, size, size, generator=rng) for rng in rngs]).to(space.device)
         for name, (size, _) in scales.items()

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from latent_lab.ops.psnr import psnr
 from latent_lab.gans.space import LatentSpace
 from latent_lab.inversion.base import Inverted, Inverter, Track, require_number, untracked
 from latent_lab.inversion.keeper import Steps
-from latent_lab.inversion.optimisation.noise import noise_regularisation, normalise, white_maps
 from latent_lab.inversion.optimisation.i2s import Comparison, drawn, joined, moments
+from latent_lab.inversion.optimisation.noise import noise_regularisation, normalise, white_maps
 from latent_lab.inversion.parts import Curve
+from latent_lab.ops.psnr import psnr
 
 
 class Projector(Inverter):
@@ -22,11 +22,12 @@ class Projector(Inverter):
 
     .. math:: \min_{w, n} D(G(w + \epsilon, n), x) + \lambda_\text{noise} \sum_i R(n_i)
 
-    D is LPIPS' distance without learned weights, R :func:`noise_regularisation`. With t the share of the steps that are done,
-    :math:`\epsilon \sim N(0, s^2 I)` has :math:`s = 0.05\, \sigma \max(0, 1 - t / 0.75)^2`, where :math:`\sigma^2` is the mean squared
-    distance of styles from their mean; the learning rate rises over the first 5 % and falls as a cosine over the last 25 %; the maps are
-    normalised after each step. A map whose strength in the generator is 0 is left out; one whose strength is part of the map
-    (MobileStyleGAN) is noise of that strength, so it starts anew and not from the distilled constants.
+    D is LPIPS' distance without learned weights, R :func:`noise_regularisation`. With t the share of the steps that are
+    done, :math:`\epsilon \sim N(0, s^2 I)` has :math:`s = 0.05\, \sigma \max(0, 1 - t / 0.75)^2`, where
+    :math:`\sigma^2` is the mean squared distance of styles from their mean; the learning rate rises over the first 5 %
+    and falls as a cosine over the last 25 %; the maps are normalised after each step. A map whose strength in the
+    generator is 0 is left out; one whose strength is part of the map (MobileStyleGAN) is noise of that strength, so it
+    starts anew and not from the distilled constants.
 
     References:
         | Analyzing and Improving the Image Quality of StyleGAN (Karras et al., 2020), Appendix D
@@ -89,7 +90,9 @@ class Projector(Inverter):
         def scaled() -> dict[str, Tensor]:
             return codes.given | {name: value * scales[name] for name, value in maps.items()}
 
-        parts = {"latents": latents, "adam": optimiser, **maps, **curves} | {f"rng {i}": rng for i, rng in enumerate(rngs)}
+        parts = {"latents": latents, "adam": optimiser, **maps, **curves} | {
+            f"rng {i}": rng for i, rng in enumerate(rngs)
+        }
         for step in Steps(track, self.steps, "projection", parts):
             share = step / self.steps
             strength = self.wander * spread * max(0.0, 1 - share / 0.75) ** 2

@@ -10,12 +10,12 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.utils.rnn import pad_sequence
 
-from latent_lab.ops.psnr import psnr
 from latent_lab.gans.space import Codes, LatentSpace
 from latent_lab.inversion.base import Inverted, Inverter, Track, require_number, untracked
 from latent_lab.inversion.keeper import Steps
 from latent_lab.inversion.optimisation.i2s import Comparison, drawn, moments
 from latent_lab.inversion.parts import Curve
+from latent_lab.ops.psnr import psnr
 
 
 class Synthesis(nn.Module):
@@ -30,11 +30,13 @@ class Synthesis(nn.Module):
 
 
 def tuned_space(space: LatentSpace, tuned: Mapping[str, Tensor]) -> LatentSpace:
-    """The space of a copy of the generator, to whose parameters something was added; the space itself where that is nothing.
+    """The space of a copy of the generator, to whose parameters something was added; the space itself where that is
+    nothing.
 
     Arguments:
         space: Stays as it is.
-        tuned: What is added, by the name of the parameter of the generator and with its shape: what was tuned for one image.
+        tuned: What is added, by the name of the parameter of the generator and with its shape: what was tuned for one
+            image.
     """
     if not tuned:
         return space
@@ -42,7 +44,9 @@ def tuned_space(space: LatentSpace, tuned: Mapping[str, Tensor]) -> LatentSpace:
     parameters = dict(space.generator.named_parameters())
     strange = [name for name, value in tuned.items() if name not in parameters or parameters[name].shape != value.shape]
     if strange:
-        raise ValueError(f"tuned must be of the generator that it was found on, which has no {strange[:3]} of that shape")
+        raise ValueError(
+            f"tuned must be of the generator that it was found on, which has no {strange[:3]} of that shape"
+        )
     with torch.no_grad():
         for name, value in tuned.items():
             parameters[name] += value.to(parameters[name])
@@ -53,10 +57,11 @@ class PivotalTuning(Inverter):
     r"""Another inverter's codes as pivots, then Adam on the generator's parameters, of a copy for each image.
 
     .. math:: \min_\theta D(G_\theta(w_p), x) + \lambda_\text{pixels} \overline{(G_\theta(w_p) - x)^2}
-        + \lambda_\text{local} \left( D(G_\theta(w_r), G_{\theta_0}(w_r)) + \overline{(G_\theta(w_r) - G_{\theta_0}(w_r))^2} \right)
+        + \lambda_\text{local} \left( D(G_\theta(w_r), G_{\theta_0}(w_r)) + \overline{(G_\theta(w_r) -
+        G_{\theta_0}(w_r))^2} \right)
 
-    where :math:`w_r` lies ``alpha`` from the pivot :math:`w_p` towards a sample of truncation 0.5, a new one each step. Parameters that the
-    image does not depend on (the mapping, in w) stay. It ends where D falls below ``threshold``.
+    where :math:`w_r` lies ``alpha`` from the pivot :math:`w_p` towards a sample of truncation 0.5, a new one each step.
+    Parameters that the image does not depend on (the mapping, in w) stay. It ends where D falls below ``threshold``.
 
     References:
         | Pivotal Tuning for Latent-based Editing of Real Images (Roich et al., 2021), Eq. 1-6
@@ -69,7 +74,8 @@ class PivotalTuning(Inverter):
         lr: Its learning rate.
         pixels, perceptual: Weights of the two terms.
         threshold: D at which it ends.
-        locality: Weight of the last term, which keeps the generator elsewhere as it was; published 0.1, and off as published.
+        locality: Weight of the last term, which keeps the generator elsewhere as it was; published 0.1, and off as
+            published.
         alpha: Distance of the places where it is kept.
     """
 
@@ -105,12 +111,20 @@ class PivotalTuning(Inverter):
             part.to(space.device)
         found = self.pivot.invert(space, images, rngs, track)
         mean = moments(space)[0] if self.locality else None
-        results = [self.tune(space, images[i : i + 1], found.codes.select(slice(i, i + 1)), rng, mean, track) for i, rng in enumerate(rngs)]
+        results = [
+            self.tune(space, images[i : i + 1], found.codes.select(slice(i, i + 1)), rng, mean, track)
+            for i, rng in enumerate(rngs)
+        ]
         parameters = dict(space.generator.named_parameters())
         names = [name for name in parameters if any(name in deltas for deltas, _ in results)]
-        tuned = {name: torch.stack([deltas.get(name, torch.zeros_like(parameters[name])) for deltas, _ in results]) for name in names}
+        tuned = {
+            name: torch.stack([deltas.get(name, torch.zeros_like(parameters[name])) for deltas, _ in results])
+            for name in names
+        }
         curves = {  # those that end early go on as nan
-            name: pad_sequence([curves[name].stacked()[:, 0].cpu() for _, curves in results], padding_value=float("nan"))
+            name: pad_sequence(
+                [curves[name].stacked()[:, 0].cpu() for _, curves in results], padding_value=float("nan")
+            )
             for name in results[0][1]
         }
         return Inverted(found.codes, tuned, {f"pivot/{name}": values for name, values in found.curves.items()} | curves)
@@ -142,7 +156,9 @@ class PivotalTuning(Inverter):
         moved = [name for name, value in after.items() if value in optimiser.state]  # the image depends on them
         return {name.removeprefix("space.generator."): (after[name] - before[name]).detach() for name in moved}, curves
 
-    def change_nearby(self, synthesis: Synthesis, after: dict[str, Tensor], codes: Codes, rng: torch.Generator, mean: Tensor) -> Tensor:
+    def change_nearby(
+        self, synthesis: Synthesis, after: dict[str, Tensor], codes: Codes, rng: torch.Generator, mean: Tensor
+    ) -> Tensor:
         """How much the image changes at a random place around the pivot."""
         sample = torch.lerp(mean, drawn(synthesis.space, 1, rng).latents, 0.5)
         away = sample - codes.latents

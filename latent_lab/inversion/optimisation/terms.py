@@ -1,4 +1,5 @@
-"""What Image2StyleGAN++ minimises: losses of images, each within a mask, summed over one pass of the feature network."""
+"""What Image2StyleGAN++ minimises: losses of images, each within a mask, summed over one pass of the feature
+network."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ from latent_lab.inversion.perceptual import FeatureDistance
 
 
 class Term(ABC):
-    """A weighted loss of images :math:`(N, C, H, W)`, given their feature maps by layer where a term reads them, with shape :math:`(N,)`."""
+    """A weighted loss of images :math:`(N, C, H, W)`, given their feature maps by layer where a term reads them, with
+    shape :math:`(N,)`."""
 
     @abstractmethod
     def __call__(self, images: Tensor, maps: Mapping[str, Tensor] | None) -> Tensor: ...
@@ -38,7 +40,8 @@ class Pixels(Term):
 
 
 class Perceptual(Term):
-    r"""A distance of feature maps :math:`\lambda\, L_\text{percept}(M, G, x)`, the mask averaged down to each map's size.
+    r"""A distance of feature maps :math:`\lambda\, L_\text{percept}(M, G, x)`, the mask averaged down to each map's
+    size.
 
     Arguments:
         distance: Of the maps.
@@ -56,7 +59,8 @@ class Perceptual(Term):
 
 
 def gram(maps: Tensor, mask: Tensor | None) -> Tensor:
-    r"""Which channels of :math:`(N, F, h, w)` go together within the mask: :math:`\sum_p m_p^2 \phi_p \phi_p^\top / \sum_p m_p^2`, :math:`(N, F, F)`."""
+    r"""Which channels of :math:`(N, F, h, w)` go together within the mask: :math:`\sum_p m_p^2 \phi_p \phi_p^\top /
+    \sum_p m_p^2`, :math:`(N, F, F)`."""
     if mask is None:
         rows = maps.flatten(2)
         return rows @ rows.mT / rows.shape[2]
@@ -65,7 +69,8 @@ def gram(maps: Tensor, mask: Tensor | None) -> Tensor:
 
 
 class Style(Term):
-    r""":math:`\lambda \|\mathrm{Gram}(M \odot \phi(G)) - \mathrm{Gram}(M \odot \phi(y))\|^2 / \|\mathrm{Gram}(M \odot \phi(y))\|^2` of one layer's maps :math:`\phi`.
+    r""":math:`\lambda \|\mathrm{Gram}(M \odot \phi(G)) - \mathrm{Gram}(M \odot \phi(y))\|^2 / \|\mathrm{Gram}(M \odot
+    \phi(y))\|^2` of one layer's maps :math:`\phi`.
 
     The paper has no denominator: with it a weight means the same for every network, layer and mask.
 
@@ -76,7 +81,9 @@ class Style(Term):
         mask, weight: As of :class:`Pixels`.
     """
 
-    def __init__(self, features: FeatureNetwork, target: Tensor, layer: str | None, mask: Tensor | None, weight: float) -> None:
+    def __init__(
+        self, features: FeatureNetwork, target: Tensor, layer: str | None, mask: Tensor | None, weight: float
+    ) -> None:
         self.layer, self.weight = features.layers[len(features.layers) // 2] if layer is None else layer, weight
         if self.layer not in features.layers:
             raise ValueError(f"style_layer must be one of {list(features.layers)}, got {layer!r}")

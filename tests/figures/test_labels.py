@@ -1,0 +1,106 @@
+"""Labels of strangers are drawn letter by letter, and no figure grows with them."""
+
+from __future__ import annotations
+
+import io
+import warnings
+
+import matplotlib
+import numpy as np
+import pytest
+import torch
+from matplotlib.figure import Figure
+from PIL import Image
+
+from latent_lab.figures import curves
+from latent_lab.figures.curves import band_figure, curve_figure, line_figure, matrix_figure
+from latent_lab.figures.labels import label_text, shortened
+from latent_lab.figures.page import image_html, page_html, png_bytes
+from latent_lab.figures.strips import Strip, row_figure
+
+STRANGE = [
+    "$a_b^$",
+    "$",
+    "\\$x$",
+    "_hidden",
+    "",
+    "two\nlines",
+    "\x1b[31m",
+    "\udcff",
+    "日本",
+    "y" * 10_000,
+    "\n" * 10_000,
+    "<b>&",
+    "W" * 10_000,
+    "\ufdfd" * 100,
+    "กำ" * 100,
+]
+FIGURES = {
+    "lines": lambda text: line_figure({text: [(0, 1), (1, 2)], "other": [(0, 2)]}, text, text),
+    "bands": lambda text: band_figure({text: [(0, 1, 0.1), (1, 2, 0.1)]}, text, text),
+    "curves": lambda text: curve_figure({f"{text}/loss": [(0, 1), (1, 2)], f"train/{text}": [(0, 2)]}),
+    "matrix": lambda text: matrix_figure(np.eye(2), [text, "a"], ["b", text], text, text, text),
+    "strips": lambda text: row_figure([Strip(text, torch.zeros(2, 1, 8, 8))] * 2, [text, "a"], text, 0),
+}
+
+
+def drawn(text: str) -> np.ndarray:
+    figure = Figure(figsize=(3, 0.4))
+    figure.text(0, 0.3, text, parse_math=False)
+    return np.asarray(Image.open(io.BytesIO(png_bytes(figure, 80))))
+
+
+def labelled(text: str) -> np.ndarray:
+    figure = Figure(figsize=(3, 0.4))
+    figure.text(0, 0.3, label_text(text))
+    return np.asarray(Image.open(io.BytesIO(png_bytes(figure, 80))))
+
+
+@pytest.mark.parametrize("text", ["$a_b^$", "$", "\\$", "\\$x$", "a$b$c$", "_a", "\\alpha", "a^2"])
+def test_labels_are_drawn_letter_by_letter(text):
+    assert (labelled(text) == drawn(text)).all() and (labelled(text) < 255).any()
+
+
+@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize("text", STRANGE, ids=lambda text: ascii(text[:12]))
+def test_no_label_kills_a_figure_or_makes_it_large(name, text):
+    before = dict(matplotlib.rcParams)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        size = Image.open(io.BytesIO(png_bytes(FIGURES[name](text), 50))).size
+    assert max(size) < 800
+    assert dict(matplotlib.rcParams) == before
+
+
+@pytest.mark.parametrize("names", [["_hidden", "shown"], ["", "$a$"]])
+def test_no_legend_leaves_a_line_out(names):
+    (legend,) = line_figure({name: [(0, 1)] for name in names}, "x", "y").legends
+    assert [text.get_text() for text in legend.get_texts()] == [label_text(name) for name in names]
+    panel = curve_figure({f"{name}/loss": [(0, 1)] for name in names}).axes[0]
+    assert sorted(text.get_text() for text in panel.get_legend().get_texts()) == sorted(map(label_text, names))
+
+
+def test_a_thousand_metrics_are_a_picture_that_opens(monkeypatch):
+    monkeypatch.setattr(curves, "PANELS", 6)
+    figure = curve_figure({f"train/m{number:04}": [(0, 1)] for number in range(1000)})
+    assert figure.get_size_inches().max() < 13 and figure.get_supxlabel() == "step, 994 more metrics are not shown"
+
+
+def test_long_labels_lose_their_middle():
+    assert (
+        shortened("abcdefghij", 10) == "abcdefghij"
+        and shortened("abcdefghijk", 10) == "abcde…hijk"
+        and shortened("abc", 2) == "a…"
+    )
+    assert label_text("a\nb\nc", lines=2) == "a\nb c" and label_text("a\nb") == "a b"
+    assert len(label_text("y" * 1000, 30)) == 30
+
+
+def test_pages_show_strange_texts_in_one_line():
+    text = 'a"\n\x1b<script>\udcff'
+    page = page_html(text, [(text, b"1"), (text, "<p>")]) + image_html(b"1", text)
+    assert (
+        page.encode()
+        and not {"\x1b", "<script>", 'a"'} & set(page.split())
+        and page.count("&quot; \\x1b&lt;script&gt;\\udcff") == 7
+    )
