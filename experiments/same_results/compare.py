@@ -110,6 +110,7 @@ def record(checkout: Path, file: Path, keep: Path | None, only: list[str]) -> bo
         lines = log.read_text(errors="replace").strip().splitlines()
         runs[name] = {"failed": lines[-1] if lines else "no output"} if failed else {}
         runs[name] |= {"results": {key: digest(value) for key, value in results(folder).items()}}
+        file.write_text(json.dumps({"folder": str(made), "runs": runs}, indent=1))  # each time: it may be stopped
         print(
             f"{name}: {time.monotonic() - start:.1f} s, {len(runs[name]['results'])} results",
             runs[name].get("failed", ""),
@@ -118,7 +119,6 @@ def record(checkout: Path, file: Path, keep: Path | None, only: list[str]) -> bo
     server.stdin.close()
     server.wait()
     print(f"{len(runs)} commands in {time.monotonic() - begin:.0f} s, results in {file}, folders in {made}")
-    file.write_text(json.dumps({"folder": str(made), "runs": runs}, indent=1))
     return not any("failed" in run for run in runs.values())
 
 
