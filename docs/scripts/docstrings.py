@@ -31,7 +31,7 @@ def markdown(text: str) -> str:
 
 def _block(match: re.Match[str]) -> str:
     indent, formula = match[1], " ".join(match[2].split())
-    return f"{indent}$$\n{indent}{formula}\n{indent}$$\n"
+    return f"{indent}$$\n{indent}{formula}\n{indent}$$"
 
 
 def _each(match: re.Match[str]) -> str:

@@ -29,11 +29,14 @@ def on_page_content(text: str, page: Page, **_: object) -> str:
     """Write every formula of a page as MathML, which browsers show by themselves; warn of one that is no formula."""
 
     def write(match: re.Match[str]) -> str:
-        formula = html.unescape(match[2]).strip()
+        formula = html.unescape(match[2]).strip().replace(r"\arg", r"\mathrm{arg}\,")  # which latex2mathml does not know
         try:
-            return convert(formula, display="block" if match[1] == "div" else "inline")
+            made = convert(formula, display="block" if match[1] == "div" else "inline")
         except Exception as error:
             LOG.warning("%s: %r is no formula (%s)", page.file.src_uri, formula, type(error).__name__)
             return match[0]
+        for unknown in re.findall(r">(\\[a-zA-Z]+)<", made):
+            LOG.warning("%s: %s is not known in %r", page.file.src_uri, unknown, formula)
+        return made
 
     return FORMULA.sub(write, text)
