@@ -16,6 +16,10 @@ $(BIN)/.installed: pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable ".[dev,cluster]"
 	touch $@
 
+$(BIN)/.docs: $(BIN)/.installed
+	$(BIN)/python -m pip install --quiet --editable ".[docs]"
+	touch $@
+
 train: $(BIN)/.installed
 	$(BIN)/python -m latent_lab.train $(ARGS)
 
@@ -31,8 +35,7 @@ lint: $(BIN)/.installed
 	$(BIN)/codespell
 
 # The site, into site/; a warning is an error.
-docs: $(BIN)/.installed
-	$(BIN)/python -m pip install --quiet --editable ".[docs]"
+docs: $(BIN)/.docs
 	PATH="$(BIN):$$PATH" NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 bench: $(BIN)/.installed
