@@ -7,13 +7,17 @@ TORCH ?= torch>=2.4,<2.14
 CACHE := $(or $(LATENT_LAB_HOME),$(HOME)/.cache/latent_lab)
 EXITS := $(CACHE)/mobilestylegan_64.safetensors $(CACHE)/mobilestylegan_256.safetensors
 
-.PHONY: train test coverage lint bench fuzz face-packages faces clean
+.PHONY: train test coverage lint docs bench fuzz face-packages faces clean
 
 # Torch first: with a CPU build at hand pip keeps it, and takes nothing from CUDA.
 $(BIN)/.installed: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet "$(TORCH)"
 	$(BIN)/python -m pip install --quiet --editable ".[dev,cluster]"
+	touch $@
+
+$(BIN)/.docs: $(BIN)/.installed
+	$(BIN)/python -m pip install --quiet --editable ".[docs]"
 	touch $@
 
 train: $(BIN)/.installed
@@ -28,6 +32,11 @@ coverage: $(BIN)/.installed
 lint: $(BIN)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/codespell
+
+# The site, into site/; a warning is an error.
+docs: $(BIN)/.docs
+	PATH="$(BIN):$$PATH" NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 bench: $(BIN)/.installed
 	$(BIN)/python experiments/bench/bench.py $(ARGS)
@@ -52,4 +61,4 @@ $(CACHE)/mobilestylegan_%.safetensors:
 	$(BIN)/python -m latent_lab.convert source=mobilestylegan pixels=$* target='$@'
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache
+	rm -rf $(VENV) build dist site *.egg-info .pytest_cache .ruff_cache

@@ -1,0 +1,47 @@
+"""The documentation: its links lead somewhere, the page of choices is that of the yamls, docstrings become Markdown."""
+
+import re
+import runpy
+
+import pytest
+
+from latent_lab.installation import CONF
+
+ROOT = CONF.parent
+DOCS = ROOT / "docs"
+SCRIPTS = DOCS / "scripts"
+MADE = ("reference/api/", "contributing.md", "changelog.md")  # by `make docs`
+PAGES = sorted(str(file.relative_to(ROOT)) for file in [*DOCS.rglob("*.md"), *ROOT.glob("*.md")])
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_to_files_that_are_there(page):
+    file = ROOT / page
+    targets = re.findall(r"\]\(([^)#\s]+)", re.sub(r"```.*?```", "", file.read_text(), flags=re.DOTALL))
+    for target in targets:
+        if not target.startswith(("http", *MADE)):
+            assert (file.parent / target).exists(), f"{page} links to {target}"
+
+
+def test_the_page_of_choices_is_up_to_date():
+    made = runpy.run_path(str(SCRIPTS / "choices.py"))["page"]()
+    assert (DOCS / "reference" / "choices.md").read_text() == made, "run python docs/scripts/choices.py"
+
+
+def test_docstrings_become_markdown():
+    pytest.importorskip("griffe", reason="make docs installs it")
+    markdown = runpy.run_path(str(SCRIPTS / "docstrings.py"))["markdown"]
+    assert (
+        markdown("Of :math:`z`, by :class:`~latent_lab.paths.base.Paths` and :meth:`Paths.shift`.")
+        == "Of $z$, by `Paths` and `shift`."
+    )
+    assert markdown("A.\n\n.. math:: a = b,\n    c = d\n\nB.") == "A.\n\n$$\na = b, c = d\n$$\n\nB."
+    assert (
+        markdown("References:\n    | A paper\n    | https://a.b/c")
+        == "References:\n    - A paper\n    - <https://a.b/c>"
+    )
+    assert (
+        markdown("Arguments:\n    low, high: Ends.\n    size: Size.")
+        == "Arguments:\n    low: Ends.\n    high: Ends.\n    size: Size."
+    )
+    assert markdown(">>> 1 + 1\n2\n\nB.") == "```pycon\n>>> 1 + 1\n2\n```\n\nB."
