@@ -23,6 +23,7 @@ from latent_lab.cpu_memory import keep_freed_memory
 from latent_lab.evaluation.observe import observe
 from latent_lab.evaluation.plan import make_plan
 from latent_lab.evaluation.protocol import Protocol
+from latent_lab.evaluation.subject import Subject
 from latent_lab.gans.sngan import SNGAN
 from latent_lab.methods.base import Context
 from latent_lab.methods.reconstructor_guided import ReconstructorGuided
@@ -102,7 +103,7 @@ def measure_evaluation(size: str, batch: int, seconds: float = 20) -> tuple[floa
     """Images a second of the bare generator, and of the streamed evaluation with attributes, at the same batch."""
     torch.manual_seed(0)
     space = SNGAN(**SIZES[size], image_channels=1).space()
-    paths, attributes = LinearPaths(*space.shape, 16), DigitAttributes()
+    subject = Subject(space, LinearPaths(*space.shape, 16), DigitAttributes())
     options = dict(
         num_paths=8,
         num_latents=1000,
@@ -115,7 +116,7 @@ def measure_evaluation(size: str, batch: int, seconds: float = 20) -> tuple[floa
     protocol = Protocol(
         "bench", 0, changes=[-0.5, 0.5], pairs=8, choose_by="correlation", batch_size=batch, strip_steps=3, **options
     )
-    plan = make_plan(space, paths, attributes, protocol)
+    plan = make_plan(subject, protocol)
     count, num = 0, max(1, batch // protocol.pairs)
     decode = space.decode
 
@@ -129,7 +130,7 @@ def measure_evaluation(size: str, batch: int, seconds: float = 20) -> tuple[floa
     first, end = 0, time.perf_counter() + seconds
     while time.perf_counter() < end or len(rates["bare"]) < 3:
         count, start = 0, time.perf_counter()
-        observe(space, paths, attributes, None, None, plan, protocol, first, num)
+        observe(subject, plan, protocol, first, num)
         rates["evaluate"].append(count / (time.perf_counter() - start))
         codes, images, start = space.sample(batch, torch.Generator().manual_seed(first)), 0, time.perf_counter()
         with torch.no_grad():

@@ -7,16 +7,12 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from latent_lab.attributes.base import Attributes
 from latent_lab.attributes.factors import TrueFactors
-from latent_lab.data.folder import FolderImages
-from latent_lab.data.images import IdxImages
 from latent_lab.evaluation.bootstrap import Bootstrap
-from latent_lab.evaluation.plan import Plan
-from latent_lab.evaluation.protocol import PRIOR, Protocol
+from latent_lab.evaluation.protocol import PRIOR
 from latent_lab.evaluation.score import Evaluation
+from latent_lab.evaluation.subject import Subject
 from latent_lab.figures.page import Row
-from latent_lab.gans.space import LatentSpace
 from latent_lab.metrics.dvn import variation_naturalness
 from latent_lab.metrics.held_out import held_out_accuracy
 from latent_lab.metrics.path_choice import assign
@@ -24,24 +20,16 @@ from latent_lab.metrics.quality import path_quality
 from latent_lab.metrics.recovery import FactorRecovery
 from latent_lab.metrics.side_effects import purity
 from latent_lab.ops.streams import EVALUATION, stream
-from latent_lab.paths.base import Paths
 
 NAN = float("nan")
 
 
-def add_extras(
-    result: Evaluation,
-    space: LatentSpace,
-    paths: Paths,
-    attributes: Attributes | None,
-    identity: nn.Module | None,
-    data: IdxImages | FolderImages | None,
-    options: Mapping | None,
-) -> None:
-    """Adds to the scores whatever of the extras can be had, and to the notes why the others cannot."""
+def add_extras(result: Evaluation, subject: Subject, options: Mapping | None) -> None:
+    """Add to the scores whatever of the extras can be had, and to the notes why the others cannot."""
+    space, paths, attributes, identity = subject.space, subject.paths, subject.attributes, subject.identity
     plan, protocol = result.plan, result.protocol
     if attributes is not None and isinstance(getattr(attributes, "attributes", attributes), TrueFactors):
-        add_recovery(result, space, paths, plan, protocol)
+        add_recovery(result, subject)
     if not options:
         return
     amounts = plan.amounts.to(space.device)
@@ -53,7 +41,7 @@ def add_extras(
         boot = Bootstrap(len(hits), protocol.resamples, stream(protocol.seed, PRIOR, 1, EVALUATION))
         result.scores.append(boot.row("rca/held_out", hits.cpu(), f"share, after {held['steps']} steps", "higher"))
     if options["naturalness"]:
-        add_naturalness(result, space, paths, plan, protocol, data, options["naturalness"])
+        add_naturalness(result, subject, options["naturalness"])
     if options["quality"] and isinstance(identity, nn.Module) and type(identity).forward is not nn.Module.forward:
         curve = path_quality(
             space,
@@ -82,16 +70,9 @@ def add_extras(
         result.notes.append("quality was not measured: this dataset has no feature network of images")
 
 
-def add_naturalness(
-    result: Evaluation,
-    space: LatentSpace,
-    paths: Paths,
-    plan: Plan,
-    protocol: Protocol,
-    data: IdxImages | FolderImages | None,
-    options: Mapping,
-) -> None:
-    """DVN of each chosen path, if the real images are here: an evaluation fetches nothing."""
+def add_naturalness(result: Evaluation, subject: Subject, options: Mapping) -> None:
+    """Add DVN of each chosen path, if the real images are here: an evaluation fetches nothing."""
+    space, data = subject.space, subject.data
     if data is None or not data.is_here:
         where = f"{data.folder} does not hold the images" if data is not None else "this dataset has none"
         result.notes.append(f"naturalness (DVN) was not measured: it needs real images, and {where}")
@@ -107,16 +88,16 @@ def add_naturalness(
     values = [
         variation_naturalness(
             space,
-            paths,
+            subject.paths,
             pick.path,
             pick.amount,
             real,
-            protocol.seed,
+            result.protocol.seed,
             options["steps"],
             options["batch_size"],
             options["num"],
         )
-        for pick in plan.chosen
+        for pick in result.plan.chosen
     ]
     result.scores.append(
         Row(
@@ -128,9 +109,10 @@ def add_naturalness(
     )
 
 
-def add_recovery(result: Evaluation, space: LatentSpace, paths: Paths, plan: Plan, protocol: Protocol) -> None:
-    """Exact scores against known factors: purity and side effects of matched paths at equal length, and of their
+def add_recovery(result: Evaluation, subject: Subject) -> None:
+    """Add exact scores against known factors: purity and side effects of matched paths at equal length, and of their
     coordinates."""
+    space, paths, plan, protocol = subject.space, subject.paths, result.plan, result.protocol
     codes = paths.anchor(space, space.sample(protocol.prior_latents, stream(protocol.seed, PRIOR, 2, EVALUATION)))
     every = codes.repeat(paths.num_paths)
     k = torch.arange(paths.num_paths, device=every.latents.device).repeat(len(codes.latents))

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from latent_lab.attributes.base import Attributes
 from latent_lab.edits.moves import Moves
 from latent_lab.edits.views import Pair, View, after_sequence, view_in_batches
 from latent_lab.evaluation.plan import Plan
 from latent_lab.evaluation.protocol import SCORING, Protocol
-from latent_lab.gans.space import LatentSpace
+from latent_lab.evaluation.subject import Subject
 from latent_lab.metrics.commutativity import CommutativityError, commutativity_error
 from latent_lab.metrics.identity import identity_error
 from latent_lab.ops.streams import EVALUATION, stream
-from latent_lab.paths.base import Paths
 
 
 def pairs_of(first: int, num: int, pairs: int, num_paths: int) -> Tensor:
@@ -26,22 +24,13 @@ def pairs_of(first: int, num: int, pairs: int, num_paths: int) -> Tensor:
 
 
 @torch.no_grad()
-def observe(
-    space: LatentSpace,
-    paths: Paths,
-    attributes: Attributes | None,
-    identity: nn.Module | None,
-    perceptual: nn.Module | None,
-    plan: Plan,
-    protocol: Protocol,
-    first: int,
-    num: int,
-) -> dict[str, Tensor]:
+def observe(subject: Subject, plan: Plan, protocol: Protocol, first: int, num: int) -> dict[str, Tensor]:
     """Everything that scores need of latents ``first`` to ``first + num``, a row each. Images are made once and not
     kept.
 
     A row depends on the protocol's seed and its number alone, so that an evaluation continues where it was interrupted.
     """
+    space, paths, attributes, identity = subject.space, subject.paths, subject.attributes, subject.identity
     device = space.device
     codes = paths.anchor(space, space.sample(num, stream(protocol.seed, SCORING, first, EVALUATION)))
     original = view_in_batches(space, codes, attributes, identity, protocol.batch_size)
@@ -101,8 +90,8 @@ def observe(
             if level == "attributes":
                 error = 100 * error / plan.deviation.to(device).clamp_min(1e-6)
             found[f"commutativity/{form}/{level}"] = error.unflatten(0, (num, protocol.pairs))
-        if perceptual is not None:
+        if subject.perceptual is not None:
             a, b = ("kl", "lk") if form == "swap" else ("klKL", "")
-            distance = perceptual(views[a].images, views[b].images).flatten()
+            distance = subject.perceptual(views[a].images, views[b].images).flatten()
             found[f"commutativity/{form}/perceptual"] = distance.unflatten(0, (num, protocol.pairs))
     return {name: value.cpu() for name, value in found.items()}

@@ -9,15 +9,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from latent_lab.attributes.base import Attributes
 from latent_lab.edits.moves import Moves
 from latent_lab.edits.views import amounts_for_length, view_in_batches
 from latent_lab.evaluation.protocol import PRIOR, RANKING, SHARES, Protocol
-from latent_lab.gans.space import LatentSpace
+from latent_lab.evaluation.subject import Subject
 from latent_lab.metrics.path_choice import PathChoice, assign
 from latent_lab.ops.calibration import amount_for_change
 from latent_lab.ops.streams import EVALUATION, stream
-from latent_lab.paths.base import Paths
 
 
 class ChosenPath(NamedTuple):
@@ -65,16 +63,15 @@ class Plan:
 
 
 @torch.no_grad()
-def make_plan(
-    space: LatentSpace, paths: Paths, attributes: Attributes | None, protocol: Protocol, names: Sequence[str] = ()
-) -> Plan:
-    """Ranks all paths by what they do to each attribute, chooses, and calibrates the chosen ones.
+def make_plan(subject: Subject, protocol: Protocol, made_for: Sequence[str] = ()) -> Plan:
+    """Rank all paths by what they do to each attribute, choose, and calibrate the chosen ones.
 
     Arguments:
-        space, paths, attributes, protocol: What is scored, and how.
-        names: What the method made each path for, in their order; a path that was made for an attribute stands for it.
+        subject, protocol: What is scored, and how.
+        made_for: What the method made each path for, in their order; a path that was made for an attribute stands for it.
             Empty where nothing was told to the method.
     """
+    space, paths, attributes = subject.space, subject.paths, subject.attributes
     batch, num_paths = protocol.batch_size, min(protocol.num_paths, paths.num_paths)
     device = space.device
     ranking = paths.anchor(space, space.sample(protocol.ranking_latents, stream(protocol.seed, RANKING, 0, EVALUATION)))
@@ -110,7 +107,7 @@ def make_plan(
     scores = {name: value.cpu() for name, value in choice.compute().items()}
     curve, traversal = choice.curve().cpu(), traversal.cpu()
 
-    own = {attributes.names.index(name): path for path, name in enumerate(names) if name in attributes.names}
+    own = {attributes.names.index(name): path for path, name in enumerate(made_for) if name in attributes.names}
     picks = choose(scores[protocol.choose_by], num_paths, own)
     chosen = [
         ChosenPath(

@@ -16,6 +16,7 @@ from latent_lab.evaluation.bootstrap import Bootstrap
 from latent_lab.evaluation.panels import sequence_images, strip_images
 from latent_lab.evaluation.plan import Plan
 from latent_lab.evaluation.protocol import RANKING, SHARES, Protocol
+from latent_lab.evaluation.subject import Subject
 from latent_lab.figures.page import Row
 from latent_lab.gans.space import LatentSpace
 from latent_lab.metrics.commutativity import commutativity_error
@@ -77,15 +78,9 @@ class Matrix:
 
 
 @torch.no_grad()
-def summarise(
-    space: LatentSpace,
-    paths: Paths,
-    attributes: Attributes | None,
-    plan: Plan,
-    protocol: Protocol,
-    found: Mapping[str, Tensor],
-) -> Evaluation:
+def summarise(subject: Subject, plan: Plan, protocol: Protocol, found: Mapping[str, Tensor]) -> Evaluation:
     """Scores, matrices and pictures from the observations of all latents, a row a latent."""
+    space, paths, attributes = subject.space, subject.paths, subject.attributes
     num = len(found["pair"])
     boot = Bootstrap(num, protocol.resamples, stream(protocol.seed, RESAMPLING, 0, EVALUATION))
     labels = [f"{pick.path} {pick.attribute}" for pick in plan.chosen]

@@ -15,9 +15,11 @@ from latent_lab import loading
 from latent_lab.attributes.base import Attributes, Selection
 from latent_lab.data.folder import FolderImages
 from latent_lab.data.images import IdxImages
+from latent_lab.evaluation.subject import Subject
 from latent_lab.gans.base import Generator
 from latent_lab.gans.space import LatentSpace
 from latent_lab.installation import CONF
+from latent_lab.paths.base import Paths
 
 
 def composed(command: str, overrides: list[str]) -> DictConfig:
@@ -65,6 +67,22 @@ def build_attributes(dataset: DictConfig, names: Sequence[str] | None) -> Attrib
         return None
     attributes = instantiate(dataset.attributes)
     return attributes if names is None else Selection(attributes, list(names))
+
+
+def build_subject(
+    space: LatentSpace, paths: Paths, attributes: Attributes | None, dataset: DictConfig, evaluation: DictConfig
+) -> Subject:
+    """Return paths with all that their ``dataset`` and an ``evaluation`` configuration have to measure them."""
+    perceptual, absent = network_if_here(evaluation.perceptual)
+    return Subject(
+        space,
+        paths,
+        attributes,
+        identity=instantiate(dataset.identity) if dataset.get("identity") else None,
+        perceptual=perceptual,
+        data=instantiate(dataset.data) if dataset.get("data") else None,
+        absent={"perceptual": absent} if absent else {},
+    )
 
 
 def network_if_here(node: DictConfig | None) -> tuple[nn.Module | None, str]:

@@ -14,7 +14,7 @@ from omegaconf import DictConfig
 
 from latent_lab.attributes.base import Attributes
 from latent_lab.console import say
-from latent_lab.evaluation.report import write_evaluation, write_report
+from latent_lab.evaluation.report import write_report
 from latent_lab.gans.space import LatentSpace
 from latent_lab.methods.base import Context
 from latent_lab.metrics.commutativity import CommutativityError
@@ -23,8 +23,8 @@ from latent_lab.metrics.side_effects import SideEffectError
 from latent_lab.ops.streams import INITIAL, stream
 from latent_lab.runs import Run, weight_hash
 from latent_lab.workflows.begin import build_trainer, open_run, resume_from
-from latent_lab.workflows.build import build_attributes, build_space, preview_of
-from latent_lab.workflows.evaluate import evaluate
+from latent_lab.workflows.build import build_attributes, build_space, build_subject, preview_of
+from latent_lab.workflows.evaluate import evaluate_run
 
 
 def build_metrics(space: LatentSpace, attributes: Attributes | None, seed: int, num_paths: int) -> dict:
@@ -90,7 +90,6 @@ def score(
 ) -> None:
     """Evaluates the run's paths and shows them."""
     paths, _ = run.load_paths()
-    identity = instantiate(config.dataset.identity) if config.dataset.get("identity") else None
-    evaluation = evaluate(run, space, paths, attributes, identity, config.dataset, config.evaluation)
-    write_evaluation(run, evaluation)
+    subject = build_subject(space, paths, attributes, config.dataset, config.evaluation).to(space.device)
+    evaluation = evaluate_run(run, subject, config.evaluation)
     say(f"report {write_report(run, evaluation, loggers)}")

@@ -10,7 +10,8 @@ import torch
 from hydra.core.global_hydra import GlobalHydra
 
 from latent_lab.checkpoints import native
-from latent_lab.workflows import evaluate as workflow
+from latent_lab.evaluation import evaluate as workflow
+from latent_lab.evaluation.parts import unfinished
 from tests.workflows.conftest import DEBUG_SCORES
 
 
@@ -203,13 +204,13 @@ def test_a_run_without_its_command_and_environment_is_scored(command, runs):
 def test_two_evaluations_at_once_keep_their_parts(tmp_path):
     """The first one to end leaves the parts to the other, which removes them."""
     folder = tmp_path / "evaluation" / "fast-1"
-    with workflow.unfinished(folder):
+    with unfinished(folder):
         (folder / "a").write_text("a part")
-        with workflow.unfinished(folder):
+        with unfinished(folder):
             assert (folder / "a").exists()
         assert (folder / "a").exists()
     assert not folder.parent.exists()
-    with pytest.raises(KeyboardInterrupt), workflow.unfinished(folder):
+    with pytest.raises(KeyboardInterrupt), unfinished(folder):
         raise KeyboardInterrupt
     assert folder.exists()
 

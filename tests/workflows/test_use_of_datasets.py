@@ -11,10 +11,12 @@ import pytest
 import torch
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
+from hydra.utils import instantiate
 from PIL import Image
 
 from latent_lab import load_generator, pretrain
 from latent_lab.evaluation.extras import add_naturalness
+from latent_lab.evaluation.subject import Subject
 from latent_lab.gans.sngan import SNGAN
 from latent_lab.installation import CONF
 from latent_lab.paths.linear import LinearPaths
@@ -58,16 +60,14 @@ def test_naturalness_reads_the_pictures_that_fit_the_generator(pictures, resolut
             "train", ["dataset=folder", f"dataset.data.resolution={resolution}", "dataset.data.held_out=8"]
         ).dataset
     space = SNGAN(latent_dim=16, widths=[8, 8, 8, 8], image_channels=3).eval().requires_grad_(False).space()
-    result = SimpleNamespace(scores=[], notes=[])
-    plan, options = (
-        SimpleNamespace(chosen=[SimpleNamespace(path=0, amount=3.0)]),
-        SimpleNamespace(steps=2, batch_size=4, num=8),
-    )
-    add_naturalness(result, space, LinearPaths(16, 2), plan, SimpleNamespace(seed=0), dataset, options)
+    plan = SimpleNamespace(chosen=[SimpleNamespace(path=0, amount=3.0)])
+    result = SimpleNamespace(scores=[], notes=[], plan=plan, protocol=SimpleNamespace(seed=0))
+    subject = Subject(space, LinearPaths(16, 2), data=instantiate(dataset.data))
+    add_naturalness(result, subject, {"steps": 2, "batch_size": 4, "num": 8})
     if resolution == 32:
         assert [row.name for row in result.scores] == ["naturalness/mean", "naturalness/best"] and not result.notes
     else:
         assert (
             not result.scores
-            and "it needs images of shape (3, 32, 32), dataset=folder has (3, 64, 64)" in result.notes[0]
+            and "it needs images of shape (3, 32, 32), this dataset has (3, 64, 64)" in result.notes[0]
         )

@@ -1,0 +1,66 @@
+"""From a subject and a protocol to scores."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from latent_lab.evaluation.extras import add_extras
+from latent_lab.evaluation.observe import observe
+from latent_lab.evaluation.parts import observe_in_parts, unfinished
+from latent_lab.evaluation.plan import make_plan
+from latent_lab.evaluation.protocol import Protocol
+from latent_lab.evaluation.score import Evaluation, summarise
+from latent_lab.evaluation.subject import Subject
+from latent_lab.names import require_file_name
+from latent_lab.runs import Run, weight_hash
+
+
+def evaluate(
+    subject: Subject,
+    protocol: Protocol,
+    folder: Path | None = None,
+    *,
+    made_for: Sequence[str] = (),
+    extras: Mapping | None = None,
+) -> Evaluation:
+    """Score paths.
+
+    Arguments:
+        subject: The paths, and what measures the images that they lead to.
+        protocol: How many paths are scored, how far they go, and on which latents.
+        folder: A run's folder, where what was observed is kept until the scores are there, so that an interrupted
+            evaluation continues; None keeps nothing.
+        made_for: What the method made each path for, in their order; empty where nothing was told to the method.
+        extras: Options of the scores that cost a training or need real images; None for none.
+    """
+    plan = make_plan(subject, protocol, made_for)
+    run, place = None if folder is None else Run(folder), f"evaluation/{key_of(subject, protocol)}"
+    chunk = max(1, protocol.batch_size // protocol.pairs)
+    with contextlib.nullcontext() if run is None else unfinished(run.folder / place):
+        found = observe_in_parts(
+            lambda first, num: observe(subject, plan, protocol, first, num),
+            protocol.num_latents,
+            chunk,
+            f"evaluation {protocol.name}",
+            run,
+            place,
+        )
+        result = summarise(subject, plan, protocol, found)
+        if subject.perceptual is None:
+            reason = subject.absent.get("perceptual", "evaluation.perceptual names no network")
+            result.notes.append(f"perceptual distances were not measured: {reason}")
+        add_extras(result, subject, extras)
+    return result
+
+
+def key_of(subject: Subject, protocol: Protocol) -> str:
+    """Return a name of what is observed: equal evaluations of equal paths share their parts."""
+    names = None if subject.attributes is None else list(subject.attributes.names)
+    told = json.dumps([asdict(protocol), names, weight_hash(subject.paths)], sort_keys=True)
+    name = require_file_name(protocol.name, "evaluation.name")
+    return f"{name}-{hashlib.sha256(told.encode()).hexdigest()[:12]}"
