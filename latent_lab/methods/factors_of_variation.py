@@ -13,6 +13,7 @@ from torch import Tensor
 from latent_lab.gans.space import Codes, LatentSpace
 from latent_lab.methods.base import Context, Method, vector_size
 from latent_lab.methods.transformations import parameters_of, transform
+from latent_lab.ops.blur import gaussian_blur
 from latent_lab.paths.base import Paths
 from latent_lab.paths.calibrated import CalibratedPaths
 
@@ -146,7 +147,7 @@ class TrajectoryMethod(Method):
 
         def distance() -> Tensor:
             return (
-                blurred(known * (space.decode(codes.moved(latents)).float() - asked), self.blur)
+                low_pass(known * (space.decode(codes.moved(latents)).float() - asked), self.blur)
                 .square()
                 .mean((1, 2, 3))
             )
@@ -202,14 +203,7 @@ class TrajectoryMethod(Method):
             return path, 1 - (error(begin, arrive, asked).square().sum() / asked.square().sum()).item()
 
 
-def blurred(images: Tensor, share: float) -> Tensor:
-    """Images after a Gaussian blur with a standard deviation of a ``share`` of their side, zero outside."""
-    sigma = share * images.shape[-1]
-    radius = max(1, round(3 * sigma))
-    kernel = torch.exp(
-        -0.5 * (torch.arange(-radius, radius + 1, dtype=images.dtype, device=images.device) / sigma).square()
-    )
-    kernel = kernel / kernel.sum()
-    channels = images.shape[1]
-    rows = F.conv2d(images, kernel.expand(channels, 1, 1, -1), padding=(0, radius), groups=channels)
-    return F.conv2d(rows, kernel[:, None].expand(channels, 1, -1, 1), padding=(radius, 0), groups=channels)
+def low_pass(differences: Tensor, share: float) -> Tensor:
+    """Blur differences of images by a Gaussian with a standard deviation of a ``share`` of their side, zero outside."""
+    sigma = share * differences.shape[-1]
+    return gaussian_blur(differences, sigma, "zeros", radius=max(1, round(3 * sigma)))

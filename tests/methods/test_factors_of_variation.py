@@ -5,12 +5,11 @@ from __future__ import annotations
 import pytest
 import pytorch_lightning as pl
 import torch
-import torch.nn.functional as F
 
 from latent_lab.gans.shapes import Shapes
 from latent_lab.gans.space import LatentSpace
 from latent_lab.methods.base import Context
-from latent_lab.methods.factors_of_variation import Trajectories, TrajectoryMethod, blurred
+from latent_lab.methods.factors_of_variation import Trajectories, TrajectoryMethod, low_pass
 from latent_lab.methods.transformations import NAMES, transform
 
 OPTIONS = dict(
@@ -35,14 +34,6 @@ def context() -> Context:
     return Context(trainer, 0, torch.Generator().manual_seed(0), lambda num: {})
 
 
-def test_a_blur_is_the_outer_product_of_gaussians(rng):
-    images = torch.randn(2, 3, 12, 12, generator=rng, dtype=torch.float64)
-    offsets = torch.arange(-3, 4).double()
-    kernel = torch.exp(-(offsets[:, None].square() + offsets.square()) / 2)
-    kernel = (kernel / kernel.sum()).expand(3, 1, 7, 7)
-    torch.testing.assert_close(blurred(images, 1 / 12), F.conv2d(images, kernel, padding=3, groups=3))
-
-
 def test_trajectories_go_where_the_images_are(shapes):
     method = TrajectoryMethod(**OPTIONS | {"iterations": 30})
     unit = torch.zeros(len(NAMES))
@@ -55,9 +46,9 @@ def test_trajectories_go_where_the_images_are(shapes):
         images = shapes.decode(codes)
         for points, amount, errors in zip(found.points, found.amounts, found.errors):
             asked, known = transform(images, (amount * unit).expand(16, -1))
-            still = blurred(known * (images - asked), 0.05).square().mean((1, 2, 3))
+            still = low_pass(known * (images - asked), 0.05).square().mean((1, 2, 3))
             assert errors.median() < 0.3 * still.median()
-            left = blurred(known * (shapes.decode(codes.moved(points)) - asked), 0.05).square().mean((1, 2, 3))
+            left = low_pass(known * (shapes.decode(codes.moved(points)) - asked), 0.05).square().mean((1, 2, 3))
             torch.testing.assert_close(left, errors)
 
 

@@ -9,7 +9,7 @@ from latent_lab.gans.space import Codes, LatentSpace
 from latent_lab.inversion.applications.base import Application, Composition, Target
 from latent_lab.inversion.base import Track
 from latent_lab.inversion.optimisation.masked import mean_codes
-from latent_lab.inversion.optimisation.masks import blurred
+from latent_lab.ops.blur import gaussian_blur
 
 
 class Crossover(Application):
@@ -36,7 +36,7 @@ class Crossover(Application):
         track: Track,
     ) -> Composition:
         x, y = images[:1], images[1:]
-        soft = blurred(mask, self.seam)
+        soft = gaussian_blur(mask, self.seam)
         terms = self.blocks.likeness(x, soft) + self.blocks.likeness(y, 1 - soft)
         found, curve = self.blocks.w_plus(space, mean_codes(space, 1), terms, track=track)
         found, curves = self.finished(space, found, curve, self.blocks.pixels_of(x, y, soft), track)

@@ -12,7 +12,7 @@ from latent_lab.gans.space import Codes, LatentSpace
 from latent_lab.inversion.applications.base import Application, Composition, Target
 from latent_lab.inversion.base import Track, require_number
 from latent_lab.inversion.optimisation.masked import BuildingBlocks
-from latent_lab.inversion.optimisation.masks import blurred
+from latent_lab.ops.blur import gaussian_blur
 
 
 class FeatureTransfer(Application):
@@ -66,7 +66,7 @@ class FeatureTransfer(Application):
         with torch.no_grad():
             activation = space.activations(second, [module])[module]
             shown = space.decode(found)
-        share = self.amount * F.interpolate(blurred(mask, self.seam), activation.shape[2:], mode="area")
+        share = self.amount * F.interpolate(gaussian_blur(mask, self.seam), activation.shape[2:], mode="area")
         if self.channels is not None:
             num = activation.shape[1]
             if not self.channels or not 0 <= min(self.channels) <= max(self.channels) < num:

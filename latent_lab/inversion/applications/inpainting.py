@@ -11,7 +11,8 @@ from latent_lab.gans.space import Codes, LatentSpace
 from latent_lab.inversion.applications.base import Application, Composition, Target, rows_at
 from latent_lab.inversion.base import Track, require_number
 from latent_lab.inversion.optimisation.masked import BuildingBlocks, mean_codes
-from latent_lab.inversion.optimisation.masks import blurred, widened
+from latent_lab.inversion.optimisation.masks import widened
+from latent_lab.ops.blur import gaussian_blur
 from latent_lab.paths.layerwise import layer_rows
 
 
@@ -74,7 +75,7 @@ class Inpainting(Application):
         found, curve = self.blocks.w_plus(space, start, terms, rows, track=track)
         with torch.no_grad():
             filled = space.decode(found)
-        soft = blurred(widened(mask, 2 * self.seam), self.seam)
+        soft = gaussian_blur(widened(mask, 2 * self.seam), self.seam)
         found, curves = self.finished(space, found, curve, self.blocks.pixels_of(images, filled, 1 - soft), track)
         inputs = {"image": images, "what is seen": torch.where(mask > 0, 1.0, images)}
         return Composition(found, inputs, [Target("image, outside", images, 1 - mask)], curves)

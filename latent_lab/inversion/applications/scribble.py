@@ -11,7 +11,8 @@ from latent_lab.gans.space import Codes, LatentSpace
 from latent_lab.inversion.applications.base import Application, Composition, Target, rows_at
 from latent_lab.inversion.base import Track, require_number
 from latent_lab.inversion.optimisation.masked import BuildingBlocks
-from latent_lab.inversion.optimisation.masks import blurred, widened
+from latent_lab.inversion.optimisation.masks import widened
+from latent_lab.ops.blur import gaussian_blur
 from latent_lab.paths.layerwise import layer_rows
 
 
@@ -73,7 +74,7 @@ class Scribble(Application):
         found, curve = self.blocks.w_plus(space, start, self.blocks.likeness(drawn), rows, self.closeness, track)
         with torch.no_grad():
             edited = space.decode(found)
-        soft = blurred(widened(mask, 2 * self.seam), self.seam)
+        soft = gaussian_blur(widened(mask, 2 * self.seam), self.seam)
         found, curves = self.finished(space, found, curve, self.blocks.pixels_of(image, edited, 1 - soft), track)
         targets = [Target("scribble, inside", drawn, mask), Target("image, outside", image, 1 - mask)]
         return Composition(found, {"image": image, "scribbled": drawn}, targets, curves)

@@ -8,7 +8,7 @@ from torch import Tensor
 from latent_lab.gans.space import Codes, LatentSpace
 from latent_lab.inversion.applications.base import Application, Composition, Target
 from latent_lab.inversion.base import Track
-from latent_lab.inversion.optimisation.masks import blurred
+from latent_lab.ops.blur import gaussian_blur
 
 
 class StyleTransfer(Application):
@@ -33,7 +33,7 @@ class StyleTransfer(Application):
         track: Track,
     ) -> Composition:
         x, y = images[:1], images[1:]
-        soft = blurred(mask, self.seam)
+        soft = gaussian_blur(mask, self.seam)
         terms = self.blocks.likeness(x, soft) + self.blocks.style_of(y, 1 - soft)
         start = self.embedded(space, x, None if codes is None else codes.select(slice(0, 1)), track)
         found, curve = self.blocks.w_plus(space, start, terms, track=track)

@@ -1,4 +1,4 @@
-"""Masks of an application: where they come from, and their seams."""
+"""Masks of an application: where they come from, and how they grow."""
 
 from __future__ import annotations
 
@@ -33,21 +33,6 @@ def mask_of(source: Sequence[float] | str | Path | nn.Module, images: Tensor) ->
         if part.sum() < 0.5:
             raise ValueError(f"mask {name} of {height} x {width}; give one that is a part of the image")
     return mask.to(images)
-
-
-def blurred(mask: Tensor, seam: float) -> Tensor:
-    """The mask :math:`(N, 1, H, W)` under a Gaussian of ``seam`` pixels' standard deviation; beyond its border it goes
-    on as it ends."""
-    if not 0 <= seam < math.inf:
-        raise ValueError(f"seam must not be negative, got {seam}")
-    radius = math.ceil(3 * seam)
-    if radius == 0:
-        return mask
-    places = torch.arange(-radius, radius + 1, dtype=mask.dtype, device=mask.device)
-    weights = torch.exp(-0.5 * (places / seam).square())
-    weights = weights / weights.sum()
-    mask = F.conv2d(F.pad(mask, (0, 0, radius, radius), mode="replicate"), weights[None, None, :, None])
-    return F.conv2d(F.pad(mask, (radius, radius, 0, 0), mode="replicate"), weights[None, None, None])
 
 
 def widened(mask: Tensor, pixels: float) -> Tensor:
