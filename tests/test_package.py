@@ -19,6 +19,7 @@ def test_the_wheel_holds_what_it_needs(tmp_path):
     assert {
         "latent_lab/conf/train.yaml",
         "latent_lab/conf/gan/sngan_mnist.yaml",
+        "latent_lab/figures/templates/report.html",
         "latent_lab/gans/weights/sngan_mnist.safetensors",
     } <= names
     command = [sys.executable, "-m", "latent_lab.train", "--cfg", "job", "method=linear"]

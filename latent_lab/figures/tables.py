@@ -6,10 +6,12 @@ import csv
 import io
 import re
 from collections.abc import Sequence
-from html import escape
 from typing import NamedTuple
 
+from markupsafe import Markup
+
 from latent_lab.console import visible
+from latent_lab.figures.templating import render
 
 FORMULA = frozenset("=+-@\t\r\n＝＋－＠")  # a spreadsheet runs cells that start so, the wide ones in some languages
 MARKDOWN = str.maketrans({letter: f"\\{letter}" for letter in "\\|`*~$"} | {"&": "&amp;", "<": "&lt;", ">": "&gt;"})
@@ -81,11 +83,6 @@ def latex_text(text: str) -> str:
     return ("{}" if shown[:1] in ("[", "*") else "") + shown.translate(LATEX)
 
 
-def html_text(text: object) -> str:
-    """Make a text a part of an HTML page that is shown letter by letter, in one line, also within an attribute."""
-    return escape(visible(text))
-
-
 def markdown(table: Table) -> str:
     lines = [
         "| method | runs | " + " | ".join(map(markdown_text, table.titles())) + " |",
@@ -126,14 +123,6 @@ def latex(table: Table) -> str:
     return "\n".join([*lines, r"\hline", r"\end{tabular}"]) + "\n"
 
 
-def html(table: Table) -> str:
-    head = "".join(f"<th>{html_text(title)}</th>" for title in ("method", "runs", *table.titles()))
-    body = ""
-    for (name, runs), cells in zip(table.rows, table.cells):
-        texts = [f"<b>{cell.text()}</b>" if cell.best else cell.text() for cell in cells]
-        body += (
-            f"<tr><td>{html_text(name)}</td><td>{runs}</td>"
-            + "".join(f'<td class="number">{text}</td>' for text in texts)
-            + "</tr>"
-        )
-    return f"<table><tr>{head}</tr>{body}</table>"
+def html(table: Table) -> Markup:
+    titles = ["method", "runs", *table.titles()]
+    return render("table", titles=titles, lines=list(zip(table.rows, table.cells)))

@@ -10,7 +10,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from latent_lab.figures.tables import Cell, Table, cell_text, comma_separated, html, html_text, latex, markdown
+from latent_lab.figures.page import page_html
+from latent_lab.figures.tables import Cell, Table, cell_text, comma_separated, html, latex, markdown
 
 NAN = math.nan
 TABLE = Table(
@@ -219,4 +220,9 @@ def test_a_latex_row_is_no_option_of_the_end_of_the_row_before(name):
 
 
 def test_html_texts_can_be_attributes():
-    assert html_text("\" onload='x' <b>\n&") == "&quot; onload=&#x27;x&#x27; &lt;b&gt; &amp;"
+    page = page_html("", [("\" onload='x' <b>\n&", b"1")])
+    assert '<img alt="&#34; onload=&#39;x&#39; &lt;b&gt; &amp;" src=' in page
+
+
+def test_html_that_no_template_made_is_text():
+    assert "&lt;p&gt;" in page_html("", [("", "<p>")]) and html(TABLE) in page_html("", [("", html(TABLE))])
