@@ -23,6 +23,7 @@ from latent_lab.checkpoints.container import open_tree
 from latent_lab.checkpoints.limits import shown
 from latent_lab.checkpoints.rebuild import rebuild
 from latent_lab.claims import claim, settle
+from latent_lab.csv_files import csv_text
 from latent_lab.environment import environment
 from latent_lab.paths.base import Paths
 from latent_lab.plain import TABLE, fits, read_json, read_text, read_yaml
@@ -273,11 +274,7 @@ class Run:
         if not rows:
             return {}
         names = ["step", *sorted({name for row in rows for name in row} - {"step", "epoch"})]
-        table = io.StringIO()
-        writer = csv.DictWriter(table, names, extrasaction="ignore", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-        self.write("metrics.csv", table.getvalue())
+        self.write("metrics.csv", csv_text([names, *([row.get(name) for name in names] for row in rows)]))
         return {
             name: points
             for name in names[1:]

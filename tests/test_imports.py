@@ -14,6 +14,7 @@ LAYERS = [
         "console",
         "cpu_memory",
         "cpu_torchvision",
+        "csv_files",
         "environment",
         "errors",
         "installation",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,8 +11,8 @@ import torch
 from torch import Tensor
 
 from latent_lab.checkpoints import native
+from latent_lab.csv_files import cell_text, csv_text
 from latent_lab.editing.inverted_files import require_generator, require_picture
-from latent_lab.figures.tables import cell_text
 from latent_lab.gans.base import Generator
 from latent_lab.gans.space import Codes, LatentSpace
 from latent_lab.inversion.base import Inverted
@@ -167,14 +165,11 @@ class Inversions:
             if (rows := [row for row in scores.values() if key in row])
         }
         self.run.write("scores.json", json.dumps({"mean": mean, "pictures": scores, "failed": failed}, indent=1))
-        table = io.StringIO()
-        writer = csv.writer(table, lineterminator="\n")
-        writer.writerow(["picture", *map(cell_text, columns)])
-        writer.writerows(
+        rows = [
             [cell_text(name), *(f"{row[key]:.6g}" if key in row else "" for key in columns)]
             for name, row in scores.items()
-        )
-        self.run.write("scores.csv", table.getvalue())
+        ]
+        self.run.write("scores.csv", csv_text([["picture", *map(cell_text, columns)], *rows]))
         return scores
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -11,9 +9,9 @@ from typing import NamedTuple
 from markupsafe import Markup
 
 from latent_lab.console import visible
+from latent_lab.csv_files import cell_text, csv_text
 from latent_lab.figures.templating import render
 
-FORMULA = frozenset("=+-@\t\r\n＝＋－＠")  # a spreadsheet runs cells that start so, the wide ones in some languages
 MARKDOWN = str.maketrans({letter: f"\\{letter}" for letter in "\\|`*~$"} | {"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 LATEX = str.maketrans(
     {letter: f"\\{letter}" for letter in "&%$#_{}"}
@@ -56,20 +54,6 @@ class Table(NamedTuple):
         ]
 
 
-def cell_text(text: str) -> str:
-    """Make a text the cell of a CSV file that no spreadsheet takes for a formula: with an apostrophe before it, where
-    it starts like one.
-
-    Tabs and line breaks stay, for :mod:`csv` to quote; other control characters, and what UTF-8 cannot hold, become
-    escapes.
-    """
-    shown = "".join(
-        letter if letter.isprintable() or letter in "\t\n" else letter.encode("unicode_escape").decode()
-        for letter in text
-    )
-    return f"'{shown}" if text[:1] in FORMULA else shown
-
-
 def markdown_text(text: str) -> str:
     """Make a text a cell of a Markdown table that is shown letter by letter, in one line."""
     escaped = visible(text).translate(MARKDOWN).replace("](", r"]\(")
@@ -95,20 +79,12 @@ def markdown(table: Table) -> str:
 
 
 def comma_separated(table: Table) -> str:
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(["method", "runs", "score", "unit", "better", "mean", "half_interval", "surely_best"])
+    rows: list[list[object]] = [["method", "runs", "score", "unit", "better", "mean", "half_interval", "surely_best"]]
     for (name, runs), cells in zip(table.rows, table.cells):
         for (score, unit, better), cell in zip(table.columns, cells):
-            writer.writerow(
-                [
-                    *map(cell_text, (name, str(runs), score, unit, better)),
-                    repr(cell.mean),
-                    repr(cell.half),
-                    int(cell.best),
-                ]
-            )
-    return stream.getvalue()
+            numbers = [cell.mean, cell.half, int(cell.best)]
+            rows.append([cell_text(name), runs, *map(cell_text, (score, unit, better)), *numbers])
+    return csv_text(rows)
 
 
 def latex(table: Table) -> str:

@@ -10,8 +10,9 @@ from html.parser import HTMLParser
 
 import pytest
 
+from latent_lab.csv_files import cell_text
 from latent_lab.figures.page import page_html
-from latent_lab.figures.tables import Cell, Table, cell_text, comma_separated, html, latex, markdown
+from latent_lab.figures.tables import Cell, Table, comma_separated, html, latex, markdown
 
 NAN = math.nan
 TABLE = Table(
