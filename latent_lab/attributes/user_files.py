@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from pathlib import Path
 
 from torch import Tensor, nn
@@ -11,7 +11,7 @@ from latent_lab.checkpoints import native
 from latent_lab.checkpoints.container import open_tree
 
 
-def load_user_file(module: nn.Module, weights: str, unused: Sequence[str] = ()) -> None:
+def load_user_file(module: nn.Module, weights: str, unused: Collection[str] = ()) -> None:
     """Fills a module from a state dict, plain or under ``state_dict``, and freezes it. Nothing in the file is executed.
 
     Arguments:

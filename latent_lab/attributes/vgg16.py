@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import latent_lab.cpu_torchvision  # noqa: F401  (before torchvision)
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torchvision.models import vgg16
+from torchvision.models.feature_extraction import create_feature_extractor
 
 from latent_lab.attributes.base import FeatureNetwork
 from latent_lab.attributes.faces.face_crops import MEAN, STD
 from latent_lab.attributes.user_files import load_user_file
-
-WIDTHS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
-HEAD = [f"classifier.{i}.{part}" for i in (0, 3, 6) for part in ("weight", "bias")]  # in the file, needed by no map
 
 
 class VGG16Features(FeatureNetwork):
@@ -37,18 +38,15 @@ class VGG16Features(FeatureNetwork):
         self, weights: str, layers: Sequence[str] = ("conv1_1", "conv1_2", "conv3_2", "conv4_2"), size: int = 256
     ) -> None:
         super().__init__()
-        stages, self.taps, inner = [], {}, 3
-        for i, widths in enumerate(WIDTHS):
-            for j, width in enumerate(widths):
-                stages += [nn.Conv2d(inner, width, 3, padding=1), nn.ReLU()]
-                self.taps[f"conv{i + 1}_{j + 1}"], inner = len(stages) - 1, width
-            stages.append(nn.MaxPool2d(2))
-        if not layers or not set(layers) <= self.taps.keys():
-            raise ValueError(f"layers must be among {list(self.taps)}, got {list(layers)}")
-        self.layers, self.size = tuple(sorted(layers, key=self.taps.__getitem__)), size
-        self.features = nn.Sequential(*stages)
-        load_user_file(self, weights, HEAD)
-        self.features = self.features[: self.taps[self.layers[-1]] + 1]
+        with torch.device("meta"):  # without memory: most of its numbers belong to the classifier, which no map needs
+            whole = vgg16(weights=None)
+        taps = names_of(whole.features)
+        if not layers or not set(layers) <= taps.keys():
+            raise ValueError(f"layers must be among {list(taps)}, got {list(layers)}")
+        self.layers, self.size = tuple(name for name in taps if name in layers), size
+        nodes = {f"features.{taps[name]}": name for name in self.layers}
+        self.network = create_feature_extractor(whole, nodes).to_empty(device="cpu")
+        load_user_file(self.network, weights, whole.state_dict().keys() - self.network.state_dict().keys())
         for name, values in (("mean", MEAN), ("std", STD)):
             self.register_buffer(name, torch.tensor(values)[:, None, None], persistent=False)
 
@@ -59,10 +57,16 @@ class VGG16Features(FeatureNetwork):
             x = F.interpolate(
                 x, tuple(max(1, round(scale * side)) for side in x.shape[2:]), mode="bilinear", antialias=True
             )
-        x, maps = ((x + 1) / 2 - self.mean) / self.std, {}
-        names = {self.taps[name]: name for name in self.layers}
-        for i, layer in enumerate(self.features):
-            x = layer(x)
-            if i in names:
-                maps[names[i]] = x
-        return maps
+        return self.network(((x + 1) / 2 - self.mean) / self.std)
+
+
+def names_of(features: nn.Sequential) -> dict[str, int]:
+    """Return the numbers of the ReLUs by the names of the convolutions before them: ``conv<stage>_<place in it>``."""
+    names, stage, place = {}, 1, 0
+    for number, layer in enumerate(features):
+        if isinstance(layer, nn.Conv2d):
+            place += 1
+            names[f"conv{stage}_{place}"] = number + 1
+        elif isinstance(layer, nn.MaxPool2d):
+            stage, place = stage + 1, 0
+    return names

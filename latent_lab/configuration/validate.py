@@ -27,7 +27,6 @@ LONGEST, DEEPEST, MOST = 10_000, 40, 100_000  # letters of a text, levels, value
 GIVEN = ("seed",)  # plain arguments that the commands give to what they build
 RUN_GIVES = {"logger": ("save_dir", "dir", "root_dir"), "trainer": ("logger", "callbacks", "default_root_dir")}
 HYDRAS = ("_target_", "_partial_", "_convert_", "_recursive_")
-TRAINING = ("train", "pretrain", "train_encoder", "train_fusion")
 
 
 def validate(plain: Mapping, command: str) -> None:

@@ -11,7 +11,7 @@ from torch import Tensor
 from latent_lab.attributes.base import FeatureNetwork
 from latent_lab.attributes.classifier import ClassifierFeatures, load_classifier
 from latent_lab.attributes.faces.faceres import FaceResFeatures
-from latent_lab.attributes.vgg16 import HEAD, VGG16Features
+from latent_lab.attributes.vgg16 import VGG16Features
 from latent_lab.checkpoints.face_packages import folder
 from latent_lab.inversion.perceptual import FeatureDistance
 from tests.test_configs import choices, composed
@@ -77,14 +77,13 @@ def test_classifier_features_are_its_own(rng):
 
 def vgg16_file(path, rng) -> dict[str, Tensor]:
     """A file with the names and shapes of torchvision's, but for the head's sizes, with random numbers."""
-    with torch.device("meta"):
-        import torchvision
+    import torchvision
 
-        shapes = {
-            name: value.shape for name, value in torchvision.models.vgg16(weights=None).features.state_dict().items()
-        }
+    with torch.device("meta"):
+        network = torchvision.models.vgg16(weights=None)
+    shapes = {name: value.shape for name, value in network.features.state_dict().items()}
     state = {f"features.{name}": torch.randn(shape, generator=rng) * 0.05 for name, shape in shapes.items()}
-    torch.save(state | {name: torch.zeros(1) for name in HEAD}, path)
+    torch.save(state | {f"classifier.{name}": torch.zeros(1) for name in network.classifier.state_dict()}, path)
     return state
 
 
@@ -109,7 +108,7 @@ def test_vgg16_has_the_published_layers(tmp_path, rng):
     assert features(torch.rand(1, 3, 64, 64, generator=rng))["conv1_1"].shape[2:] == (16, 16)
     with pytest.raises(ValueError, match=r"layers must be among .*, got \['conv9_1'\]"):
         VGG16Features(str(tmp_path / "vgg16.pth"), ["conv9_1"])
-    with pytest.raises(FileNotFoundError, match="VGG16Features: weights must be a file"):
+    with pytest.raises(FileNotFoundError, match="VGG: weights must be a file"):
         VGG16Features(str(tmp_path / "none.pth"))
 
 
