@@ -85,3 +85,16 @@ def test_mains_are_light(name):
         "wandb",
         "torchvision",
     }
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(ROOT)))
+def test_torchvision_is_mended_before_it_is_imported(file):
+    top = ast.parse(file.read_text()).body
+    if {name.split(".")[0] for name in imported(file, top)} & {
+        "lpips",
+        "pytorch_lightning",
+        "torchmetrics",
+        "torchvision",
+    }:
+        package = ROOT / file.relative_to(ROOT).parts[0] / "__init__.py"
+        assert package.read_text().startswith("import latent_lab.cpu_torchvision\n")

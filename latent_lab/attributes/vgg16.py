@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import latent_lab.cpu_torchvision  # noqa: F401  (before torchvision)
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn

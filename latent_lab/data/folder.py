@@ -8,8 +8,6 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import latent_lab.cpu_torchvision  # noqa: F401  (before lightning)
-
 import torch
 from PIL import Image, ImageOps
 from pytorch_lightning import LightningDataModule

@@ -9,8 +9,6 @@ import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import latent_lab.cpu_torchvision  # noqa: F401  (before lightning)
-
 import pooch
 import torch
 import torch.nn.functional as F

@@ -9,8 +9,6 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import latent_lab.cpu_torchvision  # noqa: F401  (before torchvision)
-
 import numpy as np
 import torch
 from PIL import Image, ImageOps

@@ -1,0 +1,1 @@
+import latent_lab.cpu_torchvision

@@ -7,8 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import latent_lab.cpu_torchvision  # noqa: F401  (before lightning)
-
 import pytorch_lightning as pl
 import torch
 from torchmetrics import Metric

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
-import latent_lab.cpu_torchvision  # noqa: F401  (before lightning)
-
 import pytorch_lightning as pl
 import torch
 import torch.nn.functional as F

@@ -6,8 +6,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 
-import latent_lab.cpu_torchvision  # noqa: F401  (before lightning)
-
 import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn

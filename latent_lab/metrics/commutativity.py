@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import latent_lab.cpu_torchvision  # noqa: F401  (before torchmetrics)
-
 import torch
 from torch import Tensor
 from torchmetrics import Metric

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import latent_lab.cpu_torchvision  # noqa: F401  (before torchmetrics)
-
 import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import latent_lab.cpu_torchvision  # noqa: F401  (before lpips)
-
 import torch
 from torch import Tensor, nn
 

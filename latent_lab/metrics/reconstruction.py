@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import latent_lab.cpu_torchvision  # noqa: F401  (before torchmetrics)
-
 import torch
 from torch import Tensor, nn
 from torchmetrics.functional.image import structural_similarity_index_measure

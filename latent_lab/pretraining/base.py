@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
-import latent_lab.cpu_torchvision  # noqa: F401  (before lightning)
-
 import pytorch_lightning as pl
 import torch
 from torch import Tensor

@@ -8,8 +8,6 @@ import random
 import signal
 import threading
 
-import latent_lab.cpu_torchvision  # noqa: F401  (before lightning)
-
 import numpy as np
 import pytorch_lightning as pl
 import torch

@@ -6,8 +6,6 @@ import resource
 import sys
 import time
 
-import latent_lab.cpu_torchvision  # noqa: F401  (before lightning)
-
 import pytorch_lightning as pl
 import torch
 

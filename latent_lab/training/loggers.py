@@ -10,8 +10,6 @@ import urllib.request
 from pathlib import Path
 from urllib.parse import urlparse
 
-import latent_lab.cpu_torchvision  # noqa: F401  (before lightning)
-
 import wandb
 from pytorch_lightning.loggers import WandbLogger
 

@@ -7,10 +7,8 @@ import shlex
 import sys
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import latent_lab.cpu_torchvision  # noqa: F401  (before lightning)
-
-import pytorch_lightning as pl
 from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
@@ -23,6 +21,9 @@ from latent_lab.console import say
 from latent_lab.runs import Run
 from latent_lab.training.checkpointing import RunCheckpoint
 from latent_lab.training.estimate import Estimate
+
+if TYPE_CHECKING:
+    import pytorch_lightning as pl
 
 OWN = {  # what only the configuration of a command has
     "train": "method",
@@ -106,6 +107,8 @@ def resume_from(run: Run) -> Path | None:
 
 def build_trainer(config: DictConfig, run: Run) -> pl.Trainer:
     """Lightning's trainer with the run's loggers, its checkpoints and a live progress bar."""
+    from pytorch_lightning.callbacks import RichProgressBar
+
     # what Lightning says of workers, evaluation mode and its own products concerns no user of this command
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", module="pytorch_lightning|lightning_fabric")
@@ -114,5 +117,5 @@ def build_trainer(config: DictConfig, run: Run) -> pl.Trainer:
         instantiate(part)(save_dir=str(run.folder if name == "wandb" else folder))
         for name, part in (config.get("logger") or {}).items()
     ]
-    callbacks = [RunCheckpoint(run, config.checkpoint_every), Estimate(), pl.callbacks.RichProgressBar(refresh_rate=10)]
+    callbacks = [RunCheckpoint(run, config.checkpoint_every), Estimate(), RichProgressBar(refresh_rate=10)]
     return instantiate(config.trainer, logger=loggers or False, callbacks=callbacks, default_root_dir=str(run.folder))

@@ -9,8 +9,6 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import latent_lab.cpu_torchvision  # noqa: F401  (before torchmetrics)
-
 import torch
 from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import latent_lab.cpu_torchvision  # noqa: F401  (before lightning)
-
-import pytorch_lightning as pl
 import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig
@@ -25,6 +23,9 @@ from latent_lab.runs import Run, weight_hash
 from latent_lab.workflows.begin import build_trainer, open_run, resume_from
 from latent_lab.workflows.build import build_attributes, build_space, build_subject, preview_of
 from latent_lab.workflows.evaluate import evaluate_run
+
+if TYPE_CHECKING:
+    import pytorch_lightning as pl
 
 
 def build_metrics(space: LatentSpace, attributes: Attributes | None, seed: int, num_paths: int) -> dict:

@@ -10,8 +10,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
-import latent_lab.cpu_torchvision  # noqa: F401  (before torchmetrics)
-
 import torch
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf

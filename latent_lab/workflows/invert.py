@@ -6,8 +6,6 @@ import hashlib
 import time
 import zlib
 
-import latent_lab.cpu_torchvision  # noqa: F401  (before torchmetrics)
-
 import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig

@@ -5,12 +5,9 @@ from __future__ import annotations
 import io
 import json
 
-import latent_lab.cpu_torchvision  # noqa: F401  (before torchvision)
-
 import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig
-from torchvision.utils import save_image
 
 from latent_lab.console import say
 from latent_lab.pretraining.judge import judge, train_classifier
@@ -69,6 +66,8 @@ def pretrain(config: DictConfig) -> None:
         run.write("metrics.json", json.dumps(scores, indent=1))
         print(json.dumps(scores))
     run.collect_curves()
+    from torchvision.utils import save_image
+
     pictures["samples"] = space.decode(space.sample(100, torch.Generator().manual_seed(config.seed)))
     for name, images in pictures.items():
         picture = io.BytesIO()

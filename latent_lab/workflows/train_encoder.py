@@ -5,8 +5,6 @@ from __future__ import annotations
 
 import json
 
-import latent_lab.cpu_torchvision  # noqa: F401  (before torchmetrics)
-
 import torch
 from hydra.utils import get_class, instantiate
 from omegaconf import DictConfig, OmegaConf

@@ -6,12 +6,9 @@ from __future__ import annotations
 import io
 import json
 
-import latent_lab.cpu_torchvision  # noqa: F401  (before torchvision)
-
 import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
-from torchvision.utils import save_image
 
 from latent_lab.checkpoints.fusion_files import fusion_bytes
 from latent_lab.console import say
@@ -58,6 +55,8 @@ def train_fusion(config: DictConfig) -> None:
     module = module.cpu().eval()
     weights = run.write("fusion.safetensors", fusion_bytes(network.config, network.state_dict()))
     listed = run.write("hierarchy.json", json.dumps({config.node: weights.name}))
+    from torchvision.utils import save_image
+
     scores, shown = module.judged(config.held_out)
     picture = io.BytesIO()
     save_image(shown / 2 + 0.5, picture, nrow=4, format="png")

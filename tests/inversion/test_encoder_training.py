@@ -3,8 +3,6 @@
 import math
 from functools import partial
 
-import latent_lab.cpu_torchvision  # noqa: F401  (before lightning)
-
 import pytest
 import pytorch_lightning as pl
 import torch

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-import latent_lab.cpu_torchvision  # noqa: F401  (before torchvision)
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F

@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-import latent_lab.cpu_torchvision  # noqa: F401  (before lightning)
-
 import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn

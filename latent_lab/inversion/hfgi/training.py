@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import latent_lab.cpu_torchvision  # noqa: F401  (before torchvision)
-
 import torch
 from torch import Tensor, nn
 from torchvision.transforms.functional import perspective
