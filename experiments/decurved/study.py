@@ -18,7 +18,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from latent_lab.workflows.compare import interval
+from latent_lab.evaluation.compare import interval
 
 ROOT = Path(__file__).resolve().parents[2]
 METHODS = {

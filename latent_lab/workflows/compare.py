@@ -2,187 +2,33 @@
 
 from __future__ import annotations
 
-import fnmatch
-import statistics
-from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from omegaconf import DictConfig
-from scipy.stats import t as student
 
 from latent_lab.claims import fresh
 from latent_lab.console import say
-from latent_lab.figures.curves import band_figure
-from latent_lab.figures.page import page_html, png_bytes
-from latent_lab.figures.tables import Cell, Table, comma_separated, html, latex, markdown
+from latent_lab.evaluation.compare import scored_runs, write_comparison
+from latent_lab.figures.tables import markdown
 from latent_lab.loading import find_runs
-from latent_lab.plain import fits
-from latent_lab.runs import Run, write_atomically
-
-NAN = float("nan")
-SCORE = {"mean": (float, None), "low": (float, None), "high": (float, None), "unit": str, "better": str}
-FORM = {"scores": {str: SCORE}, "identity_curves": {str: [[float]]}}  # of an evaluation in metrics.json
-
-
-@dataclass(frozen=True)
-class Scored:
-    """A run with its scores by name: mean, interval, unit and which way is better."""
-
-    run: Run
-    gan: str
-    label: str
-    seed: int
-    result: dict
-
-    def value(self, score: str) -> float:
-        mean = self.result["scores"].get(score, {}).get("mean")
-        return NAN if mean is None else mean
-
-
-def interval(values: Sequence[float]) -> tuple[float, float]:
-    """Mean of the values that are numbers, and half the width of its 95 % interval by Student's t (nan from fewer than
-    two)."""
-    values = [value for value in values if value == value]
-    if len(values) < 2:
-        return (values[0] if values else NAN), NAN
-    return statistics.fmean(values), float(student.ppf(0.975, len(values) - 1)) * statistics.stdev(values) / len(
-        values
-    ) ** 0.5
-
-
-def surely_better(ours: dict[int, float], theirs: dict[int, float], better: str) -> bool:
-    """Whether the paired difference over the seeds of both excludes 0, on the better side. Two seeds at least."""
-    pairs = [
-        ours[seed] - theirs[seed]
-        for seed in ours.keys() & theirs.keys()
-        if ours[seed] == ours[seed] and theirs[seed] == theirs[seed]
-    ]
-    if len(pairs) < 2:
-        return False
-    mean, half = interval(pairs)
-    return mean + half < 0 if better == "lower" else mean - half > 0
-
-
-def make_table(rows: dict[str, list[Scored]], scores: Sequence[str]) -> Table:
-    """A row for each group of runs; a cell is best if it is surely better than that of every other row."""
-    about = {name: entry for runs in rows.values() for one in runs for name, entry in one.result["scores"].items()}
-    columns = [(name, about[name]["unit"], about[name]["better"]) for name in scores]
-    values = {
-        label: {name: {one.seed: one.value(name) for one in runs} for name in scores} for label, runs in rows.items()
-    }
-    cells = []
-    for label, runs in rows.items():
-        line = []
-        for name, _, better in columns:
-            mean, half = interval(list(values[label][name].values()))
-            entry = runs[0].result["scores"].get(name, {})
-            if len(runs) == 1 and entry.get("low") is not None:
-                half = (entry["high"] - entry["low"]) / 2  # one run: over its latents
-            others = [values[other][name] for other in rows if other != label]
-            best = bool(better and others) and all(
-                surely_better(values[label][name], other, better) for other in others
-            )
-            line.append(Cell(mean, half, best))
-        cells.append(line)
-    return Table(columns, [(label, len(runs)) for label, runs in rows.items()], cells)
-
-
-def floors(rows: dict[str, list[Scored]]) -> str:
-    """What no method can be below, in one sentence."""
-    entries = {
-        name: entry
-        for runs in rows.values()
-        for name, entry in runs[0].result["scores"].items()
-        if name.startswith("floor/")
-    }
-    rounding = ", ".join(
-        f"{entry['mean']:.2g} {entry['unit']} in {name.split('/')[-1]}" for name, entry in entries.items()
-    )
-    return f"Floors: an edit of amount 0 scores 0 on every error; two straight edits, exchanged, differ by rounding: {rounding}."
 
 
 def compare(config: DictConfig) -> None:
     """Writes ``<target>/<gan>.{md,csv,tex}`` for each generator and one ``compare.html``."""
-    scored, skipped = [], []
-    for run in find_runs(config.runs):
-        made, file = run.config(), run.folder / "metrics.json"
-        result = run.read_json("metrics.json").get(config.protocol)
-        if result is None:
-            skipped.append(str(run.folder))
-            continue
-        if not fits(result, FORM):
-            raise ValueError(
-                f"{file} must hold scores as an evaluation writes them under {config.protocol!r}; evaluate {run.folder} again"
-            )
-        scored.append(Scored(run, made["gan"]["name"], run.label(), made["seed"], result))
+    scored = scored_runs(find_runs(config.runs), config.protocol)
     if not scored:
         raise ValueError(
             f"runs must have been evaluated with evaluation={config.protocol}; make it with "
             f"python -m latent_lab.evaluate run={config.runs} evaluation={config.protocol}"
         )
-    for folder in skipped:
-        say(f"{folder} has no evaluation {config.protocol} and is left out")
     if config.target is None:
         target = fresh(Path(f"outputs/compare/{datetime.now():%Y-%m-%d_%H-%M-%S}"))
     else:
         target = Path(config.target)
         if target.exists() and any(target.iterdir()):
             raise FileExistsError(f"target must be a new or empty folder, got {target}")
-    parts = []
-    for gan in sorted({one.gan for one in scored}):
-        rows: dict[str, list[Scored]] = {}
-        for one in scored:
-            if one.gan == gan:
-                rows.setdefault(one.label, []).append(one)
-        every = list(dict.fromkeys(name for runs in rows.values() for one in runs for name in one.result["scores"]))
-        shown = [name for pattern in config.columns for name in every if fnmatch.fnmatch(name, pattern)]
-        table = make_table(rows, list(dict.fromkeys(shown)))
-        write_atomically(target / f"{gan}.md", f"{markdown(table)}\n{floors(rows)}\n")
-        write_atomically(target / f"{gan}.csv", comma_separated(make_table(rows, every)))
-        write_atomically(target / f"{gan}.tex", latex(table))
+    title = f"{len(scored)} runs, evaluation {config.protocol}"
+    for table in write_comparison(scored, config.columns, target, title).values():
         print(markdown(table))
-        caption = "scores, mean and 95 % interval over runs; bold where surely better than every other row"
-        parts.append((f"{gan}: {caption}. {floors(rows)}", html(table)))
-        figure = band_figure(
-            identity_bands(rows), "change of the path's attribute [standard deviations]", "identity error, 1 - cosine"
-        )
-        if figure is not None:
-            parts.append(
-                (
-                    f"{gan}: identity error over the change of the path's own attribute, mean over paths, band over runs",
-                    png_bytes(figure, 110),
-                )
-            )
-        for name, caption in (
-            ("strips", "the chosen paths from the same latent"),
-            ("sequences", "sequential edits"),
-            ("side_effects", "side effects at equal change"),
-            ("order", "change that is left after two edits were undone in the order in which they were made"),
-        ):
-            for label, runs in rows.items():
-                file = runs[0].run.folder / "pictures" / f"{name}.png"
-                if file.exists():
-                    parts.append((f"{gan}, {label} (seed {runs[0].seed}): {caption}", file.read_bytes()))
-    page = target / "compare.html"
-    write_atomically(page, page_html(f"{len(scored)} runs, evaluation {config.protocol}", parts))
-    say(f"report {page}")
-
-
-def identity_bands(rows: dict[str, list[Scored]]) -> dict[str, list[tuple[float, float, float]]]:
-    """Mean identity error over paths at each change, with half the interval over runs: (change, mean, half) for each
-    row."""
-    bands = {}
-    for label, runs in rows.items():
-        at: dict[float, list[float]] = {}
-        for one in runs:
-            own: dict[float, list[float]] = {}
-            for points in one.result["identity_curves"].values():
-                for change, error in points:
-                    own.setdefault(change, []).append(error)
-            for change, errors in own.items():
-                at.setdefault(change, []).append(statistics.fmean(errors))
-        if at:
-            bands[label] = [(change, *interval(errors)) for change, errors in sorted(at.items())]
-    return bands
+    say(f"report {target / 'compare.html'}")
