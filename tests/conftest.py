@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from latent_lab.gans.base import Generator
+from latent_lab.gans.codes import Codes
 from latent_lab.gans.sngan import SNGAN
-from latent_lab.gans.space import Codes, LatentSpace
+from latent_lab.gans.space import LatentSpace
 
 torch.set_num_threads(1)  # the networks are so small that threads only cost
 
@@ -31,7 +32,7 @@ class SphereGenerator(Generator):
         return [self.linear.weight]
 
     def sample(self, space: str, num: int, rng: torch.Generator, truncation: float) -> Codes:
-        return Codes(truncation * torch.randn(num, self.linear.in_features, generator=rng), {})
+        return Codes(truncation * torch.randn(num, self.linear.in_features, generator=rng))
 
     def decode(self, space: str, codes: Codes) -> Tensor:
         z = codes.latents / codes.latents.square().mean(-1, keepdim=True).sqrt()

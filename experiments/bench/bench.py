@@ -122,7 +122,7 @@ def measure_evaluation(size: str, batch: int, seconds: float = 20) -> tuple[floa
 
     def counted(codes):
         nonlocal count
-        count += len(codes.latents)
+        count += len(codes)
         return decode(codes)
 
     space.decode = counted

@@ -39,7 +39,7 @@ def floor(
         else []
     )
     leaves = maps or [codes.latents.requires_grad_()]
-    codes = codes._replace(given={f"noise.{i}": value for i, value in enumerate(maps)})
+    codes = codes.with_given({f"noise.{i}": value for i, value in enumerate(maps)})
 
     def work() -> None:
         for _ in range(steps):

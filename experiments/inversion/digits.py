@@ -17,7 +17,8 @@ from latent_lab.attributes.classifier import ClassProbabilities
 from latent_lab.editing.inversions import Inversions
 from latent_lab.figures.page import png_bytes
 from latent_lab.figures.strips import Strip, row_figure
-from latent_lab.gans.space import Codes, LatentSpace
+from latent_lab.gans.codes import Codes
+from latent_lab.gans.space import LatentSpace
 from latent_lab.loading import space_and_paths
 from latent_lab.naming import edit_of, names_of
 from latent_lab.paths.base import Paths

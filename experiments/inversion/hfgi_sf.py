@@ -26,7 +26,8 @@ from torch import Tensor, nn
 
 from latent_lab.evaluation.bootstrap import Bootstrap
 from latent_lab.figures.page import png_bytes
-from latent_lab.gans.space import Codes, LatentSpace
+from latent_lab.gans.codes import Codes
+from latent_lab.gans.space import LatentSpace
 from latent_lab.inversion.fusion.hfgi_sf import HFGISF
 from latent_lab.metrics.ghosting import ghosting_error
 from latent_lab.ops.psnr import psnr
@@ -79,7 +80,7 @@ def trained(trainer: str, seed: int) -> dict[str, Path]:
 def turned(paths: Paths, codes: Codes, amount: float) -> Codes:
     """Codes of w+ moved along the first path in every row."""
     every = LayerwisePaths(paths, range(codes.latents.shape[1]))
-    num = len(codes.latents)
+    num = len(codes)
     k = torch.zeros(num, dtype=torch.long, device=codes.latents.device)
     return codes.moved(
         every.shift(codes.latents, k, torch.full((num,), amount, device=codes.latents.device)).to(codes.latents.dtype)
@@ -111,8 +112,8 @@ def compare(
     images = {"no correction": plain, "HFGI": space.decode(masked.corrected)}
     bases = {"no correction": plain, "HFGI": plain}  # each without its conditions
     for name, fused in zip(METHODS[2:], (masked, everywhere)):
-        bare = {key: value for key, value in fused.codes.given.items() if not key.startswith(("scale.", "shift."))}
-        images[name], bases[name] = styles.decode(fused.codes), styles.decode(fused.codes._replace(given=bare))
+        bare = fused.codes.without(*(key for key in fused.codes.given if key.startswith(("scale.", "shift."))))
+        images[name], bases[name] = styles.decode(fused.codes), styles.decode(bare)
     before = methods[0].person(target) >= 0.5
     outside = before & (methods[0].person(plain) < 0.5)
     was, looked, scores = identity(target), yaw(target), {}

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from latent_lab.gans.space import Codes, LatentSpace
+from latent_lab.gans.codes import Codes
+from latent_lab.gans.space import LatentSpace
 
 
 class Predictor(nn.Module):

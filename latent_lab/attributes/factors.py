@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from latent_lab.attributes.base import Attributes
+from latent_lab.gans.codes import Codes
 from latent_lab.gans.shapes import Shapes
-from latent_lab.gans.space import Codes, LatentSpace
+from latent_lab.gans.space import LatentSpace
 
 
 def true_factors(space: LatentSpace, codes: Codes) -> Tensor:

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from latent_lab.editing.sources import Picture
 from latent_lab.edits.views import view_in_batches
-from latent_lab.gans.space import Codes, LatentSpace
+from latent_lab.gans.codes import Codes
+from latent_lab.gans.space import LatentSpace
 from latent_lab.naming import Edit
 from latent_lab.paths.base import Paths
 from latent_lab.paths.layerwise import LayerwisePaths, layer_rows
@@ -85,9 +86,8 @@ class Editor:
             batch_size,
         )
         self.target = picture.target
-        plain = space.generator.convert(picture.codes, space.name, name)
-        self.codes = self.paths.anchor(self.space, plain)
-        self.given = plain.given  # without what the paths added, which no image needs
+        self.plain = space.generator.convert(picture.codes, space.name, name)
+        self.codes = self.paths.anchor(self.space, self.plain)  # with what the paths need, which no image does
 
     @torch.no_grad()
     def edited(self, order: Sequence[int], shares: Sequence[float] = (1.0,)) -> Tensor:
@@ -108,7 +108,7 @@ class Editor:
     def final(self, latents: Tensor) -> tuple[LatentSpace, Codes]:
         """All that makes the images of edited latents :math:`(M, \\dots)`, the correction with it, and the space that
         it is of."""
-        start = Codes(self.codes.latents, self.given).repeat(len(latents))
+        start = self.plain.repeat(len(latents))
         codes = start.moved(latents)
         if self.correct is None:
             return self.space, codes

@@ -14,7 +14,8 @@ from latent_lab.checkpoints import native
 from latent_lab.csv_files import cell_text, csv_text
 from latent_lab.editing.inverted_files import require_generator, require_picture
 from latent_lab.gans.base import Generator
-from latent_lab.gans.space import Codes, LatentSpace
+from latent_lab.gans.codes import Codes
+from latent_lab.gans.space import LatentSpace
 from latent_lab.inversion.base import Inverted
 from latent_lab.inversion.optimisation.pti import tuned_space
 from latent_lab.loading import config_of, space_from_plain, space_of

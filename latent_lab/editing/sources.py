@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from latent_lab.editing.inversions import Inversions
-from latent_lab.gans.space import Codes, LatentSpace
+from latent_lab.gans.codes import Codes
+from latent_lab.gans.space import LatentSpace
 from latent_lab.loading import require_match, space_and_paths
 from latent_lab.paths.base import Paths
 from latent_lab.runs import Run, weight_hash
@@ -77,8 +78,8 @@ class InvertedPictures(Source):
         self.inversions = inversions
 
     def picture(self, name: str) -> Picture:
-        device, codes = self.space.device, self.inversions.codes(name)
-        codes = Codes(codes.latents.to(device), {key: value.to(device) for key, value in codes.given.items()})
+        device = self.space.device
+        codes = self.inversions.codes(name).to(device)
         return Picture(
             name, self.inversions.tuned_space(self.space, name), codes, self.inversions.target(name)[None].to(device)
         )

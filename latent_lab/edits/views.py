@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from latent_lab.attributes.base import Attributes
 from latent_lab.edits.moves import Moves
-from latent_lab.gans.space import Codes, LatentSpace
+from latent_lab.gans.codes import Codes
+from latent_lab.gans.space import LatentSpace
 
 if TYPE_CHECKING:
     from latent_lab.paths.base import Paths
@@ -85,7 +86,7 @@ def view_in_batches(
     keep_images: bool = True,
 ) -> View:
     """:func:`view`, a batch at a time; without ``keep_images`` the images are dropped as soon as they are measured."""
-    starts = range(0, len(codes.latents), batch_size)
+    starts = range(0, len(codes), batch_size)
     parts = []
     for i in starts:
         part = view(space, codes.select(slice(i, i + batch_size)), attributes, identity)

@@ -115,7 +115,7 @@ def add_recovery(result: Evaluation, subject: Subject) -> None:
     space, paths, plan, protocol = subject.space, subject.paths, result.plan, result.protocol
     codes = paths.anchor(space, space.sample(protocol.prior_latents, stream(protocol.seed, PRIOR, 2, EVALUATION)))
     every = codes.repeat(paths.num_paths)
-    k = torch.arange(paths.num_paths, device=every.latents.device).repeat(len(codes.latents))
+    k = torch.arange(paths.num_paths, device=every.latents.device).repeat(len(codes))
     moved = paths.shift(every.latents, k, plan.amounts.to(every.latents)[k], every.given)
     factors = space.generator.factors
     change = (factors(moved) - factors(every.latents)).abs().unflatten(0, (-1, paths.num_paths)).cpu()  # (N, K, A)

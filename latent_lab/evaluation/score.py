@@ -250,7 +250,7 @@ def field_scores(space: LatentSpace, paths: Paths, plan: Plan, protocol: Protoco
     device, chosen = space.device, plan.paths.to(space.device)
     codes = paths.anchor(space, space.sample(protocol.ranking_latents, stream(protocol.seed, RANKING, 0, EVALUATION)))
     first, second = torch.triu_indices(len(chosen), len(chosen), 1, device=device)
-    num = len(codes.latents)
+    num = len(codes)
     found = []
     if len(first):
         bracket = BracketError()
@@ -307,7 +307,7 @@ def order_matrix(space: LatentSpace, paths: Paths, plan: Plan, protocol: Protoco
     """Relative error, in latents, of exchanging two edits of equal length, for all K x K pairs."""
     device = space.device
     codes = paths.anchor(space, space.sample(protocol.matrix_latents, stream(protocol.seed, RANKING, 0, EVALUATION)))
-    num, size = len(codes.latents), paths.num_paths
+    num, size = len(codes), paths.num_paths
     amounts = plan.amounts.to(device)
     total = torch.zeros(size, size, dtype=torch.float64)
     rows = codes.repeat(size)

@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from latent_lab.gans.base import Generator
+from latent_lab.gans.codes import Codes
 from latent_lab.gans.conditional import draw_codes
-from latent_lab.gans.space import Codes
 
 
 class Modulation(nn.Module):

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from latent_lab.gans.base import Generator
 from latent_lab.gans.biggan import Attention
+from latent_lab.gans.codes import Codes
 from latent_lab.gans.conditional import draw_codes
-from latent_lab.gans.space import Codes
 
 
 def statistics_at(table: Tensor, truncation: Tensor) -> Tensor:
@@ -151,7 +151,7 @@ class BigGANDeep(Generator):
     def sample(self, space: str, num: int, rng: torch.Generator, truncation: float = 1.0) -> Codes:
         codes = draw_codes(self, num, rng, truncation)
         chosen = torch.full((num,), truncation, dtype=torch.float64, device=codes.latents.device)
-        return codes._replace(given=codes.given | {"truncation": chosen})
+        return codes.with_given(truncation=chosen)
 
     def decode(self, space: str, codes: Codes) -> Tensor:
         return self(codes.latents, codes.given["label"], codes.given["truncation"])

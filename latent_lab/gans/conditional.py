@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from latent_lab.gans.space import Codes
+from latent_lab.gans.codes import Codes
 
 
 def truncated_normal(shape: tuple[int, ...], rng: torch.Generator) -> Tensor:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from latent_lab.gans.base import Generator
-from latent_lab.gans.space import Codes
+from latent_lab.gans.codes import Codes
 
 
 def onto_ball(latents: Tensor) -> Tensor:
@@ -81,7 +81,7 @@ class GLO(Generator):
 
     def sample(self, space: str, num: int, rng: torch.Generator, truncation: float = 1.0) -> Codes:
         noise = torch.randn(num, self.linear.in_features, generator=rng).to(self.mean)
-        return Codes(onto_ball(self.mean + truncation * noise @ self.scale.mT), {})
+        return Codes(onto_ball(self.mean + truncation * noise @ self.scale.mT))
 
     def decode(self, space: str, codes: Codes) -> Tensor:
         return self(codes.latents)

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from latent_lab.gans.base import Generator
-from latent_lab.gans.space import Codes
+from latent_lab.gans.codes import Codes
 
 
 def pixel_norm(x: Tensor) -> Tensor:
@@ -75,7 +75,7 @@ class ProgGAN(Generator):
 
     def sample(self, space: str, num: int, rng: torch.Generator, truncation: float = 1.0) -> Codes:
         z = torch.randn(num, self.dense.in_features, generator=rng)
-        return Codes((truncation * z).to(self.dense.weight.device), {})
+        return Codes((truncation * z).to(self.dense.weight.device))
 
     def decode(self, space: str, codes: Codes) -> Tensor:
         return self(codes.latents)

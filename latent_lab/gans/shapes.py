@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from latent_lab.gans.base import Generator
-from latent_lab.gans.space import Codes
+from latent_lab.gans.codes import Codes
 
 
 class Shapes(Generator):
@@ -98,7 +98,7 @@ class Shapes(Generator):
 
     def sample(self, space: str, num: int, rng: torch.Generator, truncation: float = 1.0) -> Codes:
         z = torch.randn(num, len(self.factor_names), generator=rng)
-        return Codes((truncation * z).to(self.rotation.device), {})
+        return Codes((truncation * z).to(self.rotation.device))
 
     def decode(self, space: str, codes: Codes) -> Tensor:
         return self.render(self.factors(codes.latents))

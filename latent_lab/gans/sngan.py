@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from latent_lab.gans.base import Generator
-from latent_lab.gans.space import Codes
+from latent_lab.gans.codes import Codes
 
 
 class UpBlock(nn.Module):
@@ -72,7 +72,7 @@ class SNGAN(Generator):
 
     def sample(self, space: str, num: int, rng: torch.Generator, truncation: float = 1.0) -> Codes:
         z = torch.randn(num, self.linear.in_features, generator=rng)
-        return Codes((truncation * z).to(self.linear.weight.device), {})
+        return Codes((truncation * z).to(self.linear.weight.device))
 
     def decode(self, space: str, codes: Codes) -> Tensor:
         return self(codes.latents)

@@ -3,37 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
+from latent_lab.gans.codes import Codes
+
 if TYPE_CHECKING:
     from latent_lab.gans.base import Generator
-
-
-class Codes(NamedTuple):
-    """Everything that fixes an image.
-
-    Arguments:
-        latents: What an edit changes, with shape :math:`(N, D)`; in w+ :math:`(N, L, D)`.
-        given: What an edit leaves alone (label, noise maps, conditions), each with N first.
-    """
-
-    latents: Tensor
-    given: dict[str, Tensor]
-
-    def moved(self, latents: Tensor) -> Codes:
-        """The same codes at other latents: a pair shares condition, noise and truncation."""
-        return self._replace(latents=latents)
-
-    def select(self, index: Tensor | slice) -> Codes:
-        """The codes of some of the images."""
-        return Codes(self.latents[index], {name: value[index] for name, value in self.given.items()})
-
-    def repeat(self, times: int) -> Codes:
-        """Every code ``times`` times in a row."""
-        return self.select(torch.arange(len(self.latents), device=self.latents.device).repeat_interleave(times))
 
 
 class LatentSpace(nn.Module):

@@ -14,9 +14,9 @@ from torch import Tensor, nn
 
 from latent_lab.errors import NotApplicable
 from latent_lab.gans.base import Generator
+from latent_lab.gans.codes import Codes
 from latent_lab.gans.feature_edits import require_edits
 from latent_lab.gans.proggan import pixel_norm
-from latent_lab.gans.space import Codes
 
 GAIN = math.sqrt(2)  # of a leaky ReLU that keeps the scale
 
@@ -202,17 +202,15 @@ class StyleGenerator(Generator):
         codes = super().convert(codes, source, target)
         if source == "z" and target != "z":
             rows = self.map(codes.latents, codes.given)
-            given = {
-                name: value for name, value in codes.given.items() if name not in ("truncation", "truncation_layers")
-            }
-            given["z"] = codes.latents  # with the label: where the mapping is differentiated
-            codes = Codes(rows[:, 0] if target == "w" else rows, given)
+            # z stays with the label: that is where the mapping is differentiated
+            codes = codes.without("truncation", "truncation_layers").with_given(z=codes.latents)
+            codes = codes.moved(rows[:, 0] if target == "w" else rows)
         elif source == "w" and target != "w":
             codes = codes.moved(codes.latents[:, None].expand(-1, self.num_rows, -1))
         return codes.moved(torch.cat(self.styles(codes.latents), 1)) if target == "s" != source else codes
 
     def decode(self, space: str, codes: Codes) -> Tensor:
-        require_edits(codes.given, len(codes.latents), self.feature_maps())
+        require_edits(codes.given, len(codes), self.feature_maps())
         if space == "s":
             return self.render(codes.latents.split(self.style_sizes(), 1), codes.given)
         if space == "z":

@@ -10,7 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from latent_lab.gans.space import Codes, LatentSpace
+from latent_lab.gans.codes import Codes
+from latent_lab.gans.space import LatentSpace
 from latent_lab.methods.base import Context, Method, vector_size
 from latent_lab.methods.transformations import parameters_of, transform
 from latent_lab.ops.blur import gaussian_blur

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from latent_lab.gans.space import Codes, LatentSpace
+from latent_lab.gans.codes import Codes
+from latent_lab.gans.space import LatentSpace
 from latent_lab.methods.base import Context, Method, vector_size
 from latent_lab.methods.path_training import PathTraining, features_of
 from latent_lab.paths.base import Paths
@@ -66,7 +67,7 @@ class HessianPenalty(Method):
 
     def penalty(self, space: LatentSpace, directions: Tensor, codes: Codes, rng: torch.Generator) -> Tensor:
         """The penalty of directions :math:`(D, K)` at moved codes."""
-        num, device = len(codes.latents), codes.latents.device
+        num, device = len(codes), codes.latents.device
         k = torch.randint(directions.shape[1], (num,), generator=rng).to(device)
         eps = (self.reach * (2 * torch.rand(num, generator=rng) - 1)).to(codes.latents)
         start = codes.latents + eps[:, None] * directions.mT[k]

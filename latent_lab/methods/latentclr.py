@@ -8,7 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from latent_lab.gans.space import Codes, LatentSpace
+from latent_lab.gans.codes import Codes
+from latent_lab.gans.space import LatentSpace
 from latent_lab.methods.base import Context, Method, require_amounts
 from latent_lab.methods.path_training import PathTraining, features_of
 from latent_lab.paths.base import Paths
@@ -69,7 +70,7 @@ class LatentCLR(Method):
 
     def changes(self, space: LatentSpace, paths: Paths, codes: Codes, rng: torch.Generator) -> Tensor:
         """Changes of the features along every path, with shape :math:`(N, K, F)`."""
-        num = len(codes.latents)
+        num = len(codes)
         with torch.no_grad():
             before = features_of(space, codes, self.feature)
         every = codes.repeat(self.num_paths)

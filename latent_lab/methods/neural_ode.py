@@ -9,7 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from latent_lab.attributes.base import Attributes
-from latent_lab.gans.space import Codes, LatentSpace
+from latent_lab.gans.codes import Codes
+from latent_lab.gans.space import LatentSpace
 from latent_lab.methods.base import Context, Method, require_amounts
 from latent_lab.methods.path_training import PathTraining
 from latent_lab.methods.scores import average, deviations, require_gradients, score_samples
@@ -96,7 +97,7 @@ class NeuralODE(Method):
         codes: Codes,
         rng: torch.Generator,
     ) -> dict[str, Tensor]:
-        num, device = len(codes.latents), codes.latents.device
+        num, device = len(codes), codes.latents.device
         k = torch.randint(paths.num_paths, (num,), generator=rng).to(device)
         sign = (2.0 * torch.randint(2, (num,), generator=rng) - 1).to(device)
         smallest, largest = self.amounts

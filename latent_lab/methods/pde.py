@@ -8,7 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from latent_lab.gans.space import Codes, LatentSpace
+from latent_lab.gans.codes import Codes
+from latent_lab.gans.space import LatentSpace
 from latent_lab.methods.base import Context, Method, vector_size
 from latent_lab.methods.path_training import PathTraining
 from latent_lab.paths.base import Paths
@@ -83,7 +84,7 @@ class PotentialFlow(Method):
     def terms(
         self, space: LatentSpace, paths: PotentialPaths, helper: nn.ModuleDict, codes: Codes, rng: torch.Generator
     ) -> dict[str, Tensor]:
-        num, device = len(codes.latents), codes.latents.device
+        num, device = len(codes), codes.latents.device
         k = torch.randint(self.num_paths, (num,), generator=rng).to(device)
         stop = torch.randint(self.times - 1, (1,), generator=rng).item()  # one for the batch, as published
         z, wave = codes.latents, torch.zeros((), device=device)

@@ -15,7 +15,8 @@ from torchmetrics import MeanMetric, Metric
 from latent_lab.attributes.base import Attributes
 from latent_lab.edits.moves import Moves, draw_moves
 from latent_lab.edits.views import amounts_for_length, pair_with_others, view_sequences
-from latent_lab.gans.space import Codes, LatentSpace
+from latent_lab.gans.codes import Codes
+from latent_lab.gans.space import LatentSpace
 from latent_lab.ops.jacobian import pullback_metric
 from latent_lab.ops.streams import POOL, TRAINING, VALIDATION, stream
 from latent_lab.paths.base import Paths

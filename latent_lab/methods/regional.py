@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from latent_lab.edits.moves import Moves
 from latent_lab.edits.views import amounts_for_length
-from latent_lab.gans.space import Codes, LatentSpace
+from latent_lab.gans.codes import Codes
+from latent_lab.gans.space import LatentSpace
 from latent_lab.methods.base import Context, Method
 from latent_lab.ops.region import region_masks, region_metrics
 from latent_lab.ops.streams import TRAINING, VALIDATION, stream
@@ -30,13 +31,13 @@ def region_changes(space: LatentSpace, paths: Paths, codes: Codes, masks: Tensor
     before, weights = space.decode(codes).float(), masks.sum((2, 3)).mean(0) * space.generator.channels
     changes = torch.zeros(paths.num_paths, 2, dtype=torch.float64)
     for k in range(paths.num_paths):
-        chosen = torch.full((len(codes.latents),), k, device=space.device)
+        chosen = torch.full((len(codes),), k, device=space.device)
         for sign in (-1.0, 1.0):
             wanted = torch.full_like(before[:, 0, 0, 0], length)
             eps = amounts_for_length(space, paths, Moves(codes, chosen, sign * torch.ones_like(wanted)), wanted)
             change = space.decode(codes.moved(paths.shift(codes.latents, chosen, eps, codes.given))).float() - before
             changes[k] += (
-                (torch.einsum("nchw,nrhw->r", change.square(), masks) / weights / len(codes.latents) / 2).double().cpu()
+                (torch.einsum("nchw,nrhw->r", change.square(), masks) / weights / len(codes) / 2).double().cpu()
             )
     return changes
 

@@ -10,7 +10,8 @@ from torch import Tensor
 from torch.func import jvp, vjp
 
 if TYPE_CHECKING:
-    from latent_lab.gans.space import Codes, LatentSpace
+    from latent_lab.gans.codes import Codes
+    from latent_lab.gans.space import LatentSpace
 
 
 @torch.no_grad()
@@ -31,10 +32,10 @@ def pullback_metric(space: LatentSpace, codes: Codes, step: float = 0.05, batch_
     (dim,) = space.shape
     moves = torch.cat([torch.zeros(1, dim), step * torch.eye(dim)]).to(codes.latents)
     metrics = []
-    for part in torch.arange(len(codes.latents), device=moves.device).split(max(1, batch_size // (dim + 1))):
+    for part in torch.arange(len(codes), device=moves.device).split(max(1, batch_size // (dim + 1))):
         fan = codes.select(part.repeat_interleave(dim + 1))
         fan = fan.moved(fan.latents + moves.repeat(len(part), 1))
-        rows = torch.arange(len(fan.latents), device=moves.device).split(batch_size)
+        rows = torch.arange(len(fan), device=moves.device).split(batch_size)
         images = torch.cat([space.decode(fan.select(row)).float().flatten(1) for row in rows]).unflatten(
             0, (len(part), dim + 1)
         )
@@ -74,7 +75,7 @@ def metric_product(
     ]  # which rows take the direction: one, in a flat space
     if layers is not None:
         lift = torch.zeros_like(lift).index_fill_(0, torch.as_tensor(layers, device=lift.device), 1)
-    for n in range(len(codes.latents)):
+    for n in range(len(codes)):
         for rows in torch.arange(len(directions), device=directions.device).split(chunk):
             here = codes.select(torch.full_like(rows, n))
             shape = (len(rows), *[1] * (len(space.shape) - 1), -1)
@@ -88,7 +89,7 @@ def metric_product(
             _, pull = vjp(images, still)
             for r, weight in enumerate(weights[n]):
                 total[r, rows] += pull(weight.to(change) * change)[0].double()
-    return total / len(codes.latents)
+    return total / len(codes)
 
 
 def leading_directions(
@@ -114,7 +115,7 @@ def leading_directions(
         iterations: Number q of subspace iterations after the first product.
     """
     size = space.generator.resolution
-    everywhere = torch.ones(len(codes.latents), 1, size, size, device=codes.latents.device)
+    everywhere = torch.ones(len(codes), 1, size, size, device=codes.latents.device)
     basis = torch.randn(num, space.shape[-1], generator=rng, dtype=torch.float64).to(codes.latents.device)
     for _ in range(iterations + 1):
         basis = torch.linalg.qr(metric_product(space, codes, basis, everywhere, layers, chunk)[0].mT)[0].mT

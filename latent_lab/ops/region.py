@@ -15,7 +15,8 @@ from latent_lab.ops.jacobian import leading_directions, metric_product
 from latent_lab.picture_files import DAMAGED, FILES, opened, quiet, reason
 
 if TYPE_CHECKING:
-    from latent_lab.gans.space import Codes, LatentSpace
+    from latent_lab.gans.codes import Codes
+    from latent_lab.gans.space import LatentSpace
 
 
 def box_mask(box: Sequence[float], height: int, width: int, argument: str = "method.region") -> Tensor:
@@ -72,19 +73,19 @@ def region_masks(region: Sequence[float] | str | nn.Module, space: LatentSpace, 
     size = space.generator.resolution
     if isinstance(region, nn.Module):
         region = region.to(space.device)
-        masks = torch.cat(
-            [region(space.decode(codes.select(slice(n, n + 1))).float()) for n in range(len(codes.latents))]
-        )[:, 0]
+        masks = torch.cat([region(space.decode(codes.select(slice(n, n + 1))).float()) for n in range(len(codes))])[
+            :, 0
+        ]
     else:
         mask = file_mask(region, size, size) if isinstance(region, str | Path) else box_mask(region, size, size)
-        masks = mask.to(space.device).expand(len(codes.latents), -1, -1)
+        masks = mask.to(space.device).expand(len(codes), -1, -1)
     for part, name in (
         (masks, "holds no pixel"),
         (1 - masks, "is the whole image, which leaves nothing to keep still"),
     ):
         if part.sum() < 0.5:
             raise ValueError(
-                f"method.region {name} in {len(codes.latents)} samples of {size} x {size}; give a region that is a part of the image"
+                f"method.region {name} in {len(codes)} samples of {size} x {size}; give a region that is a part of the image"
             )
     return torch.stack([masks, 1 - masks], 1)
 

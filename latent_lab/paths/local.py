@@ -10,7 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from latent_lab.errors import NotApplicable
-from latent_lab.gans.space import Codes, LatentSpace
+from latent_lab.gans.codes import Codes
+from latent_lab.gans.space import LatentSpace
 from latent_lab.gans.styled import StyleGenerator
 from latent_lab.ops.region import region_metrics
 from latent_lab.paths.base import Paths
@@ -45,11 +46,8 @@ class LocalPaths(Paths):
 
     @torch.no_grad()
     def anchor(self, space: LatentSpace, codes: Codes) -> Codes:
-        found = [
-            self.directions(space, codes.select(slice(n, n + 1)))[:, : self.num_paths]
-            for n in range(len(codes.latents))
-        ]
-        return codes._replace(given=codes.given | {"directions": faced(torch.stack(found)).mT.to(codes.latents)})
+        found = [self.directions(space, codes.select(slice(n, n + 1)))[:, : self.num_paths] for n in range(len(codes))]
+        return codes.with_given(directions=faced(torch.stack(found)).mT.to(codes.latents))
 
     def shift(self, latents: Tensor, k: Tensor, eps: Tensor, given: dict[str, Tensor] | None = None) -> Tensor:
         """See :meth:`Paths.shift`; ``given`` is that of anchored codes."""

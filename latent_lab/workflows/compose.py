@@ -23,9 +23,10 @@ from latent_lab.editing.inversions import Inversions
 from latent_lab.editing.sources import InvertedPictures
 from latent_lab.figures.page import png_bytes
 from latent_lab.figures.strips import Strip, mosaic_png, row_figure
-from latent_lab.gans.space import Codes, LatentSpace
+from latent_lab.gans.codes import Codes
+from latent_lab.gans.space import LatentSpace
 from latent_lab.inversion.applications.base import Application, Composition
-from latent_lab.inversion.optimisation.i2s import drawn, joined
+from latent_lab.inversion.optimisation.i2s import drawn
 from latent_lab.inversion.optimisation.masks import mask_of
 from latent_lab.loading import chosen_device
 from latent_lab.ops.psnr import psnr
@@ -51,11 +52,8 @@ def inverted(space: LatentSpace, inversions: Inversions, names: Sequence[str]) -
         raise ValueError(
             f"source must be inverted without tuning the generator, which images must share, got {inversions.run.folder}"
         )
-    codes = space.generator.convert(joined([picture.codes for picture in pictures]), about["space"], space.name)
-    codes = codes._replace(
-        given={name: value for name, value in codes.given.items() if name != "z"}
-    )  # theirs only until they move
-    return torch.cat([picture.target for picture in pictures]), codes
+    codes = space.generator.convert(Codes.cat([picture.codes for picture in pictures]), about["space"], space.name)
+    return torch.cat([picture.target for picture in pictures]), codes.without("z")  # theirs only until they move
 
 
 @torch.no_grad()
@@ -68,7 +66,7 @@ def images_of(
     if images is not None:
         size, channels = space.generator.resolution, space.generator.channels
         return torch.stack([read_picture(file, size, channels) for file in images]).to(space.device), None
-    codes = joined([drawn(space, 1, torch.Generator().manual_seed(seed)) for seed in seeds])
+    codes = Codes.cat([drawn(space, 1, torch.Generator().manual_seed(seed)) for seed in seeds])
     return space.decode(codes).float().clamp(-1, 1), codes
 
 

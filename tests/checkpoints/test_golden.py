@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from latent_lab import load_generator
-from latent_lab.gans.space import Codes
+from latent_lab.gans.codes import Codes
 
 FOLDER = Path(os.environ.get("LATENT_LAB_GOLDEN", ""))
 pytestmark = pytest.mark.skipif(
@@ -58,7 +58,7 @@ def test_proggan(folder, image, crop):
 
 def test_features_of_proggan():
     generator = load_generator(FOLDER / "proggan/checkpoint.pth")
-    codes, reference = Codes(array("proggan/z.npy").flatten(1), {}), np.load(FOLDER / "proggan/features_topleft64.npz")
+    codes, reference = Codes(array("proggan/z.npy").flatten(1)), np.load(FOLDER / "proggan/features_topleft64.npz")
     found = generator.space().activations(codes, ["dense", *[f"convs.{i}" for i in range(17)]])
     for i, features in enumerate(found.values()):
         features = torch.nn.functional.leaky_relu(features if i else features.unflatten(1, (-1, 4, 4)), 0.2)[

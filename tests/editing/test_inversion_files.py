@@ -13,7 +13,7 @@ from latent_lab.checkpoints import native
 from latent_lab.editing.inversions import Inversions
 from latent_lab.editing.inverted_files import require_generator
 from latent_lab.gans.biggan import BigGAN
-from latent_lab.gans.space import Codes
+from latent_lab.gans.codes import Codes
 from latent_lab.gans.stylegan2 import StyleGAN2
 from latent_lab.inversion.base import Inverted
 from latent_lab.loading import build_generator

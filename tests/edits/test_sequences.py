@@ -11,8 +11,8 @@ from latent_lab.attributes.digits import DigitAttributes
 from latent_lab.attributes.factors import FactorIdentity, TrueFactors
 from latent_lab.edits.moves import Moves, draw_moves
 from latent_lab.edits.views import Pair, after_sequence, amounts_for_length, pair_with_others, view, view_sequences
+from latent_lab.gans.codes import Codes
 from latent_lab.gans.shapes import Shapes
-from latent_lab.gans.space import Codes
 from latent_lab.paths.curvilinear import CurvilinearPaths
 from latent_lab.paths.linear import LinearPaths
 from latent_lab.paths.rbf import RBFPaths
@@ -64,7 +64,7 @@ def test_undoing_in_the_order_of_the_edits_does_not_return_on_rbf_paths(moves, p
 @pytest.mark.parametrize("num_paths", [2, 3, 9])
 def test_the_other_path_is_another_one_uniformly(num_paths, rng):
     k = torch.randint(num_paths, (9000,), generator=rng)
-    moves = Moves(Codes(torch.zeros(9000, 1), {}), k, torch.ones(9000))
+    moves = Moves(Codes(torch.zeros(9000, 1)), k, torch.ones(9000))
     pair = pair_with_others(moves, num_paths, rng)
     assert (pair.l != pair.k).all() and 0 <= pair.l.min() and pair.l.max() < num_paths
     assert torch.equal(pair.k, k) and torch.equal(pair.eps_l, pair.eps_k)
@@ -74,7 +74,7 @@ def test_the_other_path_is_another_one_uniformly(num_paths, rng):
 
 
 def test_a_single_path_is_paired_with_itself(rng):
-    moves = Moves(Codes(torch.zeros(4, 1), {}), torch.zeros(4, dtype=torch.long), torch.ones(4))
+    moves = Moves(Codes(torch.zeros(4, 1)), torch.zeros(4, dtype=torch.long), torch.ones(4))
     assert torch.equal(pair_with_others(moves, 1, rng).l, torch.zeros(4, dtype=torch.long))
 
 
@@ -110,7 +110,7 @@ def test_a_view_decodes_once_and_its_measures_may_read_the_codes(monkeypatch, rn
 
 def test_each_sequence_is_decoded_once(space, moves, pair, linear, monkeypatch):
     decoded, decode = [], space.decode
-    monkeypatch.setattr(space, "decode", lambda codes: decoded.append(len(codes.latents)) or decode(codes))
+    monkeypatch.setattr(space, "decode", lambda codes: decoded.append(len(codes)) or decode(codes))
     view_sequences(space, linear, moves, pair, ["kl", "k", "kl", ""])
     assert decoded == [N] * 3
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from latent_lab.gans.space import Codes
+from latent_lab.gans.codes import Codes
 
 
 def test_unknown_space(generator):
@@ -53,7 +53,7 @@ def test_unknown_activations(space, rng):
 
 def test_hooks_are_removed_after_a_failure(space, generator):
     with pytest.raises(RuntimeError):
-        space.activations(Codes(torch.zeros(1, 3), {}), ["linear"])
+        space.activations(Codes(torch.zeros(1, 3)), ["linear"])
     assert not any(module._forward_hooks for module in generator.modules())
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from latent_lab import load_generator
-from latent_lab.gans.space import Codes
+from latent_lab.gans.codes import Codes
 from latent_lab.gans.stylegan2 import StyleGAN2
 
 FAMILIES = ["stylegan2", "stylegan3_afhq", "mobilestylegan"]
@@ -116,17 +116,17 @@ def test_every_editable_output_is_changed_by_its_formula(name, rng):
         given = conditions(generator, row, 2, rng)
         wanted = x * (1 + given[f"scale.{row}"]) + given[f"shift.{row}"]
         expected = decoded_with(generator, rows, module, lambda module, inputs, output, wanted=wanted: wanted)
-        found = generator.decode("w+", rows._replace(given=rows.given | given))
+        found = generator.decode("w+", rows.with_given(given))
         torch.testing.assert_close(found, expected)
         assert (found - plain).abs().max() > 1e-6
         pasted = {f"activation.{row}": wanted, f"mask.{row}": torch.ones(2, 1, *shape[1:], dtype=torch.float64)}
-        torch.testing.assert_close(generator.decode("w+", rows._replace(given=rows.given | pasted)), expected)
+        torch.testing.assert_close(generator.decode("w+", rows.with_given(pasted)), expected)
         none = pasted | {f"mask.{row}": torch.zeros(2, *shape, dtype=torch.float64)}
-        torch.testing.assert_close(generator.decode("w+", rows._replace(given=rows.given | none)), plain)
+        torch.testing.assert_close(generator.decode("w+", rows.with_given(none)), plain)
         both = given | {f"activation.{row}": torch.zeros_like(x), f"mask.{row}": pasted[f"mask.{row}"]}
-        gone = generator.decode("w+", rows._replace(given=rows.given | both))
+        gone = generator.decode("w+", rows.with_given(both))
         torch.testing.assert_close(
-            gone, generator.decode("w+", rows._replace(given=rows.given | {f"activation.{row}": torch.zeros_like(x)}))
+            gone, generator.decode("w+", rows.with_given({f"activation.{row}": torch.zeros_like(x)}))
         )
 
 
@@ -137,7 +137,7 @@ def test_edits_reach_every_space_each_image_its_own_and_have_gradients(name, spa
     codes = generator.space(space).sample(2, rng)
     row = list(generator.feature_maps())[-2]
     given = {key: value.requires_grad_() for key, value in conditions(generator, row, 2, rng).items()}
-    codes = codes._replace(given=codes.given | given)
+    codes = codes.with_given(given)
     images = generator.decode(space, codes)
     alone = torch.cat([generator.decode(space, codes.select(slice(i, i + 1))) for i in range(2)])
     torch.testing.assert_close(images, alone)
@@ -169,9 +169,7 @@ def test_edits_of_no_convolution_are_refused(name, given, message, rng):
     generator = load_generator(name, weights="random", size="tiny")
     codes = generator.space("w+").sample(2, rng)
     with pytest.raises(ValueError, match=message):
-        generator.decode(
-            "w+", codes._replace(given=codes.given | {key: torch.zeros(shape) for key, shape in given.items()})
-        )
+        generator.decode("w+", codes.with_given({key: torch.zeros(shape) for key, shape in given.items()}))
 
 
 def test_hfgis_published_place_is_the_first_convolution_at_64_pixels():

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from latent_lab.gans.codes import Codes
 from latent_lab.gans.space import LatentSpace
 from latent_lab.inversion.applications.base import rows_at
 from latent_lab.inversion.applications.crossover import Crossover
@@ -29,10 +30,7 @@ def rows() -> LatentSpace:
 @pytest.fixture(scope="module")
 def pair(rows):
     """Two images of the generator with their codes, whose rows differ."""
-    codes = rows.sample(2, torch.Generator().manual_seed(3))
-    codes = codes._replace(
-        latents=torch.randn(2, *rows.shape, generator=torch.Generator().manual_seed(4), dtype=torch.float64), given={}
-    )
+    codes = Codes(torch.randn(2, *rows.shape, generator=torch.Generator().manual_seed(4), dtype=torch.float64))
     with torch.no_grad():
         return rows.decode(codes), codes
 

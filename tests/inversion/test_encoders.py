@@ -4,7 +4,7 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from latent_lab.gans.space import Codes
+from latent_lab.gans.codes import Codes
 from latent_lab.gans.stylegan2 import StyleGAN2
 from latent_lab.installation import CONF
 from latent_lab.inversion.encoders.encoder import EncoderInverter
@@ -100,7 +100,7 @@ def test_an_encoder_that_refines_is_shown_what_it_has_reached(tmp_path, styled, 
     )
     latents = styled.generator.mapping.mean.expand(3, 8, 16)
     for _ in range(3):
-        latents = latents + encoder(torch.cat([resized(images, 32), resized(styled.decode(Codes(latents, {})), 32)], 1))
+        latents = latents + encoder(torch.cat([resized(images, 32), resized(styled.decode(Codes(latents)), 32)], 1))
     torch.testing.assert_close(found, latents)
     assert shown == [0, 1, 2]
     assert not torch.equal(found, EncoderInverter(file, iterations=1).invert(styled, images, []).codes.latents)
@@ -127,7 +127,7 @@ def test_hfgi_conditions_are_of_the_edited_codes(tmp_path, styled, images, rng):
     assert all(value.shape == (3, 16, 8, 8) for value in codes.given.values())
     edited = codes.moved(codes.latents + torch.randn(16, generator=rng))
     first = inverter.conditions(styled, codes, images, edited)
-    again = inverter.conditions(styled, codes, images, edited._replace(given=first))  # those it has are not seen
+    again = inverter.conditions(styled, codes, images, Codes(edited.latents, first))  # those it has are not seen
     assert first.keys() == again.keys() == codes.given.keys()
     for name in first:
         torch.testing.assert_close(first[name], again[name])

@@ -13,8 +13,8 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
 from latent_lab.checkpoints.fusion_files import fusion_bytes
+from latent_lab.gans.codes import Codes
 from latent_lab.gans.mobilestylegan import MobileStyleGAN
-from latent_lab.gans.space import Codes
 from latent_lab.gans.stylegan2 import StyleGAN2
 from latent_lab.installation import CONF
 from latent_lab.inversion.fusion.hierarchy import Hierarchy, fuse

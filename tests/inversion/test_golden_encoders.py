@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from latent_lab.gans.space import Codes
+from latent_lab.gans.codes import Codes
 from latent_lab.inversion.encoders.encoder import EncoderInverter
 from latent_lab.inversion.encoders.style_encoder import resized
 from latent_lab.inversion.hfgi.hfgi import HFGI
@@ -37,7 +37,7 @@ def test_encoders(encoder, editable):
 def test_hfgi():
     file = str(Path(GOLDEN) / "hfgi" / "ckpt_no_encoder.pt")
     inverter, space = HFGI(file), read_generator(file).space("w+")
-    codes = Codes(numbers("hfgi/wplus"), {})
+    codes = Codes(numbers("hfgi/wplus"))
     images = space.decode(codes)
     assert_golden(images, "hfgi/img_no_condition")
     distortion, seen = numbers("hfgi/residual_in"), resized(images.clamp(-1, 1), 256)

@@ -78,7 +78,7 @@ def test_without_an_edit_it_is_hfgi_of_the_person(parts):
 def test_an_edit_does_not_depend_on_its_batch_and_keeps_noise(parts):
     space, hierarchy, correction, codes, edited, target = parts
     noise = {"noise.1": torch.randn(2, 1, 8, 8, generator=torch.Generator().manual_seed(4))}
-    codes, edited = (each._replace(given=each.given | noise) for each in (codes, edited))
+    codes, edited = (each.with_given(noise) for each in (codes, edited))
     method = HFGISF(correction, hierarchy, LeftHalf())
     found = method.fuse(space, codes, target, edited)
     assert torch.equal(found.codes.given["noise.1"], noise["noise.1"])

@@ -8,7 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from latent_lab.attributes.base import FeatureNetwork
-from latent_lab.gans.space import Codes, LatentSpace
+from latent_lab.gans.codes import Codes
+from latent_lab.gans.space import LatentSpace
 from latent_lab.gans.stylegan2 import StyleGAN2
 from latent_lab.inversion.optimisation.descent import Descent
 from latent_lab.inversion.optimisation.i2spp import Image2StyleGANPlusPlus
@@ -46,9 +47,7 @@ def rows() -> LatentSpace:
 @pytest.fixture
 def images(rows, rng) -> Tensor:
     with torch.no_grad():
-        return rows.decode(
-            rows.sample(2, rng)._replace(latents=torch.randn(2, *rows.shape, generator=rng, dtype=torch.float64))
-        )
+        return rows.decode(rows.sample(2, rng).moved(torch.randn(2, *rows.shape, generator=rng, dtype=torch.float64)))
 
 
 @pytest.fixture
@@ -124,7 +123,7 @@ def test_the_gradient_of_noise_is_that_of_finite_differences(rows, images):
     maps = torch.randn(2, 1, 8, 8, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     codes, loss = mean_codes(rows, 2), MaskedLoss(None, blocks().pixels_of(images))
     assert torch.autograd.gradcheck(
-        lambda value: loss(rows.decode(codes._replace(given={"noise.2": value}))), maps.requires_grad_(), fast_mode=True
+        lambda value: loss(rows.decode(Codes(codes.latents, {"noise.2": value}))), maps.requires_grad_(), fast_mode=True
     )
 
 
@@ -216,6 +215,6 @@ def test_a_generator_without_noise_says_so(rows):
 
     silent = Silent(latent_dim=8, style_dim=8, widths=[8, 4], mapping_layers=1).space("w+")
     with pytest.raises(ValueError, match="gan must be a generator with noise maps .* got a Silent"):
-        blocks().noise(silent, Codes(torch.zeros(1, *silent.shape), {}), [])
+        blocks().noise(silent, Codes(torch.zeros(1, *silent.shape)), [])
     found = Image2StyleGANPlusPlus(blocks()).invert(silent, torch.zeros(1, 3, 8, 8), [torch.Generator()])
     assert found.codes.given == {} and found.curves["loss"].shape == (4, 1)

@@ -119,7 +119,7 @@ def test_angles_are_taken_the_short_way_round():
 def test_scores_are_those_of_the_same_latents(space):
     attributes = Corners()
     latents, values = score_samples(space, attributes, 10, torch.Generator().manual_seed(0), batch_size=4)
-    images = space.decode(space.sample(0, torch.Generator())._replace(latents=latents))
+    images = space.decode(space.sample(0, torch.Generator()).moved(latents))
     assert latents.shape == (10, 16)
     torch.testing.assert_close(attributes(images), values, equal_nan=True)
 

@@ -15,8 +15,9 @@ from latent_lab.attributes.base import Attributes, Selection
 from latent_lab.attributes.factors import TrueFactors
 from latent_lab.errors import NotApplicable
 from latent_lab.gans.base import Generator
+from latent_lab.gans.codes import Codes
 from latent_lab.gans.shapes import Shapes
-from latent_lab.gans.space import Codes, LatentSpace
+from latent_lab.gans.space import LatentSpace
 from latent_lab.gans.stylegan2 import StyleGAN2
 from latent_lab.methods.base import Context, Method
 from latent_lab.methods.hessian_penalty import HessianPenalty
@@ -54,7 +55,7 @@ class Quadratic(Generator):
         return [self.rotation]
 
     def sample(self, space: str, num: int, rng: torch.Generator, truncation: float = 1.0) -> Codes:
-        return Codes(torch.randn(num, D, generator=rng), {})
+        return Codes(torch.randn(num, D, generator=rng))
 
     def decode(self, space: str, codes: Codes) -> Tensor:
         u = codes.latents.to(self.rotation) @ self.rotation
@@ -268,7 +269,7 @@ def test_paths_of_one_row_move_all_rows_of_w_plus(name, rows):
     paths = method.fit(rows, context(1, Brightness()))
     assert isinstance(paths, LayerwisePaths) and paths.layers == list(range(rows.shape[0]))
     codes = rows.sample(rows.shape[0], rng())
-    index = torch.ones(len(codes.latents), dtype=torch.long)
+    index = torch.ones(len(codes), dtype=torch.long)
     moved = paths.shift(codes.latents, index, torch.full((len(index),), 0.5)) - codes.latents
     torch.testing.assert_close(
         torch.linalg.vector_norm(moved, dim=2), torch.full(moved.shape[:2], 0.5), rtol=2e-3, atol=0

@@ -132,7 +132,7 @@ def test_some_paths_from_some_latents_are_enough(num, paths, space, monkeypatch)
     module, decoded, decode = training(space, random_basis(0), orthogonality_paths=paths), [], space.decode
     codes = space.sample(num, rng(5))
     before = decode(codes)
-    monkeypatch.setattr(space, "decode", lambda codes: decoded.append(len(codes.latents)) or decode(codes))
+    monkeypatch.setattr(space, "decode", lambda codes: decoded.append(len(codes)) or decode(codes))
     value = module.orthogonality(codes, before, rng())
     assert 0 < value < 1
     assert decoded == [min(num, max(1, 2 * num // paths)) * paths]

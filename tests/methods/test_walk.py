@@ -267,7 +267,7 @@ def test_errors_are_one_line(shapes, make, message):
 def test_a_generator_with_more_classes_than_directions_is_an_error(shapes):
     class Labelled:
         def sample(self, num, rng):
-            return shapes.sample(num, rng)._replace(given={"label": torch.full((num,), 7)})
+            return shapes.sample(num, rng).with_given(label=torch.full((num,), 7))
 
     require_labels(Labelled(), WalkPaths(7, 1, classes=8))
     with pytest.raises(ValueError, match="classes must be above every class of the generator, one is 7, got 7"):

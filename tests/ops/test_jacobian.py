@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
+from latent_lab.gans.codes import Codes
 from latent_lab.gans.shapes import Shapes
-from latent_lab.gans.space import Codes, LatentSpace
+from latent_lab.gans.space import LatentSpace
 from latent_lab.ops.jacobian import pullback_metric
 
 
@@ -14,7 +15,7 @@ def exact(space: LatentSpace, codes: Codes) -> torch.Tensor:
     def images(z: torch.Tensor) -> torch.Tensor:
         return space.decode(codes.moved(z)).flatten(1)
 
-    axes = torch.eye(*space.shape).expand(len(codes.latents), -1, -1).unbind(1)
+    axes = torch.eye(*space.shape).expand(len(codes), -1, -1).unbind(1)
     jacobians = torch.stack([torch.func.jvp(images, (codes.latents,), (axis,))[1] for axis in axes], 2)
     return jacobians.mT @ jacobians
 

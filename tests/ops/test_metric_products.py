@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
+from latent_lab.gans.codes import Codes
 from latent_lab.gans.shapes import Shapes
-from latent_lab.gans.space import Codes, LatentSpace
+from latent_lab.gans.space import LatentSpace
 from latent_lab.gans.stylegan2 import StyleGAN2
 from latent_lab.ops.jacobian import leading_directions, metric_product, pullback_metric
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from latent_lab.checkpoints import native
+from latent_lab.gans.codes import Codes
 from latent_lab.gans.stylegan2 import StyleGAN2
 from latent_lab.methods.base import Context
 from latent_lab.methods.local_basis import LocalBasis
@@ -79,7 +80,7 @@ def test_what_local_paths_cannot_do_is_said(styles, space, context, rng):
     ):
         paths.shift(codes.latents, torch.zeros(1, dtype=torch.long), torch.ones(1))
     with pytest.raises(ValueError, match="codes must come from samples for method=local_basis"):
-        paths.anchor(styles, codes._replace(given={}))
+        paths.anchor(styles, Codes(codes.latents))
     with pytest.raises(
         ValueError,
         match=r"method=local_basis needs a generator with a mapping and gan.space=w or w\+, got a SNGAN in space z",

@@ -20,7 +20,7 @@ from latent_lab.data.pictures import find_pictures
 from latent_lab.editing.editor import Editor, editing_space
 from latent_lab.editing.sources import InvertedPictures, Picture, Samples
 from latent_lab.figures.strips import as_picture
-from latent_lab.gans.space import Codes
+from latent_lab.gans.codes import Codes
 from latent_lab.gans.stylegan2 import StyleGAN2
 from latent_lab.inversion.optimisation.descent import Descent
 from latent_lab.naming import Edit
@@ -190,7 +190,7 @@ def test_a_correction_sees_the_edited_codes_and_is_given_to_the_generator(style,
 
     def correct(space, codes, target, edited):
         seen.append((len(target), torch.equal(codes.latents, edited.latents)))
-        return space.name, edited._replace(given=edited.given | {"noise.1": torch.ones(len(target), 1, 8, 8)})
+        return space.name, edited.with_given({"noise.1": torch.ones(len(target), 1, 8, 8)})
 
     paths = LinearPaths(6, 2, "free", rng=rng).requires_grad_(False)
     editor = Editor(picture, paths, "w", EDITS, correct=correct, batch_size=2)
@@ -365,7 +365,7 @@ def test_real_digits_are_inverted_and_edited(train, no_scores, tmp_path, monkeyp
             run_edit(monkeypatch, f"run={run}", "source=inverted", "edits={path0: 2}", f"correction={correction}")
 
     def corrected(self, space, codes, target, edited):  # an inverter that does
-        assert self.descent == Descent(3, 0.5) and target.shape == (len(edited.latents), 1, 32, 32)
+        assert self.descent == Descent(3, 0.5) and target.shape == (len(edited), 1, 32, 32)
         seen.append((edited.latents - codes.latents).abs().max().item())
         return space.name, edited
 

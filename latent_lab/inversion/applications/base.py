@@ -10,7 +10,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from latent_lab.gans.space import Codes, LatentSpace
+from latent_lab.gans.codes import Codes
+from latent_lab.gans.space import LatentSpace
 from latent_lab.inversion.base import Track, require_number, untracked
 from latent_lab.inversion.optimisation.masked import BuildingBlocks, mean_codes, require_rows
 from latent_lab.inversion.optimisation.terms import Term

@@ -8,7 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from latent_lab.gans.space import Codes, LatentSpace
+from latent_lab.gans.codes import Codes
+from latent_lab.gans.space import LatentSpace
 from latent_lab.inversion.applications.base import Application, Composition, Target
 from latent_lab.inversion.base import Track, require_number
 from latent_lab.inversion.optimisation.masked import BuildingBlocks
@@ -79,12 +80,12 @@ class FeatureTransfer(Application):
                     :, None, None
                 ]
             )
-        given = first.given | {f"activation.{row}": activation, f"mask.{row}": share}
+        pasted = first.with_given({f"activation.{row}": activation, f"mask.{row}": share})
         inputs = {"first": images[:1], "second": images[1:]}
         if (shown.clamp(-1, 1) - images).abs().max() > 1 / 255:  # photographs, not samples
             inputs |= {"first, inverted": shown[:1], "second, inverted": shown[1:]}
         targets = [Target("second, inside", shown[1:], mask), Target("first, outside", shown[:1], 1 - mask)]
-        return Composition(first._replace(given=given), inputs, targets)
+        return Composition(pasted, inputs, targets)
 
 
 def convolution(space: LatentSpace, layer: int | str) -> tuple[int, str]:

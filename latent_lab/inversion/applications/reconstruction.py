@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from latent_lab.gans.space import Codes, LatentSpace
+from latent_lab.gans.codes import Codes
+from latent_lab.gans.space import LatentSpace
 from latent_lab.inversion.applications.base import Application, Composition, Target
 from latent_lab.inversion.base import Track
 from latent_lab.inversion.optimisation.i2spp import Image2StyleGANPlusPlus
@@ -32,7 +33,7 @@ class Reconstruction(Application):
     ) -> Composition:
         found = Image2StyleGANPlusPlus(self.blocks).invert(space, images, [rng], track)
         with torch.no_grad():
-            rows = space.decode(Codes(found.codes.latents, {}))
+            rows = space.decode(Codes(found.codes.latents))
         return Composition(
             found.codes, {"image": images, "w+ alone": rows}, [Target("image", images, None)], found.curves
         )

@@ -10,7 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from latent_lab.gans.space import Codes, LatentSpace
+from latent_lab.gans.codes import Codes
+from latent_lab.gans.space import LatentSpace
 from latent_lab.inversion.base import Inverted, Inverter, Track, untracked
 from latent_lab.inversion.fusion.hierarchy import Hierarchy, fuse
 from latent_lab.inversion.hfgi.hfgi import HFGI
@@ -76,16 +77,16 @@ class HFGISF(Inverter):
             edited: The edited codes.
         """
         conditions = self.hfgi.conditions(space, codes, target, edited)
-        plain = {name: value for name, value in edited.given.items() if name not in conditions}
-        corrected = Codes(edited.latents, plain | conditions)
+        plain = edited.without(*conditions)
+        corrected = plain.with_given(conditions)
         person = self.person.to(space.device)(space.decode(corrected).float().clamp(-1, 1))
         if self.masked:
             conditions = {
                 name: value * F.interpolate(person, value.shape[2:], mode="area") for name, value in conditions.items()
             }
-        sources = {self.hierarchy.root: Codes(edited.latents, plain), self.background: codes}
+        sources = {self.hierarchy.root: plain, self.background: codes}
         fused = fuse(self.hierarchy, space, sources)
-        return Fused(fused._replace(given=fused.given | conditions), corrected, person)
+        return Fused(fused.with_given(conditions), corrected, person)
 
     def corrected(self, space: LatentSpace, codes: Codes, target: Tensor, edited: Codes) -> tuple[str, Codes]:
         """As of :class:`HFGI`: the fused codes, which are of s."""

@@ -9,7 +9,8 @@ from pathlib import Path
 from torch import Tensor
 
 from latent_lab.checkpoints.limits import reason, shown
-from latent_lab.gans.space import Codes, LatentSpace
+from latent_lab.gans.codes import Codes
+from latent_lab.gans.space import LatentSpace
 from latent_lab.gans.styled import StyleGenerator
 from latent_lab.inversion.fusion.net import FusionNet, layout_of
 
@@ -117,9 +118,9 @@ def fuse(hierarchy: Hierarchy, space: LatentSpace, sources: Mapping[str, Codes])
         )
     if not isinstance(space.generator, StyleGenerator):
         raise ValueError(f"fusion needs a generator with style vectors, got {type(space.generator).__name__}")
-    if len({len(codes.latents) for codes in sources.values()}) > 1:
+    if len({len(codes) for codes in sources.values()}) > 1:
         raise ValueError(
-            f"sources must be as many images each, got { {name: len(codes.latents) for name, codes in sources.items()} }"
+            f"sources must be as many images each, got { {name: len(codes) for name, codes in sources.items()} }"
         )
     styles = {name: space.generator.convert(codes, space.name, "s").latents for name, codes in sources.items()}
 
@@ -131,8 +132,5 @@ def fuse(hierarchy: Hierarchy, space: LatentSpace, sources: Mapping[str, Codes])
         network = hierarchy.network(name).to(own)
         return network(one, other, own, layout_of(space.generator, network.width))
 
-    root = sources[hierarchy.root]
-    given = {
-        name: value for name, value in root.given.items() if name != "z"
-    }  # no point of the mapping has these styles
-    return Codes(fused(hierarchy.root, styles[hierarchy.root]), given)
+    root = sources[hierarchy.root].without("z")  # no point of the mapping has these styles
+    return root.moved(fused(hierarchy.root, styles[hierarchy.root]))

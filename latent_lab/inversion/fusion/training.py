@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from latent_lab.gans.space import Codes, LatentSpace
+from latent_lab.gans.codes import Codes
+from latent_lab.gans.space import LatentSpace
 from latent_lab.inversion.fusion.net import FusionNet, layout_of
 from latent_lab.inversion.fusion.objective import FusionObjective, region_error
 from latent_lab.inversion.perceptual import FeatureDistance

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from latent_lab.gans.space import Codes, LatentSpace
+from latent_lab.gans.codes import Codes
+from latent_lab.gans.space import LatentSpace
 from latent_lab.gans.styled import StyleGenerator
 from latent_lab.inversion.base import Inverted, Inverter, Track, untracked
 from latent_lab.inversion.encoders.encoder import EncoderInverter
@@ -29,9 +30,7 @@ def consulted_row(space: LatentSpace, pixels: int) -> int:
 
 
 def without_conditions(codes: Codes, row: int) -> Codes:
-    return codes._replace(
-        given={name: value for name, value in codes.given.items() if name not in (f"scale.{row}", f"shift.{row}")}
-    )
+    return codes.without(f"scale.{row}", f"shift.{row}")
 
 
 class HFGI(Inverter):
@@ -92,7 +91,7 @@ class HFGI(Inverter):
     def corrected(self, space: LatentSpace, codes: Codes, target: Tensor, edited: Codes) -> tuple[str, Codes]:
         """Edited codes with the details of the image, and the space that they are of. Arguments as of
         :meth:`conditions`."""
-        return space.name, edited._replace(given=edited.given | self.conditions(space, codes, target, edited))
+        return space.name, edited.with_given(self.conditions(space, codes, target, edited))
 
     def invert(
         self,
@@ -104,4 +103,4 @@ class HFGI(Inverter):
         if self.base is None:
             raise ValueError("inverter.encoder must be a file with an e4e encoder: inverter.weights holds none")
         found = self.base.invert(space, images, rngs, track).codes
-        return Inverted(found._replace(given=found.given | self.conditions(space, found, images)))
+        return Inverted(found.with_given(self.conditions(space, found, images)))

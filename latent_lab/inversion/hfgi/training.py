@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torchvision.transforms.functional import perspective
 
-from latent_lab.gans.space import Codes
+from latent_lab.gans.codes import Codes
 from latent_lab.inversion.encoders.encoder import EncoderInverter, require_space
 from latent_lab.inversion.encoders.style_encoder import resized
 from latent_lab.inversion.encoders.training import EncoderTraining
@@ -88,7 +88,7 @@ class HFGITraining(EncoderTraining):
         seen = resized(examples.images, self.resolution)
         with torch.no_grad():
             latents = self.encoder.encode(self.space, examples.images, self.passes)
-            inverted = resized(self.space.decode(Codes(latents, {})).clamp(-1, 1), self.resolution)
+            inverted = resized(self.space.decode(Codes(latents)).clamp(-1, 1), self.resolution)
             distortion = seen - inverted
             warped = misaligned(distortion, self.scale, self.chance, examples.rng)
         aligned = self.align(warped, inverted)

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from latent_lab.gans.space import Codes, LatentSpace
+from latent_lab.gans.codes import Codes
+from latent_lab.gans.space import LatentSpace
 from latent_lab.inversion.base import Inverted, Inverter, Track, require_number, untracked
 from latent_lab.inversion.optimisation.descent import Descent
 from latent_lab.inversion.parts import Curve
@@ -68,18 +69,9 @@ def moments(space: LatentSpace, num: int = 10000, seed: int = 123) -> tuple[Tens
     return space.visible(mean.float()), deviation.float()
 
 
-def joined(codes: Sequence[Codes]) -> Codes:
-    """The codes of several batches as those of one."""
-    return Codes(
-        torch.cat([one.latents for one in codes]),
-        {name: torch.cat([one.given[name] for one in codes]) for name in codes[0].given},
-    )
-
-
 def drawn(space: LatentSpace, num: int, rng: torch.Generator) -> Codes:
     """Samples without the z that they were mapped from, which is not theirs once they have moved."""
-    codes = space.sample(num, rng)
-    return codes._replace(given={name: value for name, value in codes.given.items() if name != "z"})
+    return space.sample(num, rng).without("z")
 
 
 class Image2StyleGAN(Inverter):
@@ -128,13 +120,13 @@ class Image2StyleGAN(Inverter):
         candidates = (16 if space.name == "z" else 0) if self.candidates is None else self.candidates
         codes = [drawn(space, max(1, candidates), rng) for rng in rngs]
         if not candidates:
-            together = joined(codes)
+            together = Codes.cat(codes)
             return together.moved(mean.expand(len(images), *space.shape))
         nearest = []
         for one, image in zip(codes, images):
             near = self.comparison.targets(image[None])
             nearest.append(one.select(self.comparison(space.decode(one), near).argmin()[None]))
-        return joined(nearest)
+        return Codes.cat(nearest)
 
     def invert(
         self, space: LatentSpace, images: Tensor, rngs: Sequence[torch.Generator], track: Track = untracked

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from latent_lab.attributes.base import FeatureNetwork
-from latent_lab.gans.space import Codes, LatentSpace
+from latent_lab.gans.codes import Codes
+from latent_lab.gans.space import LatentSpace
 from latent_lab.inversion.base import Track, require_number, untracked
 from latent_lab.inversion.optimisation.descent import Descent
 from latent_lab.inversion.optimisation.terms import MaskedLoss, Perceptual, Pixels, Style, Term
@@ -175,7 +176,7 @@ class BuildingBlocks:
             raise ValueError(
                 f"maps must be numbers from 0 to {len(stored) - 1} of this generator, at least one, got {maps}"
             )
-        num = len(codes.latents)
+        num = len(codes)
         share = codes.given.get("noise", torch.ones(num, device=codes.latents.device))[:, None, None, None]
         names = [f"noise.{i}" for i in maps]
         start = [codes.given.get(name, share * stored[i]) for name, i in zip(names, maps)]
@@ -183,10 +184,10 @@ class BuildingBlocks:
         loss, curves = Watched(MaskedLoss(self.features, terms), watch, num), {}
 
         def losses(values: list[Tensor]) -> Tensor:
-            return loss(space.decode(codes._replace(given=codes.given | dict(zip(names, values)))))
+            return loss(space.decode(codes.with_given(dict(zip(names, values)))))
 
         best, curves["loss"] = self.descents["noise"].minimise(start, losses, "noise", track, loss.curves)
-        return codes._replace(given=codes.given | dict(zip(names, best))), curves | loss.stacked()
+        return codes.with_given(dict(zip(names, best))), curves | loss.stacked()
 
 
 class Watched:
@@ -221,4 +222,4 @@ def mean_codes(space: LatentSpace, num: int, spread: float = 0.0, rngs: Sequence
     if spread:
         noise = torch.stack([2 * torch.rand(space.shape, generator=rng) - 1 for rng in rngs])
         latents = latents + spread * noise.to(latents)
-    return Codes(latents, {})
+    return Codes(latents)

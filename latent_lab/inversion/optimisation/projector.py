@@ -8,10 +8,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from latent_lab.gans.codes import Codes
 from latent_lab.gans.space import LatentSpace
 from latent_lab.inversion.base import Inverted, Inverter, Track, require_number, untracked
 from latent_lab.inversion.keeper import Steps
-from latent_lab.inversion.optimisation.i2s import Comparison, drawn, joined, moments
+from latent_lab.inversion.optimisation.i2s import Comparison, drawn, moments
 from latent_lab.inversion.optimisation.noise import noise_regularisation, normalise, white_maps
 from latent_lab.inversion.parts import Curve
 from latent_lab.ops.psnr import psnr
@@ -80,7 +81,7 @@ class Projector(Inverter):
         self.comparison.to(space.device)
         mean, deviation = moments(space, self.samples)
         spread = deviation.square().sum(-1).mean().sqrt()
-        codes = joined([drawn(space, 1, rng) for rng in rngs])
+        codes = Codes.cat([drawn(space, 1, rng) for rng in rngs])
         latents = mean.expand(len(images), *space.shape).clone().requires_grad_()
         maps, scales = white_maps(space, rngs) if self.noise is not None else ({}, {})
         variables = [latents, *(value.requires_grad_() for value in maps.values())]
@@ -88,7 +89,7 @@ class Projector(Inverter):
         targets, curves = self.comparison.targets(images), {name: Curve(len(images)) for name in ("loss", "psnr")}
 
         def scaled() -> dict[str, Tensor]:
-            return codes.given | {name: value * scales[name] for name, value in maps.items()}
+            return {name: value * scales[name] for name, value in maps.items()}
 
         parts = {"latents": latents, "adam": optimiser, **maps, **curves} | {
             f"rng {i}": rng for i, rng in enumerate(rngs)
@@ -100,7 +101,7 @@ class Projector(Inverter):
             if strength > 0:
                 drawn_noise = torch.cat([torch.randn(1, *space.shape, generator=rng) for rng in rngs])
                 wandered = latents + strength * drawn_noise.to(space.device)
-            made = space.decode(codes._replace(latents=wandered, given=scaled()))
+            made = space.decode(codes.moved(wandered).with_given(scaled()))
             loss = self.comparison(made, targets)
             curves["psnr"].append(psnr(made, images))
             if self.noise:
@@ -115,6 +116,6 @@ class Projector(Inverter):
         with torch.no_grad():
             given = {name: value.detach() for name, value in scaled().items()}
         return Inverted(
-            codes._replace(latents=latents.detach(), given=given),
+            codes.moved(latents.detach()).with_given(given),
             curves={name: values.stacked().cpu() for name, values in curves.items()},
         )
