@@ -18,7 +18,7 @@ from latent_lab.gans.codes import Codes
 from latent_lab.gans.space import LatentSpace
 from latent_lab.inversion.base import Inverted
 from latent_lab.inversion.optimisation.pti import tuned_space
-from latent_lab.loading import config_of, space_from_plain, space_of
+from latent_lab.loading import config_of, space_from_plain
 from latent_lab.names import require_file_name
 from latent_lab.runs import Run, weight_hash
 
@@ -84,7 +84,7 @@ class Inversions:
                 f"{self.run.folder} was made on a generator with hash {about['generator'][:12]}, but gan.weights has {found[:12]}; give weights=<file>"
             )
         self.read_for(generator, names[0])
-        return space_of(generator, gan | {"space": about["space"]})
+        return generator.space(about["space"])  # as inversion asked for it, whatever samples of the run are
 
     def read_for(self, generator: Generator, name: str) -> tuple[dict[str, Tensor], dict]:
         """As :meth:`read`, and refuses a picture that is not of this generator and of the folder's space, or whose

@@ -14,14 +14,15 @@ from latent_lab.gans.space import LatentSpace
 class Generator(nn.Module, ABC):
     """A pretrained network, frozen: eval mode, no parameter gradients.
 
-    A family sets ``resolution``, ``channels`` and ``spaces`` and implements the abstract methods. ``config`` holds the
-    arguments that rebuild it; it is stored beside the weights.
+    A family sets ``resolution``, ``channels`` and ``spaces``, ``classes`` where it has some, and implements the
+    abstract methods. ``config`` holds the arguments that rebuild it; it is stored beside the weights.
     """
 
     resolution: int
     channels: int
     spaces: tuple[str, ...]
     spherical: tuple[str, ...] = ()  # spaces that the network normalises first, so that radial edits are invisible
+    classes: int = 0  # number of classes, which codes of the first space name in ``given["label"]``; 0 for none
     options: tuple[str, ...] = ()  # what space() takes beside the truncation
     config: dict
 
@@ -60,6 +61,36 @@ class Generator(nn.Module, ABC):
         """The same images' codes in a later space of ``spaces``; the way back is an inversion."""
         if source not in self.spaces or target not in self.spaces[self.spaces.index(source) :]:
             raise ValueError(f"source and target must be of {self.spaces} in this order, got {source!r} and {target!r}")
+        return codes
+
+    def complete(
+        self,
+        space: str,
+        codes: Codes,
+        rng: torch.Generator | None = None,
+        truncation: float = 1.0,
+        truncation_layers: int | None = None,
+        noise: str = "const",
+    ) -> Codes:
+        """Return codes with all of ``given`` that :meth:`sample` would have put there and they do not have.
+
+        Latents stay as they are: where truncation is a matter of how latents are drawn there is nothing to add. A
+        family that reads truncation or noise from ``given`` extends this.
+
+        Arguments:
+            space: Of the codes.
+            codes: N of them.
+            rng: Source of noise maps, where they are random.
+            truncation, truncation_layers, noise: See :meth:`space`.
+
+        Raises:
+            ValueError: The codes need a label, which nothing else can choose.
+        """
+        if self.classes and space == self.spaces[0] and "label" not in codes.given:
+            raise ValueError(
+                f"label must be a class from 0 to {self.classes - 1} for each of the codes of space {space}, got none; "
+                "space.codes(latents, label) makes such codes"
+            )
         return codes
 
     def radius(self, space: str, latents: Tensor) -> Tensor:

@@ -106,7 +106,7 @@ class BigGAN(Generator):
             },
             "labels": None if labels is None else list(labels),
         }
-        self.labels = range(classes) if labels is None else list(labels)
+        self.classes, self.labels = classes, range(classes) if labels is None else list(labels)
         self.resolution, self.latent_dim = 4 * 2 ** (len(widths) - 1), latent_dim
         part = latent_dim // len(widths)
         self.embed = nn.Embedding(classes, embedding)

@@ -112,7 +112,7 @@ class BigGANDeep(Generator):
             **{"layers": [list(layer) for layer in layers], "attention": attention, "rows": rows, "eps": eps},
             "labels": None if labels is None else list(labels),
         }
-        self.labels = range(classes) if labels is None else list(labels)
+        self.classes, self.labels = classes, range(classes) if labels is None else list(labels)
         self.resolution, self.latent_dim = 4 * 2 ** sum(up for up, _, _ in layers), latent_dim
         condition = latent_dim + embedding
         self.embed = nn.Embedding(classes, embedding)
@@ -149,8 +149,22 @@ class BigGANDeep(Generator):
         return [torch.cat(weights)[:, : self.latent_dim] for weights in ([self.linear.weight], *norms)]
 
     def sample(self, space: str, num: int, rng: torch.Generator, truncation: float = 1.0) -> Codes:
-        codes = draw_codes(self, num, rng, truncation)
-        chosen = torch.full((num,), truncation, dtype=torch.float64, device=codes.latents.device)
+        return self.complete(space, draw_codes(self, num, rng, truncation), truncation=truncation)
+
+    def complete(
+        self,
+        space: str,
+        codes: Codes,
+        rng: torch.Generator | None = None,
+        truncation: float = 1.0,
+        truncation_layers: int | None = None,
+        noise: str = "const",
+    ) -> Codes:
+        """See :meth:`Generator.complete`; ``truncation`` chooses the statistics of the normalisations."""
+        codes = super().complete(space, codes)
+        if "truncation" in codes.given:
+            return codes
+        chosen = torch.full((len(codes),), truncation, dtype=torch.float64, device=codes.latents.device)
         return codes.with_given(truncation=chosen)
 
     def decode(self, space: str, codes: Codes) -> Tensor:

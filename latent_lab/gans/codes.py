@@ -43,6 +43,11 @@ class Codes:
     def __len__(self) -> int:
         return len(self.latents)
 
+    @property
+    def has_noise(self) -> bool:
+        """Whether noise is given: a share of the stored maps (``noise``), or maps (``noise.<number>``)."""
+        return any(name.partition(".")[0] == "noise" for name in self.given)
+
     @staticmethod
     def cat(parts: Sequence[Codes]) -> Codes:
         """Join several codes, the images of the first part first; all must have the same names in ``given``."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -13,6 +15,25 @@ def truncated_normal(shape: tuple[int, ...], rng: torch.Generator) -> Tensor:
     edge = torch.special.ndtr(torch.tensor([-2.0, 2.0], dtype=torch.float64))
     uniform = torch.rand(shape, generator=rng, dtype=torch.float64)
     return torch.special.ndtri(edge[0] + uniform * (edge[1] - edge[0])).float()
+
+
+def class_labels(label: int | Sequence[int] | Tensor, num: int, classes: int) -> Tensor:
+    """Return the classes of ``num`` images, with shape :math:`(N,)`.
+
+    Arguments:
+        label: A number for all images, or one for each.
+        num: Number N of images.
+        classes: Number of classes of the generator; 0 where it has none, so that no label is right.
+    """
+    if not classes:
+        raise ValueError(f"label must be None for a generator without classes, got {str(label)[:60]}")
+    numbers = torch.as_tensor(label)
+    whole = not (numbers.is_floating_point() or numbers.is_complex() or numbers.dtype is torch.bool)
+    if not whole or numbers.shape not in ((), (num,)) or not ((numbers >= 0) & (numbers < classes)).all():
+        raise ValueError(
+            f"label must be a class from 0 to {classes - 1}, or one for each of the {num} latents, got {str(label)[:60]}"
+        )
+    return numbers.long().expand(num)
 
 
 def draw_codes(generator, num: int, rng: torch.Generator, truncation: float) -> Codes:

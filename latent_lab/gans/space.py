@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
 from latent_lab.gans.codes import Codes
+from latent_lab.gans.conditional import class_labels
 
 if TYPE_CHECKING:
     from latent_lab.gans.base import Generator
@@ -23,7 +24,7 @@ class LatentSpace(nn.Module):
         sampling: What the generator's ``sample`` takes: ``truncation`` and the like.
     """
 
-    def __init__(self, generator: Generator, name: str, sampling: Mapping[str, object]) -> None:
+    def __init__(self, generator: Generator, name: str, sampling: Mapping[str, Any]) -> None:
         super().__init__()
         self.generator = generator
         self.name = name
@@ -45,9 +46,57 @@ class LatentSpace(nn.Module):
         """Codes of ``num`` images of the prior. Drawn on the CPU, so that every device sees the same ones."""
         return self.generator.sample(self.name, num, rng, **self.sampling)
 
-    def decode(self, codes: Codes) -> Tensor:
-        """Images with shape :math:`(N, C, H, W)` in [-1, 1]."""
-        return self.generator.decode(self.name, codes)
+    def codes(
+        self,
+        latents: Tensor,
+        label: int | Sequence[int] | Tensor | None = None,
+        *,
+        stored_noise: bool = False,
+        rng: torch.Generator | None = None,
+    ) -> Codes:
+        r"""Make codes of latents by hand, with the truncation and the noise of this space.
+
+        Latents stay as they are, for they are coordinates of the space. Truncation is added where the network applies
+        it (z of the style-based families, BigGAN-deep); elsewhere it is a matter of how latents are drawn.
+
+        Arguments:
+            latents: With shape :math:`(N, \dots)`, ending in :attr:`shape`.
+            label: A class for all, or one for each; needed in the first space of a class-conditional generator.
+            stored_noise, rng: See :meth:`complete`.
+
+        Example:
+            >>> from latent_lab.gans.stylegan2 import StyleGAN2
+            >>> space = StyleGAN2(4, 4, classes=3, widths=[4, 4], mapping_layers=1).space("z", truncation=0.7)
+            >>> codes = space.codes(torch.zeros(2, 4), label=[0, 2])
+            >>> {name: value.tolist() for name, value in codes.given.items()}
+            {'label': [0, 2], 'truncation': [0.699999988079071, 0.699999988079071]}
+            >>> space.decode(codes).shape
+            torch.Size([2, 3, 8, 8])
+        """
+        if tuple(latents.shape[1:]) != self.shape:
+            wanted = ", ".join(["N", *map(str, self.shape)])
+            raise ValueError(f"latents must have the shape ({wanted}) in space {self.name}, got {tuple(latents.shape)}")
+        given = {} if label is None else {"label": class_labels(label, len(latents), self.generator.classes)}
+        return self.complete(Codes(latents, given).to(self.device), stored_noise=stored_noise, rng=rng)
+
+    def complete(self, codes: Codes, *, stored_noise: bool = False, rng: torch.Generator | None = None) -> Codes:
+        """Return codes with the truncation and the noise of this space, where they have none of their own.
+
+        Arguments:
+            codes: N of them.
+            stored_noise: Whether codes without noise get the generator's stored maps, whatever the space has.
+            rng: Source of the noise maps, where the space's are random.
+        """
+        if stored_noise and "noise" in self.sampling and not codes.has_noise:
+            codes = codes.with_given(noise=torch.ones(len(codes), device=codes.latents.device))
+        return self.generator.complete(self.name, codes, rng, **self.sampling)
+
+    def decode(self, codes: Codes, rng: torch.Generator | None = None) -> Tensor:
+        """Return images with shape :math:`(N, C, H, W)` in [-1, 1].
+
+        Codes without truncation or noise of their own get the space's, see :meth:`complete`.
+        """
+        return self.generator.decode(self.name, self.complete(codes, rng=rng))
 
     def activations(self, codes: Codes, names: Sequence[str]) -> dict[str, Tensor]:
         """Outputs of the named submodules of the generator on the way to the images."""

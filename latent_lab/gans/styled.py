@@ -176,22 +176,42 @@ class StyleGenerator(Generator):
             raise ValueError(
                 f"truncation_layers needs space z or w+, whose layers can differ, got space 'w' and {truncation_layers}"
             )
-        device, given = self.mapping.mean.device, {}
-        if self.classes:
-            given["label"] = torch.randint(self.classes, (num,), generator=rng).to(device)
-        z = torch.randn(num, self.latent_dim, generator=rng).to(device)
-        if truncation != 1:
-            given["truncation"] = torch.full((num,), truncation, device=device)
-        if truncation_layers is not None:
-            given["truncation_layers"] = torch.full((num,), truncation_layers, device=device)
-        given |= {name: maps.to(device) for name, maps in self.noise(noise, num, rng).items()}
+        label = torch.randint(self.classes, (num,), generator=rng) if self.classes else None
+        codes = Codes(torch.randn(num, self.latent_dim, generator=rng), {} if label is None else {"label": label})
+        codes = self.complete("z", codes.to(self.mapping.mean.device), rng, truncation, truncation_layers, noise)
         with torch.no_grad():
-            return self.convert(Codes(z, given), "z", space)
+            return self.convert(codes, "z", space)
 
-    def noise(self, mode: str, num: int, rng: torch.Generator) -> dict[str, Tensor]:
-        """What ``given`` holds of the noise maps in a mode."""
+    def complete(
+        self,
+        space: str,
+        codes: Codes,
+        rng: torch.Generator | None = None,
+        truncation: float = 1.0,
+        truncation_layers: int | None = None,
+        noise: str = "const",
+    ) -> Codes:
+        """See :meth:`Generator.complete`; z is truncated on the way through the mapping, later spaces hold what came
+        of that."""
+        codes = super().complete(space, codes)
+        num, device, missing = len(codes), codes.latents.device, {}
+        if space == "z" and not codes.given.keys() & {"truncation", "truncation_layers"}:
+            if truncation != 1:
+                missing["truncation"] = torch.full((num,), truncation, device=device)
+            if truncation_layers is not None:
+                missing["truncation_layers"] = torch.full((num,), truncation_layers, device=device)
+        if not codes.has_noise:
+            missing |= {name: maps.to(device) for name, maps in self.noise(noise, num, rng).items()}
+        return codes.with_given(missing)
+
+    def noise(self, mode: str, num: int, rng: torch.Generator | None) -> dict[str, Tensor]:
+        """Return what ``given`` holds of the noise maps in a mode."""
         if mode == "none":
             return {"noise": torch.zeros(num)}
+        if mode == "random" and rng is None:
+            raise ValueError(
+                "rng must be a torch.Generator where codes have no noise and the space's is random, got None"
+            )
         scales = self.noise_scales() if mode == "random" else []
         return {
             f"noise.{i}": torch.randn(num, 1, size, size, generator=rng) * scale

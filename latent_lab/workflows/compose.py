@@ -53,7 +53,8 @@ def inverted(space: LatentSpace, inversions: Inversions, names: Sequence[str]) -
             f"source must be inverted without tuning the generator, which images must share, got {inversions.run.folder}"
         )
     codes = space.generator.convert(Codes.cat([picture.codes for picture in pictures]), about["space"], space.name)
-    return torch.cat([picture.target for picture in pictures]), codes.without("z")  # theirs only until they move
+    codes = space.complete(codes.without("z"), stored_noise=True)  # z is theirs only until they move
+    return torch.cat([picture.target for picture in pictures]), codes
 
 
 @torch.no_grad()

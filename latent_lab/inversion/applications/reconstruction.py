@@ -33,7 +33,7 @@ class Reconstruction(Application):
     ) -> Composition:
         found = Image2StyleGANPlusPlus(self.blocks).invert(space, images, [rng], track)
         with torch.no_grad():
-            rows = space.decode(Codes(found.codes.latents))
+            rows = space.decode(space.codes(found.codes.latents, stored_noise=True))
         return Composition(
             found.codes, {"image": images, "w+ alone": rows}, [Target("image", images, None)], found.curves
         )

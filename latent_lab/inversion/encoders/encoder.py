@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from latent_lab.gans.codes import Codes
 from latent_lab.gans.space import LatentSpace
 from latent_lab.inversion.base import Inverted, Inverter, Track, require_number, untracked
 from latent_lab.inversion.encoders.files import EncoderFile, read_encoder
@@ -63,7 +62,9 @@ class LatentEncoder(nn.Module):
 
     def reached(self, space: LatentSpace, latents: Tensor) -> Tensor:
         """What latents decode to, as the network is shown it; a preview's space has only the first rows."""
-        return resized(space.decode(Codes(latents[:, : space.shape[0]])), self.network.resolution)
+        return resized(
+            space.decode(space.codes(latents[:, : space.shape[0]], stored_noise=True)), self.network.resolution
+        )
 
 
 def require_space(space: LatentSpace, file: EncoderFile, encoder: LatentEncoder) -> None:
@@ -135,4 +136,5 @@ class EncoderInverter(Inverter):
     ) -> Inverted:
         self.encoder.to(images.device)
         require_space(space, self.file, self.encoder)
-        return Inverted(Codes(self.encoder.encode(space, images, self.passes(images.shape[1]), track)))
+        latents = self.encoder.encode(space, images, self.passes(images.shape[1]), track)
+        return Inverted(space.codes(latents, stored_noise=True))

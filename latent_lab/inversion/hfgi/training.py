@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 from torchvision.transforms.functional import perspective
 
-from latent_lab.gans.codes import Codes
 from latent_lab.inversion.encoders.encoder import EncoderInverter, require_space
 from latent_lab.inversion.encoders.style_encoder import resized
 from latent_lab.inversion.encoders.training import EncoderTraining
@@ -88,13 +87,14 @@ class HFGITraining(EncoderTraining):
         seen = resized(examples.images, self.resolution)
         with torch.no_grad():
             latents = self.encoder.encode(self.space, examples.images, self.passes)
-            inverted = resized(self.space.decode(Codes(latents)).clamp(-1, 1), self.resolution)
+            codes = self.space.codes(latents, stored_noise=True)
+            inverted = resized(self.space.decode(codes).clamp(-1, 1), self.resolution)
             distortion = seen - inverted
             warped = misaligned(distortion, self.scale, self.chance, examples.rng)
         aligned = self.align(warped, inverted)
         scale, shift = self.consult(aligned)
         given = {f"scale.{self.row}": scale, f"shift.{self.row}": shift}
-        terms = self.image_terms(resized(self.space.decode(Codes(latents, given)), self.resolution), seen)
+        terms = self.image_terms(resized(self.space.decode(codes.with_given(given)), self.resolution), seen)
         terms["alignment"] = (aligned - distortion).abs().mean()
         loss = self.objective.total(terms)
         optimiser.zero_grad()

@@ -222,4 +222,4 @@ def mean_codes(space: LatentSpace, num: int, spread: float = 0.0, rngs: Sequence
     if spread:
         noise = torch.stack([2 * torch.rand(space.shape, generator=rng) - 1 for rng in rngs])
         latents = latents + spread * noise.to(latents)
-    return Codes(latents)
+    return space.codes(latents, stored_noise=True)
