@@ -11,11 +11,12 @@ from torch import Tensor, nn
 from latent_lab.attributes.base import Attributes, FeatureNetwork, Predictor
 from latent_lab.checkpoints import native
 from latent_lab.checkpoints.rebuild import rebuild
+from latent_lab.ops.recorded import Recorded
 
 WEIGHTS = Path(__file__).parent / "weights"
 
 
-class Classifier(nn.Module):
+class Classifier(Recorded, nn.Module):
     """Three strided convolutions, an embedding and a linear head, for images of 32x32 pixels.
 
     Arguments:
@@ -29,12 +30,6 @@ class Classifier(nn.Module):
         self, image_channels: int = 1, classes: int = 10, widths: Sequence[int] = (24, 48, 64), embedding: int = 64
     ) -> None:
         super().__init__()
-        self.config = {
-            "image_channels": image_channels,
-            "classes": classes,
-            "widths": list(widths),
-            "embedding": embedding,
-        }
         stages = []
         for inner, outer in zip((image_channels, *widths), widths):
             stages += [nn.Conv2d(inner, outer, 3, stride=2, padding=1), nn.BatchNorm2d(outer), nn.ReLU()]

@@ -9,9 +9,10 @@ from torch import Tensor, nn
 
 from latent_lab.gans.codes import Codes
 from latent_lab.gans.space import LatentSpace
+from latent_lab.ops.recorded import Recorded
 
 
-class Generator(nn.Module, ABC):
+class Generator(Recorded, nn.Module, ABC):
     """A pretrained network, frozen: eval mode, no parameter gradients.
 
     A family sets ``resolution``, ``channels`` and ``spaces``, ``classes`` where it has some, and implements the
@@ -24,7 +25,6 @@ class Generator(nn.Module, ABC):
     spherical: tuple[str, ...] = ()  # spaces that the network normalises first, so that radial edits are invisible
     classes: int = 0  # number of classes, which codes of the first space name in ``given["label"]``; 0 for none
     options: tuple[str, ...] = ()  # what space() takes beside the truncation
-    config: dict
 
     def space(
         self,

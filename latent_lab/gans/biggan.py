@@ -96,16 +96,6 @@ class BigGAN(Generator):
         widths = list(widths)
         if len(widths) < 2 or latent_dim % len(widths):
             raise ValueError(f"latent_dim must be a multiple of the number of widths, got {latent_dim} and {widths}")
-        self.config = {
-            **{
-                "latent_dim": latent_dim,
-                "classes": classes,
-                "embedding": embedding,
-                "widths": widths,
-                "attention": attention,
-            },
-            "labels": None if labels is None else list(labels),
-        }
         self.classes, self.labels = classes, range(classes) if labels is None else list(labels)
         self.resolution, self.latent_dim = 4 * 2 ** (len(widths) - 1), latent_dim
         part = latent_dim // len(widths)

@@ -105,13 +105,9 @@ class BigGANDeep(Generator):
     ) -> None:
         super().__init__()
         layers = [(bool(up), int(inner), int(outer)) for up, inner, outer in layers]
+        self.config["layers"] = [list(layer) for layer in layers]
         if not layers or not 0 < attention <= len(layers):
             raise ValueError(f"attention must be from 1 to the number of layers, got {attention} and {len(layers)}")
-        self.config = {
-            **{"latent_dim": latent_dim, "classes": classes, "embedding": embedding, "width": width},
-            **{"layers": [list(layer) for layer in layers], "attention": attention, "rows": rows, "eps": eps},
-            "labels": None if labels is None else list(labels),
-        }
         self.classes, self.labels = classes, range(classes) if labels is None else list(labels)
         self.resolution, self.latent_dim = 4 * 2 ** sum(up for up, _, _ in layers), latent_dim
         condition = latent_dim + embedding

@@ -45,7 +45,6 @@ class GLO(Generator):
             raise ValueError(
                 f"latent_dim, image_channels and at least one width must be positive, got {latent_dim}, {image_channels}, {widths}"
             )
-        self.config = {"latent_dim": latent_dim, "widths": widths, "image_channels": image_channels}
         self.resolution, self.channels = 4 * 2 ** len(widths), image_channels
         self.linear = nn.Linear(latent_dim, 16 * widths[0], bias=False)
         self.norm = nn.BatchNorm2d(widths[0])

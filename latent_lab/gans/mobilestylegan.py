@@ -130,10 +130,6 @@ class MobileStyleGAN(StyleGenerator):
         full = 4 * 2 ** len(widths)
         if pixels not in (None, full, full // 2):
             raise ValueError(f"pixels must be {full}, {full // 2} or null, got {pixels}")
-        self.config = {
-            **{"latent_dim": latent_dim, "style_dim": style_dim, "widths": widths, "mapping_layers": mapping_layers},
-            **{"image_channels": image_channels, "pixels": pixels},
-        }
         self.resolution, self.channels = pixels or full, image_channels
         self.whole = self.resolution == full
         self.const = nn.Parameter(torch.randn(widths[0], 4, 4))

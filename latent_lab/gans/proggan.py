@@ -49,7 +49,6 @@ class ProgGAN(Generator):
             raise ValueError(
                 f"latent_dim, image_channels and at least one width must be positive, got {latent_dim}, {image_channels}, {widths}"
             )
-        self.config = {"latent_dim": latent_dim, "widths": widths, "image_channels": image_channels}
         self.resolution, self.channels = 4 * 2 ** (len(widths) - 1), image_channels
         self.dense = nn.Linear(latent_dim, 16 * widths[0])
         pairs = [(widths[0], widths[0])]

@@ -40,7 +40,6 @@ class Shapes(Generator):
             )
         if resolution > 4096:
             raise ValueError(f"resolution must be at most 4096, got {resolution}")
-        self.config = {"mixing": mixing, "ratio": ratio, "resolution": resolution}
         self.mixing, self.resolution = mixing, resolution
         dim = len(self.factor_names)
         rotation, triangle = torch.linalg.qr(

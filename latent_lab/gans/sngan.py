@@ -52,7 +52,6 @@ class SNGAN(Generator):
             raise ValueError(
                 f"latent_dim, image_channels and at least two widths must be positive, got {latent_dim}, {image_channels}, {widths}"
             )
-        self.config = {"latent_dim": latent_dim, "widths": widths, "image_channels": image_channels}
         self.resolution, self.channels = 4 * 2 ** (len(widths) - 1), image_channels
         self.linear = nn.Linear(latent_dim, 16 * widths[0])
         self.blocks = nn.Sequential(*[UpBlock(inner, outer) for inner, outer in zip(widths, widths[1:])])

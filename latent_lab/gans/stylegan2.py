@@ -121,10 +121,6 @@ class StyleGAN2(StyleGenerator):
                 f"image_channels and at least one width must be positive, got {image_channels} and {widths}"
             )
         super().__init__(latent_dim, style_dim, classes, mapping_layers, rows=2 * len(widths))
-        self.config = {
-            **{"latent_dim": latent_dim, "style_dim": style_dim, "classes": classes, "widths": widths},
-            **{"mapping_layers": mapping_layers, "image_channels": image_channels, "clamp": clamp},
-        }
         self.resolution, self.channels = 4 * 2 ** (len(widths) - 1), image_channels
         self.const = nn.Parameter(torch.randn(widths[0], 4, 4))
         self.blocks = nn.ModuleList(

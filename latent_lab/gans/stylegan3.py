@@ -160,7 +160,6 @@ class StyleGAN3(StyleGenerator):
         output_scale: float = 0.25,
         clamp: float = 256.0,
     ) -> None:
-        config = {name: value for name, value in locals().items() if name not in ("self", "__class__")}
         if (
             not 0 <= critical < layers <= MOST_LAYERS
             or not 4 <= resolution <= MOST_PIXELS
@@ -171,12 +170,7 @@ class StyleGAN3(StyleGenerator):
                 f"got {critical}, {layers}, {resolution} and {margin}"
             )
         super().__init__(latent_dim, style_dim, classes, mapping_layers, rows=layers + 2)
-        self.config, self.resolution, self.channels, self.output_scale = (
-            config,
-            resolution,
-            image_channels,
-            output_scale,
-        )
+        self.resolution, self.channels, self.output_scale = resolution, image_channels, output_scale
         share = np.minimum(np.arange(layers + 1) / (layers - critical), 1)
         cutoffs = first_cutoff * (resolution / 2 / first_cutoff) ** share
         stopbands = first_stopband * (resolution / 2 * last_stopband_rel / first_stopband) ** share

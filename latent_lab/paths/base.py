@@ -9,9 +9,10 @@ from torch import Tensor, nn
 
 from latent_lab.gans.codes import Codes
 from latent_lab.gans.space import LatentSpace
+from latent_lab.ops.recorded import Recorded
 
 
-class Paths(nn.Module, ABC):
+class Paths(Recorded, nn.Module, ABC):
     """K paths through a latent space. Path arithmetic runs in the precision of the parameters, never in autocast.
 
     ``config`` holds the arguments that rebuild the object; it is stored beside its tensors.
@@ -21,7 +22,7 @@ class Paths(nn.Module, ABC):
         num_paths: Number K of paths.
     """
 
-    config: dict
+    unrecorded = ("rng",)
 
     def __init__(self, dim: int, num_paths: int) -> None:
         super().__init__()
@@ -56,10 +57,6 @@ class Paths(nn.Module, ABC):
         )
         many = Codes(latents, given or {}).repeat(self.num_paths)
         return self.shift(many.latents, k, amounts, many.given).unflatten(0, (num, self.num_paths))
-
-    def description(self) -> dict[str, object]:
-        """The class's name and the arguments that rebuild the object."""
-        return {"class": f"{type(self).__module__}.{type(self).__qualname__}", "config": self.config}
 
     def coordinates(self, latents: Tensor) -> Tensor | None:
         """Coordinates :math:`(N, K)` of which path k changes the k-th alone; None where paths are not the axes of

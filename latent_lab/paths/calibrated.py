@@ -32,6 +32,8 @@ class CalibratedPaths(Paths):
         rng: Source of the initial directions.
     """
 
+    unrecorded = ("slope", "rng")
+
     def __init__(
         self,
         dim: int,
@@ -44,7 +46,6 @@ class CalibratedPaths(Paths):
         super().__init__(dim, num_paths)
         if extent <= 0 or knots < 1 or slope <= 0:
             raise ValueError(f"extent and slope must be above 0, knots at least 1, got {extent}, {slope} and {knots}")
-        self.config = {"dim": dim, "num_paths": num_paths, "extent": extent, "knots": knots}
         self.extent, self.interval = extent, 2 * extent / knots
         self.weight = nn.Parameter(torch.randn(num_paths, dim, generator=rng))
         self.log_slopes = nn.Parameter(torch.full((num_paths, knots), math.log(slope)))

@@ -42,7 +42,6 @@ class CurvilinearPaths(Paths):
             raise ValueError(
                 f"num_paths must be at most the latent's size {dim} for curvilinear paths, got {num_paths}: a path is a coordinate"
             )
-        self.config = {"dim": dim, "num_paths": num_paths, "flow": flow, **options}
         self.flow = self.flows[flow](dim, rng=rng, **options)
 
     def coordinates(self, latents: Tensor) -> Tensor:

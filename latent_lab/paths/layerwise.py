@@ -64,7 +64,6 @@ class LayerwisePaths(Paths):
         self.layers = list(layers)
         if any(type(layer) is not int or not 0 <= layer < 2**16 for layer in self.layers):
             raise ValueError(f"layers must be the numbers of rows of w+, got {str(self.layers)[:60]}")
-        self.config = {"base": base.description(), "layers": self.layers}
 
     @property
     def straight(self) -> bool:

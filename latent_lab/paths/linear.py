@@ -29,6 +29,7 @@ class LinearPaths(Paths):
     """
 
     kinds = ("orthogonal", "projective", "free")
+    unrecorded = ("init", "rng")
 
     def __init__(
         self, dim: int, num_paths: int, kind: str = "orthogonal", init: float = 1.0, rng: torch.Generator | None = None
@@ -44,7 +45,6 @@ class LinearPaths(Paths):
             raise ValueError(
                 f"init must be above 0 with more paths than the {dim} coordinates, whose directions would be 0, got {init}"
             )
-        self.config = {"dim": dim, "num_paths": num_paths, "kind": kind}
         self.kind = kind
         if kind == "orthogonal":
             self.weight = nn.Parameter(init / dim**0.5 * torch.randn(dim, dim, generator=rng))

@@ -38,7 +38,6 @@ class LocalPaths(Paths):
         if num_paths > dim:
             raise ValueError(f"num_paths must be at most the latent's size {dim}, got {num_paths}")
         self.layers = None if layers is None else list(layers)
-        self.config = {"dim": dim, "num_paths": num_paths, "layers": self.layers}
 
     @abstractmethod
     def directions(self, space: LatentSpace, codes: Codes) -> Tensor:
@@ -108,7 +107,6 @@ class RegionalPaths(LocalPaths):
         self, dim: int, num_paths: int, layers: Sequence[int] | None, resolution: int, tau: float, chunk: int
     ) -> None:
         super().__init__(dim, num_paths, layers)
-        self.config |= {"resolution": resolution, "tau": tau, "chunk": chunk}
         self.tau, self.chunk = tau, chunk
         self.register_buffer("mask", torch.zeros(resolution, resolution))
 

@@ -38,7 +38,6 @@ class NeuralODEPaths(Paths):
         super().__init__(dim, num_paths)
         if depth < 1 or step <= 0:
             raise ValueError(f"depth must be at least 1 and step above 0, got {depth} and {step}")
-        self.config = {"dim": dim, "num_paths": num_paths, "depth": depth, "step": step}
         self.step = step
         bound = dim**-0.5
         self.weights = nn.Parameter(bound * (2 * torch.rand(num_paths, depth, dim, dim, generator=rng) - 1))

@@ -45,7 +45,6 @@ class PotentialPaths(Paths):
         super().__init__(dim, num_paths)
         if dim < 4 or times < 2:
             raise ValueError(f"dim must be at least 4 and times at least 2, got {dim} and {times}")
-        self.config = {"dim": dim, "num_paths": num_paths, "times": times, "bounded": bounded}
         self.times, self.bounded = times, bounded
 
         def uniform(*shape: int) -> nn.Parameter:

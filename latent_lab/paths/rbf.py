@@ -52,14 +52,6 @@ class RBFPaths(Paths):
             raise ValueError(f"integrator must be one of {self.integrators}, got {integrator!r}")
         if num_dipoles < 1 or step <= 0:
             raise ValueError(f"num_dipoles must be at least 1 and step above 0, got {num_dipoles} and {step}")
-        self.config = {
-            "dim": dim,
-            "num_paths": num_paths,
-            "num_dipoles": num_dipoles,
-            "step": step,
-            "integrator": integrator,
-            "learn_gammas": learn_gammas,
-        }
         self.step, self.integrator = step, integrator
         # one radius for each path, from 1 to 4, so that the paths start different
         radii = 1 + 3 * torch.arange(num_paths) / num_paths

@@ -23,7 +23,6 @@ class RowwisePaths(Paths):
 
     def __init__(self, dim: int, num_paths: int, rows: int) -> None:
         super().__init__(dim, num_paths)
-        self.config = {"dim": dim, "num_paths": num_paths, "rows": rows}
         self.weight = nn.Parameter(torch.zeros(num_paths, rows, dim))
 
     @classmethod

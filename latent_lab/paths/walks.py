@@ -44,6 +44,7 @@ class WalkPaths(Paths):
     """
 
     kinds = ("linear", "network")
+    unrecorded = ("init", "rng")
 
     def __init__(
         self,
@@ -68,15 +69,6 @@ class WalkPaths(Paths):
             raise ValueError(
                 f"classes must be 0 for kind='network', got {classes}; kind='linear' has directions of a class"
             )
-        self.config = {
-            "dim": dim,
-            "num_paths": num_paths,
-            "kind": kind,
-            "keep_norm": keep_norm,
-            "classes": classes,
-            "width": width,
-            "step": step,
-        }
         self.kind, self.keep_norm, self.classes, self.step = kind, keep_norm, classes, step
         if kind == "linear":
             self.weight = nn.Parameter(init / dim**0.5 * torch.randn(max(classes, 1), num_paths, dim, generator=rng))

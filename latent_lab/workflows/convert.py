@@ -25,10 +25,7 @@ LAYOUTS = {"nvlabs": nvlabs, "rosinality": rosinality}
 
 def generator_bytes(generator: Generator) -> bytes:
     """The weights, with the family and the arguments that rebuild it."""
-    family = type(generator)
-    return native.to_bytes(
-        generator.state_dict(), {"class": f"{family.__module__}.{family.__qualname__}", "config": generator.config}
-    )
+    return native.to_bytes(generator.state_dict(), generator.description())
 
 
 def layout_bytes(generator: Generator, layout: str) -> bytes:

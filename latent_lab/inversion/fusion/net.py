@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from latent_lab.checkpoints.fusion_files import read_fusion
 from latent_lab.checkpoints.rebuild import rebuild
 from latent_lab.gans.styled import GAIN, StyleGenerator
+from latent_lab.ops.recorded import Recorded
 
 REPEATS = 10  # of each layer's tag, as published
 
@@ -92,7 +93,7 @@ class LatentBlender(nn.Module):
         return a + q.sigmoid() * (b - a)
 
 
-class FusionNet(nn.Module):
+class FusionNet(Recorded, nn.Module):
     r"""Two blenders: the common one gives both images the third's coarse styles (pose, shape), the other puts their
     regions together.
 
@@ -118,7 +119,6 @@ class FusionNet(nn.Module):
             raise ValueError(
                 f"width, hidden and layers must be positive, common_layers 0 to {layers}, got {width}, {hidden}, {common_layers}"
             )
-        self.config = {"width": width, "hidden": hidden, "layers": layers, "common_layers": common_layers}
         self.width, self.common_layers = width, common_layers
         tag = (layers + 1) * REPEATS
         self.segments = LatentBlender(3 * width + tag, width, hidden)

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from latent_lab.ops.ir_se50 import Unit
+from latent_lab.ops.recorded import Recorded
 
 
 def units(widths: Sequence[int], stride: int) -> nn.Sequential:
@@ -31,7 +32,7 @@ class ScaledLeakyReLU(nn.Module):
         return F.leaky_relu(x, 0.2) * math.sqrt(2)
 
 
-class DistortionAlignment(nn.Module):
+class DistortionAlignment(Recorded, nn.Module):
     r"""Adaptive distortion alignment (ADA): a distortion map becomes that of another, edited image. A U-Net.
 
     References:
@@ -47,7 +48,6 @@ class DistortionAlignment(nn.Module):
         super().__init__()
         if len(widths) != 4:
             raise ValueError(f"encoder.alignment.widths must be four, got {list(widths)}")
-        self.config = {"image_channels": image_channels, "widths": list(widths)}
         whole, half, quarter, eighth = widths
         self.conv_layer1 = stem(2 * image_channels, whole)
         self.conv_layer2 = units([whole, half, half, half], 2)
@@ -70,7 +70,7 @@ def joined(small: Tensor, large: Tensor) -> Tensor:
     return torch.cat([F.interpolate(small, large.shape[2:], mode="bilinear"), large], 1)
 
 
-class ConsultationEncoder(nn.Module):
+class ConsultationEncoder(Recorded, nn.Module):
     """An aligned distortion to what one convolution's output is scaled and shifted by, at a quarter of the side.
 
     A new one gives 0 and 0: training begins at the inversion that it is to improve.
@@ -101,10 +101,7 @@ class ConsultationEncoder(nn.Module):
                 f"encoder.consultation.widths must be three and resolution a power of 2 from 16 on, got {list(widths)} and {resolution}"
             )
         self.resolution, head_width = resolution, head_width or features
-        self.config = {
-            **{"features": features, "resolution": resolution, "image_channels": image_channels},
-            **{"widths": list(widths), "head_width": head_width},
-        }
+        self.config["head_width"] = head_width
         whole, half, quarter = widths
         self.conv_layer1 = stem(image_channels, whole)
         self.conv_layer2 = units([whole, half, half, half], 2)
