@@ -52,7 +52,8 @@ def build_generator(gan: Mapping, family: type[Generator], seed: int = 0) -> Gen
     found = read_weights(file)
     if found.family not in (None, f"{family.__module__}.{family.__qualname__}"):
         raise ValueError(
-            f"gan.weights must hold a {family.__name__} for gan={gan['name']}, got a {found.family.split('.')[-1]} in {file}"
+            f"gan.weights must hold a {family.__name__} for gan={gan['name']}, "
+            f"got a {found.family.split('.')[-1]} in {file}"
         )
     return rebuild(lambda: family(**(options | dict(found.config))), found.tensors, file)
 
@@ -127,12 +128,14 @@ def space_and_paths(run: Run) -> tuple[LatentSpace, Paths, dict]:
     found = weight_hash(space.generator)
     if found != metadata["generator"]:
         raise ValueError(
-            f"{run.folder} was made on a generator with hash {metadata['generator'][:12]}, but gan.weights has {found[:12]}; give weights=<file>"
+            f"{run.folder} was made on a generator with hash {metadata['generator'][:12]}, "
+            f"but gan.weights has {found[:12]}; give weights=<file>"
         )
     require_match(paths, metadata["space"], space.generator, run)
     if metadata["space"] != space.name:
         raise ValueError(
-            f"gan.space of {run.folder / 'config.yaml'} must be {metadata['space']!r}, as its paths say, got {space.name!r}"
+            f"gan.space of {run.folder / 'config.yaml'} must be {metadata['space']!r}, as its paths say, "
+            f"got {space.name!r}"
         )
     return space, paths, metadata
 

@@ -120,5 +120,8 @@ def calibrated_amount(name: str, entry: dict, change: float) -> tuple[float, str
             f"edits: the path of {name!r} changes it nowhere; take another, or path{entry['path']} with an amount"
         )
     end = int(y.argmax()) if change > 0 and high > 0 or low >= 0 else int(y.argmin())
-    warning = f"{name} by {change:+g} standard deviations is outside the calibrated range, {low:+.2f} to {high:+.2f}: extrapolated"
+    warning = (
+        f"{name} by {change:+g} standard deviations is outside the calibrated range, {low:+.2f} to {high:+.2f}: "
+        "extrapolated"
+    )
     return change * (x[end] / y[end]).item(), warning

@@ -198,7 +198,8 @@ class Run:
             self.write("environment.json", json.dumps(about | {"generator": found}, indent=1))
         elif known != found:
             raise ValueError(
-                f"{self.folder} was begun on a generator with hash {str(known)[:12]}, but gan.weights has {found[:12]}; give weights=<file>"
+                f"{self.folder} was begun on a generator with hash {str(known)[:12]}, "
+                f"but gan.weights has {found[:12]}; give weights=<file>"
             )
 
     def has_paths(self) -> bool:
@@ -219,7 +220,8 @@ class Run:
         tensors, metadata = native.read(file)
         if metadata.get("format") != FORMAT:
             raise ValueError(
-                f"{file} must have format {FORMAT}, got {shown(metadata.get('format'))}; it was written by another version"
+                f"{file} must have format {FORMAT}, got {shown(metadata.get('format'))}; "
+                "it was written by another version"
             )
         if not fits(metadata, {"generator": str, "space": str}):
             raise ValueError(f"{file} must say which generator and space its paths are of")
@@ -237,7 +239,8 @@ class Run:
                     return file, complaints
                 except ValueError as error:
                     complaints.append(
-                        f"{file} is damaged or not of this run and is passed over ({str(error).removeprefix(str(file)).strip()})"
+                        f"{file} is damaged or not of this run and is passed over "
+                        f"({str(error).removeprefix(str(file)).strip()})"
                     )
         return None, complaints
 

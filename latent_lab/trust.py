@@ -80,7 +80,8 @@ def require_class(target: object, path: Sequence[str]) -> None:
     where = ".".join(path) or "the configuration"
     if not isinstance(target, str) or target not in allowed(path):
         raise ValueError(
-            f"{where} of a run may name only classes that latent_lab's own configurations name there, got {str(target)[:100]!r}"
+            f"{where} of a run may name only classes that latent_lab's own configurations name there, "
+            f"got {str(target)[:100]!r}"
         )
 
 
@@ -108,7 +109,8 @@ def require_arguments(node: Mapping, path: Sequence[str]) -> None:
         wrong += [key for key in ("url", "package") if node.get(key) is not None]
     if wrong:
         raise ValueError(
-            f"{where}.{wrong[0]} is not taken from a run's folder: it names files, addresses or packages; delete it there"
+            f"{where}.{wrong[0]} is not taken from a run's folder: it names files, addresses or packages; "
+            "delete it there"
         )
 
 
@@ -212,7 +214,8 @@ def require_inside(folder: Path) -> None:
                     target = os.path.realpath(entry.path)
                     if target != root and not target.startswith(root + os.sep):
                         raise ValueError(
-                            f"{entry.path} is a link out of the run's folder, which is not followed; replace it by what it leads to"
+                            f"{entry.path} is a link out of the run's folder, which is not followed; "
+                            "replace it by what it leads to"
                         )
                 elif entry.is_dir(follow_symlinks=False):
                     if entry.path != os.path.join(

@@ -9,7 +9,10 @@ from latent_lab.installation import CONF
 
 
 def test_the_wheel_holds_what_it_needs(tmp_path):
-    build = f"import os; os.chdir({str(CONF.parent)!r}); from hatchling.build import build_wheel; print(build_wheel({str(tmp_path)!r}))"
+    build = (
+        f"import os; os.chdir({str(CONF.parent)!r}); from hatchling.build import build_wheel; "
+        f"print(build_wheel({str(tmp_path)!r}))"
+    )
     subprocess.run([sys.executable, "-c", build], check=True, capture_output=True)
     (wheel,) = tmp_path.glob("*.whl")
     assert wheel.stat().st_size < 5_000_000

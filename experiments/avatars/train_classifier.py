@@ -70,9 +70,12 @@ if __name__ == "__main__":
     size = sum(p.numel() for p in classifier.parameters())
     card = [
         "# avatar_classifier\n",
-        f"Three strided convolutions, an embedding of {classifier.config['embedding']} numbers and a linear head for all attributes: {size:,} parameters.\n",
-        f"- data: avatars, {len(images):,} images with the attributes that they were drawn with (experiments/avatars/draw.js, seed 0); the last {len(unseen):,} were held out",
-        f"- training: {EPOCHS} epochs of batch {BATCH}, AdamW, images shifted by up to 2 pixels each way, noise of 0.1, seed {SEED}",
+        f"Three strided convolutions, an embedding of {classifier.config['embedding']} numbers and a linear head for "
+        f"all attributes: {size:,} parameters.\n",
+        f"- data: avatars, {len(images):,} images with the attributes that they were drawn with "
+        f"(experiments/avatars/draw.js, seed 0); the last {len(unseen):,} were held out",
+        f"- training: {EPOCHS} epochs of batch {BATCH}, AdamW, images shifted by up to 2 pixels each way, "
+        f"noise of 0.1, seed {SEED}",
         "- command: `python experiments/avatars/train_classifier.py`",
         "- licence: MIT, as the rest of latent_lab; the drawings are CC0 1.0 (DiceBear, Pixel Art)\n",
         "| attribute | classes | accuracy on held-out avatars | always the most frequent class |",

@@ -161,7 +161,8 @@ def main() -> None:
     o = defaults | given
     device = torch.cuda.get_device_name() if o["accelerator"] == "gpu" else f"CPU, {torch.get_num_threads()} threads"
     print(
-        f"SNGAN {o['size']}, batch {o['batch']}, {o['precision']}, {device}, torch {torch.__version__}; median of {o['steps']}"
+        f"SNGAN {o['size']}, batch {o['batch']}, {o['precision']}, {device}, torch {torch.__version__}; "
+        f"median of {o['steps']}"
     )
     print(f"{'method':10}{'floor [s]':>12}{'step [s]':>12}{'ratio':>9}{'bound':>9}")
     for name in filter(None, o["methods"].split(",")):
@@ -170,7 +171,8 @@ def main() -> None:
     if o["accelerator"] == "cpu":
         bare, evaluated = measure_evaluation(o["size"], min(int(o["batch"]), 64))
         print(
-            f"evaluation: {evaluated:.0f} images/s, bare generator {bare:.0f}, ratio {evaluated / bare:.3f} (at least 0.90)"
+            f"evaluation: {evaluated:.0f} images/s, bare generator {bare:.0f}, "
+            f"ratio {evaluated / bare:.3f} (at least 0.90)"
         )
 
 

@@ -37,7 +37,8 @@ def main() -> None:
     o = defaults | dict(argument.split("=", 1) for argument in sys.argv[1:])
     if o.keys() - defaults.keys():
         sys.exit(
-            f"faces takes {', '.join(f'{key}={value}' for key, value in defaults.items())}; got {sorted(o.keys() - defaults.keys())}"
+            f"faces takes {', '.join(f'{key}={value}' for key, value in defaults.items())}; "
+            f"got {sorted(o.keys() - defaults.keys())}"
         )
     keep_freed_memory()
     device = torch.device("cuda" if o["accelerator"] == "gpu" else "cpu")

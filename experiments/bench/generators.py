@@ -84,14 +84,16 @@ def main() -> None:
     unknown = [*(given.keys() - defaults.keys()), *(set((defaults | given)["gans"].split(",")) - PLAIN.keys())]
     if unknown:
         sys.exit(
-            f"generators takes {', '.join(f'{key}={value}' for key, value in defaults.items())}, gans of {list(PLAIN)}; got {unknown}"
+            f"generators takes {', '.join(f'{key}={value}' for key, value in defaults.items())}, "
+            f"gans of {list(PLAIN)}; got {unknown}"
         )
     o = defaults | given
     device = torch.device("cuda" if o["accelerator"] == "gpu" else "cpu")
     place = torch.cuda.get_device_name() if device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads"
     keep_freed_memory()  # as the commands do
     print(
-        f"batch {o['batch']}, backward={o['backward']}, {o['precision']}, compile={o['compile']}, {place}, torch {torch.__version__}; median of {o['repeats']}"
+        f"batch {o['batch']}, backward={o['backward']}, {o['precision']}, compile={o['compile']}, {place}, "
+        f"torch {torch.__version__}; median of {o['repeats']}"
     )
     print(f"{'gan':20}{'pixels':>6}{'plain [s]':>12}{'ours [s]':>12}{'ratio':>8}{'bound':>8}{'difference':>12}")
     for name in o["gans"].split(","):

@@ -70,7 +70,8 @@ def main() -> None:
     o = defaults | dict(argument.split("=", 1) for argument in sys.argv[1:])
     if o.keys() - defaults.keys():
         sys.exit(
-            f"inversion takes {', '.join(f'{key}={value}' for key, value in defaults.items())}; got {sorted(o.keys() - defaults.keys())}"
+            f"inversion takes {', '.join(f'{key}={value}' for key, value in defaults.items())}; "
+            f"got {sorted(o.keys() - defaults.keys())}"
         )
     keep_freed_memory()  # as the commands do
     device = torch.device("cuda" if o["accelerator"] == "gpu" else "cpu")
@@ -104,7 +105,8 @@ def main() -> None:
     }
     place = torch.cuda.get_device_name() if device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads"
     print(
-        f"{o['gan']} {o['size']}, {type(features).__name__}, batch {o['batch']}, {place}, torch {torch.__version__}; median of {o['repeats']}"
+        f"{o['gan']} {o['size']}, {type(features).__name__}, batch {o['batch']}, {place}, torch {torch.__version__}; "
+        f"median of {o['repeats']}"
     )
     print(f"{'step':10}{'floor [s]':>12}{'step [s]':>12}{'ratio':>9}{'bound':>9}")
     for name, (work, least) in works.items():

@@ -51,7 +51,8 @@ def main() -> None:
     given = dict(argument.split("=", 1) for argument in sys.argv[1:])
     if given.keys() - defaults.keys():
         sys.exit(
-            f"jacobians takes {', '.join(f'{key}={value}' for key, value in defaults.items())}; got {sorted(given.keys() - defaults.keys())}"
+            f"jacobians takes {', '.join(f'{key}={value}' for key, value in defaults.items())}; "
+            f"got {sorted(given.keys() - defaults.keys())}"
         )
     o = defaults | given
     pixels, dim, channels, directions, chunk, rows, samples = (int(o[key]) for key in list(defaults)[:-1])
@@ -74,7 +75,8 @@ def main() -> None:
         before = memory(device)
         passed = seconds(lambda: GANSpace(num_paths=min(80, dim), samples=samples).fit(space, context), device)
         print(
-            f"ganspace, {samples} samples of w: {passed:.1f} s, largest memory {memory(device):.2f} GiB ({before:.2f} before)",
+            f"ganspace, {samples} samples of w: {passed:.1f} s, largest memory {memory(device):.2f} GiB "
+            f"({before:.2f} before)",
             flush=True,
         )
 

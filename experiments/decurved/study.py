@@ -106,7 +106,8 @@ def results() -> dict[str, list[dict]]:
                 found.setdefault(label, []).append(result | {"seed": seed, "folder": file.parent})
     if not found:
         sys.exit(
-            f"no evaluated runs under outputs/decurved/{gan}: make them with python experiments/decurved/study.py gan={gan}"
+            f"no evaluated runs under outputs/decurved/{gan}: make them with python experiments/decurved/study.py "
+            f"gan={gan}"
         )
     return found
 

@@ -44,12 +44,14 @@ def main(file: str) -> None:
     back[:, attributes.names.index("yaw")] *= -1
     print(f"{len(images)} faces of {images.shape[2]} pixels, batches of {BATCH}, {torch.get_num_threads()} threads\n")
     print(
-        "| attribute | mean | standard deviation | mean absolute difference of a mirror image | not measured |\n|---|---|---|---|---|"
+        "| attribute | mean | standard deviation | mean absolute difference of a mirror image | not measured "
+        "|\n|---|---|---|---|---|"
     )
     for name, one, other in zip(attributes.names, values.T, back.T):
         found = one[one.isfinite()]
         print(
-            f"| {name} | {found.mean():.2f} | {found.std():.2f} | {(one - other).abs().nanmean():.2f} | {int(one.isnan().sum())} |"
+            f"| {name} | {found.mean():.2f} | {found.std():.2f} | {(one - other).abs().nanmean():.2f} | "
+            f"{int(one.isnan().sum())} |"
         )
     male, judge = (values[:, attributes.names.index(name)] for name in ("male", "male_judge"))
     print(
@@ -58,7 +60,8 @@ def main(file: str) -> None:
     )
     print(f"{torch.corrcoef(torch.stack([male, judge]))[0, 1]:.2f}; all attributes take {took:.0f} ms an image\n")
     print(
-        "| identity | cosine with the mirror image: mean, least | cosine with others: mean, largest | not found | ms an image |\n|---|---|---|---|---|"
+        "| identity | cosine with the mirror image: mean, least | cosine with others: mean, "
+        "largest | not found | ms an image |\n|---|---|---|---|---|"
     )
     for identity in (FaceResIdentity(), MobileFaceIdentity(), DlibIdentity()):
         found, took = measured(identity, images)

@@ -30,7 +30,8 @@ def options(**defaults: str) -> dict[str, str]:
     given = dict(argument.split("=", 1) for argument in sys.argv[1:])
     if given.keys() - defaults.keys():
         sys.exit(
-            f"{Path(sys.argv[0]).name} takes {', '.join(f'{key}={value}' for key, value in defaults.items())}; got {sorted(given)}"
+            f"{Path(sys.argv[0]).name} takes {', '.join(f'{key}={value}' for key, value in defaults.items())}; "
+            f"got {sorted(given)}"
         )
     return defaults | given
 

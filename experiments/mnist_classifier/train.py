@@ -36,7 +36,8 @@ if __name__ == "__main__":
     size = sum(p.numel() for p in classifier.parameters())
     (WEIGHTS / "mnist_classifier.md").write_text(
         "# mnist_classifier\n\n"
-        f"Three strided convolutions, an embedding of {classifier.config['embedding']} numbers and a linear head: {size:,} parameters.\n\n"
+        f"Three strided convolutions, an embedding of {classifier.config['embedding']} numbers and a linear head: "
+        f"{size:,} parameters.\n\n"
         f"- data: MNIST, {len(images):,} images; the last {data.held_out:,} of the files were held out\n"
         f"- training: {EPOCHS} epochs of batch 128, AdamW, images shifted by up to 2 pixels each way, seed {SEED}\n"
         "- command: `python experiments/mnist_classifier/train.py`\n"

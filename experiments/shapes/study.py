@@ -123,7 +123,8 @@ def main() -> None:
             mean, half = interval(pairs)
             verdict = "excludes 0" if abs(mean) > half else "does not exclude 0"
             lines.append(
-                f"- {name}, curvilinear minus {other.split(',')[0]} at mixing 0.5, {seeds} seeds: {mean:.3g} ± {half:.2g}, {verdict}"
+                f"- {name}, curvilinear minus {other.split(',')[0]} at mixing 0.5, {seeds} seeds: "
+                f"{mean:.3g} ± {half:.2g}, {verdict}"
             )
     target = ROOT / "docs" / "results"
     (target / "shapes.md").write_text("\n".join(lines) + "\n")

@@ -23,7 +23,8 @@ def load_user_file(module: nn.Module, weights: str, unused: Collection[str] = ()
     file = Path(weights).expanduser()
     if not file.is_file():
         raise FileNotFoundError(
-            f"{type(module).__name__}: weights must be a file, got {str(file)!r}; put the published file there (docs/datasets.md)"
+            f"{type(module).__name__}: weights must be a file, got {str(file)!r}; "
+            "put the published file there (docs/datasets.md)"
         )
     try:
         content = open_tree(file)

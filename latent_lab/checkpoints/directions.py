@@ -67,14 +67,16 @@ def of_table(arrays: Mapping[str, Tensor], names: list, file: str | Path) -> Ten
             component, deviation = arrays[components], arrays[deviations].flatten()
             if component.ndim < 2 or len(component) != len(deviation):
                 raise ValueError(
-                    f"{file} must have one {deviations} for each {components}, got {len(deviation)} for {tuple(component.shape)}"
+                    f"{file} must have one {deviations} for each {components}, "
+                    f"got {len(deviation)} for {tuple(component.shape)}"
                 )
             return component * deviation.view(-1, *[1] * (component.ndim - 1))
     if "eigvec" in arrays and arrays["eigvec"].ndim > 1:
         return arrays["eigvec"].mT
     wanted = " or ".join("with ".join((f"{one} ", two)) for one, two in COMPONENTS)
     raise ValueError(
-        f"{file} must hold an array alone, {wanted} (GANSpace), or eigvec (rosinality), got the keys {[str(name)[:40] for name in names[:8]]}"
+        f"{file} must hold an array alone, {wanted} (GANSpace), or eigvec (rosinality), "
+        f"got the keys {[str(name)[:40] for name in names[:8]]}"
     )
 
 
@@ -105,7 +107,8 @@ def require_small(entries: Sequence[zipfile.ZipInfo], size: int) -> None:
     unpacked = sum(entry.file_size for entry in entries)
     if unpacked > min(LARGEST, TIMES * size + 2**22):
         raise ValueError(
-            f"its {size} bytes would be unpacked to {unpacked}; at most {TIMES} times as many are read, and {LARGEST >> 20} MiB"
+            f"its {size} bytes would be unpacked to {unpacked}; at most {TIMES} times as many are read, "
+            f"and {LARGEST >> 20} MiB"
         )
     if any(entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for entry in entries):
         raise ValueError("its parts must be stored or deflated")

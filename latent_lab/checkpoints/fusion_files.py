@@ -56,7 +56,8 @@ def read_fusion(file: str | Path) -> tuple[dict[str, int], dict[str, Tensor]]:
     ]
     if wrong:
         raise ValueError(
-            f"{file} must hold matrices and vectors, got {wrong[0]} of the shape {str(tuple(state[wrong[0]].shape))[:60]}"
+            f"{file} must hold matrices and vectors, got {wrong[0]} of the shape "
+            f"{str(tuple(state[wrong[0]].shape))[:60]}"
         )
     tensors: dict[str, Tensor] = {}
     for ours, theirs in PARTS.items():

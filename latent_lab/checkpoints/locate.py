@@ -53,7 +53,8 @@ def locate(weights: str | None, source: Mapping[str, str | None]) -> Path:
         file = Path(weights).expanduser()
         if not file.is_file():
             raise FileNotFoundError(
-                f"gan.weights must be a file, null (the named weights) or 'random', got {weights!r}, which does not exist"
+                f"gan.weights must be a file, null (the named weights) or 'random', got {weights!r}, "
+                "which does not exist"
             )
         return file
     if source.get("package"):

@@ -85,7 +85,8 @@ def require_trainer(trainer: Mapping) -> None:
     nodes = trainer.get("num_nodes", 1)
     if nodes != 1 and not any(name in os.environ for name in CLUSTER):
         raise ValueError(
-            f"trainer.num_nodes must be 1 outside of a cluster's job, which has one of {', '.join(CLUSTER)} set, got {nodes!r}"
+            f"trainer.num_nodes must be 1 outside of a cluster's job, which has one of {', '.join(CLUSTER)} set, "
+            f"got {nodes!r}"
         )
     if trainer.get("max_epochs") == 0:
         raise ValueError("trainer.max_epochs must be -1 (no limit) or an integer of at least 1, got 0")

@@ -213,7 +213,8 @@ def check_built(node: Mapping, kind: object, key: str) -> None:
             if others:
                 continue
             raise ValueError(
-                f"{path} is no argument of {target.__name__}; it takes {', '.join(nearest(str(option), kinds)) or 'none'}"
+                f"{path} is no argument of {target.__name__}; it takes "
+                f"{', '.join(nearest(str(option), kinds)) or 'none'}"
             )
         check(value, kinds[option], path)
         allowed = next(
@@ -250,7 +251,8 @@ def check_generators(gan: Mapping) -> None:
             kinds, _, _ = arguments(target)
             if option not in kinds:
                 raise ValueError(
-                    f"{key}.{option} is no argument of {target.__name__}; it takes {', '.join(nearest(str(option), kinds))}"
+                    f"{key}.{option} is no argument of {target.__name__}; it takes "
+                    f"{', '.join(nearest(str(option), kinds))}"
                 )
             check(value, kinds[option], f"{key}.{option}")
 

@@ -53,7 +53,8 @@ class Dsprites(IdxImages):
     def prepare_data(self) -> None:
         if not self.is_here:
             raise FileNotFoundError(
-                f"dataset: {self.file} is missing; put the file of https://github.com/google-deepmind/dsprites-dataset there"
+                f"dataset: {self.file} is missing; put the file of "
+                "https://github.com/google-deepmind/dsprites-dataset there"
             )
 
     def setup(self, stage: str | None = None) -> None:

@@ -57,7 +57,8 @@ class Pictures(Dataset):
                 prepared = self.prepare(upright(picture).convert(self.mode), side, Image.Resampling.LANCZOS)
         except DAMAGED as error:
             raise ValueError(
-                f"dataset: {self.files[i]} cannot be decoded ({reason(error)}); delete it, or leave such out with dataset.data.check=pixels"
+                f"dataset: {self.files[i]} cannot be decoded ({reason(error)}); delete it, "
+                "or leave such out with dataset.data.check=pixels"
             ) from None
         return pil_to_tensor(prepared).float() / 127.5 - 1, self.labels[i]
 
@@ -132,7 +133,8 @@ class FolderImages(LightningDataModule):
                 raise ValueError(f"dataset.data.{name} must be one of {allowed}, got {value!r}")
         if resolution < 1 or batch_size < 1 or held_out < 0:
             raise ValueError(
-                f"dataset.data must have resolution and batch_size of at least 1 and held_out of at least 0, got {resolution}, {batch_size}, {held_out}"
+                "dataset.data must have resolution and batch_size of at least 1 and held_out of at least 0, "
+                f"got {resolution}, {batch_size}, {held_out}"
             )
         self.folder, self.hint = Path(folder).expanduser(), hint
         self.resolution, self.image_channels, self.preparation = resolution, image_channels, preparation
@@ -260,7 +262,8 @@ class FolderImages(LightningDataModule):
         """Images and labels that no training sees, as many as ``gigabytes`` allows."""
         if not len(self.held_out_pictures):
             raise ValueError(
-                f"dataset in {self.folder} has no held-out pictures: dataset.data.held_out must be positive, got {self.held_out}"
+                f"dataset in {self.folder} has no held-out pictures: dataset.data.held_out must be positive, "
+                f"got {self.held_out}"
             )
         return self.tensors(self.held_out_pictures)
 

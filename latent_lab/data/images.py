@@ -39,7 +39,8 @@ def read_idx(file: str | Path, limit: int = 1 << 31) -> Tensor:
         ) from None
     if len(content) != size:
         raise ValueError(
-            f"{file} should hold {size} values, holds {'more' if len(content) > size else len(content)}; delete it to fetch it again"
+            f"{file} should hold {size} values, holds {'more' if len(content) > size else len(content)}; "
+            "delete it to fetch it again"
         )
     return torch.frombuffer(bytearray(content), dtype=torch.uint8).reshape(shape)
 
@@ -131,7 +132,8 @@ class IdxImages(LightningDataModule):
             except Exception as error:  # requests, urllib3 and pooch raise a dozen unrelated classes
                 reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
                 raise FileNotFoundError(
-                    f"dataset: {self.folder / file['name']} is missing and {self.url}{file['name']} cannot be fetched ({reason}); put the file there"
+                    f"dataset: {self.folder / file['name']} is missing and {self.url}{file['name']} cannot be "
+                    f"fetched ({reason}); put the file there"
                 ) from None
 
     def setup(self, stage: str | None = None) -> None:
@@ -143,11 +145,13 @@ class IdxImages(LightningDataModule):
             or len(images) <= self.held_out
         ):
             raise ValueError(
-                f"dataset in {self.folder} must hold more than held_out={self.held_out} images and a label each, got {tuple(images.shape)} and {tuple(labels.shape)}"
+                f"dataset in {self.folder} must hold more than held_out={self.held_out} images and a label each, "
+                f"got {tuple(images.shape)} and {tuple(labels.shape)}"
             )
         if images.shape[1] != images.shape[2] or images.shape[1] > self.resolution:
             raise ValueError(
-                f"dataset in {self.folder} must hold square images of at most {self.resolution} pixels, got {tuple(images.shape[1:3])}"
+                f"dataset in {self.folder} must hold square images of at most {self.resolution} pixels, "
+                f"got {tuple(images.shape[1:3])}"
             )
         self.images, self.labels = images, labels.long()
 

@@ -57,7 +57,8 @@ def find_pictures(where: str | Sequence[str]) -> dict[str, Path]:
             texts = {Path(file): Path(file).stem for file in sorted(glob.glob(str(place))) if os.path.isfile(file)}
         if not texts:
             raise FileNotFoundError(
-                f"images must be pictures ({', '.join(FILES)}), or folders or patterns of them, got {item!r}, which has none"
+                f"images must be pictures ({', '.join(FILES)}), or folders or patterns of them, got {item!r}, "
+                "which has none"
             )
         for file in sorted(texts):
             identity = identity_of(file)

@@ -95,7 +95,8 @@ def rows_of(pictures: Sequence[str], table: Mapping[str, Sequence[float]]) -> li
         key = next((key for start in range(len(parts)) if (key := "/".join(parts[start:])) in table), None)
         if key is not None and owner.setdefault(key, picture) != picture:
             raise ValueError(
-                f"the table's row {key!r} must belong to one picture, got {owner[key]} and {picture}; write their folders too"
+                f"the table's row {key!r} must belong to one picture, got {owner[key]} and {picture}; "
+                "write their folders too"
             )
         found.append(None if key is None else torch.tensor(table[key]))
     return found

@@ -22,7 +22,8 @@ def directions_of(space: LatentSpace, paths: Paths) -> Tensor:
     differently."""
     if not paths.straight:
         raise ValueError(
-            f"run must hold straight paths to be written as directions, got {type(paths).__name__}, whose steps depend on the latent"
+            f"run must hold straight paths to be written as directions, got {type(paths).__name__}, "
+            "whose steps depend on the latent"
         )
     steps = paths.fan(torch.zeros(1, *space.shape), 1.0)[0]
     return steps[:, 0] if steps.ndim == 3 and (steps == steps[:, :1]).all() else steps

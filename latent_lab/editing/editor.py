@@ -29,7 +29,8 @@ def editing_space(found_in: str, codes_in: str, spaces: Sequence[str], layers: o
         return "w+"
     if spaces.index(codes_in) > spaces.index(found_in):
         raise ValueError(
-            f"run must have paths that codes of space {codes_in} can take, got paths of space {found_in}; invert into {found_in}"
+            f"run must have paths that codes of space {codes_in} can take, got paths of space {found_in}; "
+            f"invert into {found_in}"
         )
     return found_in
 

@@ -66,6 +66,7 @@ class Effects:
             parts.append(f"identity 1 - cos {found['identity']['to_start']:.3f}")
         if "order" in found:
             parts.append(
-                f"other orders end within {max(found['order']['latents']):.1e} of the edit in latents, {max(found['order']['images']):.1e} in images"
+                f"other orders end within {max(found['order']['latents']):.1e} of the edit in latents, "
+                f"{max(found['order']['images']):.1e} in images"
             )
         return "; ".join(parts)

@@ -81,7 +81,8 @@ class Inversions:
         found = weight_hash(generator)
         if found != about["generator"]:
             raise ValueError(
-                f"{self.run.folder} was made on a generator with hash {about['generator'][:12]}, but gan.weights has {found[:12]}; give weights=<file>"
+                f"{self.run.folder} was made on a generator with hash {about['generator'][:12]}, "
+                f"but gan.weights has {found[:12]}; give weights=<file>"
             )
         self.read_for(generator, names[0])
         return generator.space(about["space"])  # as inversion asked for it, whatever samples of the run are
@@ -95,7 +96,8 @@ class Inversions:
         common = about if name == first else self.read(first)[1]
         if any(about[key] != common[key] for key in ("space", "generator")):
             raise ValueError(
-                f"{self.file(name)} must be of the space and generator of {first}, {common['space']}, got {about['space']}"
+                f"{self.file(name)} must be of the space and generator of {first}, {common['space']}, "
+                f"got {about['space']}"
             )
         return tensors, about
 
@@ -110,7 +112,8 @@ class Inversions:
         for key in ("latents", *(f"given.{key}" for key in given)):
             if len({one[key].shape for one in found}) > 1:
                 raise ValueError(
-                    f"codes must be of pictures that were inverted alike, got {list(names)}, whose shapes of {key} differ"
+                    f"codes must be of pictures that were inverted alike, got {list(names)}, "
+                    f"whose shapes of {key} differ"
                 )
         return Codes(
             torch.stack([one["latents"] for one in found]),

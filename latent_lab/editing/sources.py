@@ -110,7 +110,8 @@ def open_source(
     found = weight_hash(space.generator)
     if found != metadata["generator"]:
         raise ValueError(
-            f"run must be of the generator that source was inverted on, whose hash is {found[:12]}, got {run.folder} of {metadata['generator'][:12]}"
+            f"run must be of the generator that source was inverted on, whose hash is {found[:12]}, "
+            f"got {run.folder} of {metadata['generator'][:12]}"
         )
     require_match(paths, metadata["space"], space.generator, run)
     return InvertedPictures(inversions, space, images), paths, metadata

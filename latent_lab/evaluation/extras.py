@@ -81,7 +81,8 @@ def add_naturalness(result: Evaluation, subject: Subject, options: Mapping) -> N
     expected = (space.generator.channels, space.generator.resolution, space.generator.resolution)
     if data.image_shape != expected:
         result.notes.append(
-            f"naturalness (DVN) was not measured: it needs images of shape {expected}, this dataset has {data.image_shape}"
+            f"naturalness (DVN) was not measured: it needs images of shape {expected}, "
+            f"this dataset has {data.image_shape}"
         )
         return
     real = data.held_out_split()[0].to(space.device)

@@ -90,7 +90,8 @@ def make_plan(subject: Subject, protocol: Protocol, made_for: Sequence[str] = ()
     measured = found.isfinite().all(1)
     if measured.sum() < 2:
         raise ValueError(
-            f"evaluation: {len(found) - int(measured.sum())} of {len(found)} samples could not be measured; truncate or take another dataset="
+            f"evaluation: {len(found) - int(measured.sum())} of {len(found)} samples could not be measured; "
+            "truncate or take another dataset="
         )
     deviation = found[measured].std(0)
     before = view_in_batches(space, ranking, attributes, None, batch, keep_images=False).attributes
@@ -133,11 +134,13 @@ def make_plan(subject: Subject, protocol: Protocol, made_for: Sequence[str] = ()
         if missed:
             notes.append(
                 f"path {pick.path} cannot change {pick.attribute} by {', '.join(missed)} standard deviations within a length of "
-                f"{SHARES[-1] * protocol.length:g}: it reaches {line.nan_to_num(0).min().clamp_max(0):+.2f} to {line.nan_to_num(0).max().clamp_min(0):+.2f}"
+                f"{SHARES[-1] * protocol.length:g}: it reaches {line.nan_to_num(0).min().clamp_max(0):+.2f} to "
+                f"{line.nan_to_num(0).max().clamp_min(0):+.2f}"
             )
     if not measured.all():
         notes.append(
-            f"{len(found) - int(measured.sum())} of {len(found)} samples of the prior could not be measured and are left out"
+            f"{len(found) - int(measured.sum())} of {len(found)} samples of the prior could not be measured and are "
+            "left out"
         )
     still = [name for name, value in zip(attributes.names, deviation) if value <= 1e-6]
     if still:

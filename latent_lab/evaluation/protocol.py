@@ -58,7 +58,8 @@ class Protocol:
         ):
             if getattr(self, option) < (2 if option in ("num_latents", "prior_latents") else 1):
                 raise ValueError(
-                    f"evaluation.{option} must be positive (num_latents, prior_latents at least 2), got {getattr(self, option)}"
+                    f"evaluation.{option} must be positive (num_latents, prior_latents at least 2), "
+                    f"got {getattr(self, option)}"
                 )
         if self.length <= 0 or not self.changes or 0 in self.changes:
             raise ValueError(
@@ -70,5 +71,6 @@ class Protocol:
             )
         if self.choose_by not in ("correlation", "steepness", "disentanglement"):
             raise ValueError(
-                f"evaluation.choose_by must be one of ('correlation', 'steepness', 'disentanglement'), got {self.choose_by!r}"
+                "evaluation.choose_by must be one of ('correlation', 'steepness', 'disentanglement'), "
+                f"got {self.choose_by!r}"
             )

@@ -20,12 +20,24 @@ from latent_lab.runs import Run
 
 CAPTIONS = {
     "strips": "The chosen paths from one latent, over the amount of the edit; the original is framed.",
-    "sequences": "Two edits one after the other, in both orders, and undone in the order in which they were made: with commuting edits columns 3 and 4 agree, and the last is the original.",
-    "side_effects": "Change of every attribute (columns) when a path's own attribute (rows) has changed by the same amount for all paths, in percent of that change.",
-    "order": "Change of the first edit's attribute that is left after two edits were undone in the order in which they were made.",
+    "sequences": (
+        "Two edits one after the other, in both orders, and undone in the order in which they were made: "
+        "with commuting edits columns 3 and 4 agree, and the last is the original."
+    ),
+    "side_effects": (
+        "Change of every attribute (columns) when a path's own attribute (rows) has changed by the same amount for "
+        "all paths, in percent of that change."
+    ),
+    "order": (
+        "Change of the first edit's attribute that is left after two edits were undone in the order in which they "
+        "were made."
+    ),
     "commutativity": "Relative distance of the latents after two edits in both orders, for each pair of paths.",
     "identity": "How much the identity changes when a path's own attribute changes.",
-    "response": "What an amount of each walk really changes (the median over latents), in units of amount, beside what was asked; a line ends where more of the walk changes no more, or leaves the prior.",
+    "response": (
+        "What an amount of each walk really changes (the median over latents), in units of amount, "
+        "beside what was asked; a line ends where more of the walk changes no more, or leaves the prior."
+    ),
     "curves": "Training curves.",
 }
 SEQUENCE = ("original", "edit 1", "1 then 2", "2 then 1", "undone")

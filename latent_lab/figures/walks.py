@@ -43,7 +43,8 @@ def find_ffmpeg() -> str:
         found = imageio_ffmpeg.get_ffmpeg_exe()
     if found is None:
         raise FileNotFoundError(
-            "walk must be gif or null where ffmpeg is not installed, got 'mp4'; install it, or pip install imageio-ffmpeg"
+            "walk must be gif or null where ffmpeg is not installed, got 'mp4'; install it, "
+            "or pip install imageio-ffmpeg"
         )
     return found
 

@@ -47,12 +47,14 @@ def require_edits(given: Mapping[str, Tensor], num: int, maps: Mapping[int, tupl
             continue
         if not row.isdecimal() or int(row) not in maps:
             raise ValueError(
-                f"given must hold {kind}.<row> of a convolution's row, one of {list(maps)} of this generator, got {name!r}"
+                f"given must hold {kind}.<row> of a convolution's row, one of {list(maps)} of this generator, "
+                f"got {name!r}"
             )
         shape = (num, *maps[int(row)])
         if tuple(value.shape) != shape and (kind != "mask" or tuple(value.shape) != (num, 1, *shape[2:])):
             raise ValueError(
-                f"{name} must have the shape {shape}{' or one channel' if kind == 'mask' else ''}, got {tuple(value.shape)}"
+                f"{name} must have the shape {shape}{' or one channel' if kind == 'mask' else ''}, "
+                f"got {tuple(value.shape)}"
             )
         if kind == "mask" and f"activation.{row}" not in given:
             raise ValueError(f"{name} needs activation.{row}, of which it says where it counts")

@@ -43,7 +43,8 @@ class GLO(Generator):
         widths = list(widths)
         if not widths or min(latent_dim, image_channels, *widths) < 1:
             raise ValueError(
-                f"latent_dim, image_channels and at least one width must be positive, got {latent_dim}, {image_channels}, {widths}"
+                f"latent_dim, image_channels and at least one width must be positive, got {latent_dim}, "
+                f"{image_channels}, {widths}"
             )
         self.resolution, self.channels = 4 * 2 ** len(widths), image_channels
         self.linear = nn.Linear(latent_dim, 16 * widths[0], bias=False)

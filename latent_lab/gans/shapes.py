@@ -36,7 +36,8 @@ class Shapes(Generator):
         super().__init__()
         if mixing < 0 or ratio < 1 or resolution < 4:
             raise ValueError(
-                f"mixing must be at least 0, ratio at least 1, resolution at least 4, got {mixing}, {ratio}, {resolution}"
+                f"mixing must be at least 0, ratio at least 1, resolution at least 4, got {mixing}, {ratio}, "
+                f"{resolution}"
             )
         if resolution > 4096:
             raise ValueError(f"resolution must be at most 4096, got {resolution}")

@@ -50,7 +50,8 @@ class SNGAN(Generator):
         widths = list(widths)
         if len(widths) < 2 or min(latent_dim, image_channels, *widths) < 1:
             raise ValueError(
-                f"latent_dim, image_channels and at least two widths must be positive, got {latent_dim}, {image_channels}, {widths}"
+                f"latent_dim, image_channels and at least two widths must be positive, got {latent_dim}, "
+                f"{image_channels}, {widths}"
             )
         self.resolution, self.channels = 4 * 2 ** (len(widths) - 1), image_channels
         self.linear = nn.Linear(latent_dim, 16 * widths[0])

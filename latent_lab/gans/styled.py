@@ -94,7 +94,8 @@ class StyleGenerator(Generator):
         super().__init__()
         if min(latent_dim, style_dim, mapping_layers) < 1 or classes < 0:
             raise ValueError(
-                f"latent_dim, style_dim and mapping_layers must be positive, got {latent_dim}, {style_dim}, {mapping_layers}"
+                f"latent_dim, style_dim and mapping_layers must be positive, got {latent_dim}, {style_dim}, "
+                f"{mapping_layers}"
             )
         self.latent_dim, self.style_dim, self.classes, self.num_rows = latent_dim, style_dim, classes, rows
         self.mapping = Mapping(latent_dim, style_dim, classes, mapping_layers)
@@ -159,7 +160,8 @@ class StyleGenerator(Generator):
             return [self.mapping.layers[0].weight[:, : self.latent_dim]]
         if space == "s":
             raise NotApplicable(
-                "gan.space must be z, w or w+ where the first weights are asked for, got 's', whose latents scale feature maps"
+                "gan.space must be z, w or w+ where the first weights are asked for, got 's', "
+                "whose latents scale feature maps"
             )
         return list({layer.row: layer.affine.weight for layer in self.style_layers()}.values())
 

@@ -191,7 +191,8 @@ class StyleGAN3(StyleGenerator):
             down_taps = filter_size * down if down > 1 and not colours else 1
             if not 0 < max(up_taps, down_taps) <= MOST_TAPS:
                 raise ValueError(
-                    f"filter_size must give filters of at most {MOST_TAPS} taps, got {max(up_taps, down_taps)} of layer {i}"
+                    f"filter_size must give filters of at most {MOST_TAPS} taps, "
+                    f"got {max(up_taps, down_taps)} of layer {i}"
                 )
             total = int((sizes[i] - 1) * down + 1 - (sizes[before] + size - 1) * up + up_taps + down_taps - 2)
             low = (total + up) // 2

@@ -76,7 +76,8 @@ def read_weights(graph: Mapping, folder: Path) -> dict[str, Tensor]:
             quantised = weight.get("quantization")
             if kind not in TYPES or (quantised and quantised["dtype"] not in STORED):
                 raise ValueError(
-                    f"weights of the type {quantised['dtype'] if quantised and kind in TYPES else kind} are not supported"
+                    f"weights of the type {quantised['dtype'] if quantised and kind in TYPES else kind} are not "
+                    "supported"
                 )
             stored = np.dtype(STORED[quantised["dtype"]] if quantised else TYPES[kind])
             count = math.prod(shape)

@@ -71,7 +71,8 @@ def vector_size(space: LatentSpace) -> int:
     """The size D of a space whose latents are vectors; an error for the others."""
     if len(space.shape) != 1:
         raise NotApplicable(
-            f"gan.space must be one whose latents are vectors, as z or w, for this method, got {space.name!r} of {space.shape}"
+            "gan.space must be one whose latents are vectors, as z or w, for this method, "
+            f"got {space.name!r} of {space.shape}"
         )
     return space.shape[0]
 

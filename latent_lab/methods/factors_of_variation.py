@@ -112,7 +112,8 @@ class TrajectoryMethod(Method):
                 "error": torch.cat([part.errors for part in found], 1).mean().item(),
             }
             print(
-                f"latent_lab: {name}: one direction explains {explained:.1%} of the variance of the amounts along held-out trajectories"
+                f"latent_lab: {name}: one direction explains {explained:.1%} of the variance of the amounts along "
+                "held-out trajectories"
             )
         return paths.cpu()
 

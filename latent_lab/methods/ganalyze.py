@@ -54,7 +54,8 @@ class AssessorTarget(Target):
         for name, width in zip(self.names, ((high - low) / deviation).tolist()):
             if amounts[1] > width:
                 raise ValueError(
-                    f"method.amounts must be at most {width:.3g} standard deviations of {name!r}, which its range allows, got {list(amounts)}"
+                    f"method.amounts must be at most {width:.3g} standard deviations of {name!r}, "
+                    f"which its range allows, got {list(amounts)}"
                 )
         for name, value in (
             ("deviation", deviation),

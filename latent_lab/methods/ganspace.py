@@ -86,7 +86,8 @@ class GANSpace(Method):
             if centre is None:
                 if activations.shape[1] > LARGEST:
                     raise ValueError(
-                        f"method.activations must name an output of at most {LARGEST} numbers, got {activations.shape[1]}"
+                        f"method.activations must name an output of at most {LARGEST} numbers, "
+                        f"got {activations.shape[1]}"
                     )
                 centre = both.mean(0)  # near the mean, so that no digits are lost
                 sums, squares = torch.zeros_like(centre), both.new_zeros(activations.shape[1], len(centre))
@@ -100,7 +101,8 @@ class GANSpace(Method):
         reached = int((variances > 1e-10 * variances[-1]).sum())
         if not 0 < self.num_paths <= min(dim, reached):
             raise ValueError(
-                f"method.num_paths must be from 1 to the {min(dim, reached)} directions in which {self.samples} samples vary, got {self.num_paths}"
+                f"method.num_paths must be from 1 to the {min(dim, reached)} directions in which {self.samples} "
+                f"samples vary, got {self.num_paths}"
             )
         axes, deviations = axes.flip(1)[:, : self.num_paths], variances.flip(0)[: self.num_paths].sqrt()
         return across_layers(LinearPaths.along(faced(squares[:, :dim].mT @ axes / deviations).cpu()), rows)

@@ -52,7 +52,8 @@ class HessianPenalty(Method):
     ) -> None:
         if num_paths < 2 or samples < 2 or step <= 0 or reach < 0:
             raise ValueError(
-                f"method.num_paths and samples must be at least 2, step above 0 and reach not below, got {num_paths}, {samples}, {step} and {reach}"
+                "method.num_paths and samples must be at least 2, step above 0 and reach not below, "
+                f"got {num_paths}, {samples}, {step} and {reach}"
             )
         self.num_paths, self.feature, self.reach, self.samples, self.step = num_paths, feature, reach, samples, step
         self.batch_size, self.lr, self.lr_decay = batch_size, lr, lr_decay

@@ -49,7 +49,8 @@ class Imported(Method):
     ) -> None:
         if not files:
             raise ValueError(
-                f"method.files must be a file of directions ({', '.join(FORMATS)}), a pattern or a list of them, got {files!r}"
+                f"method.files must be a file of directions ({', '.join(FORMATS)}), a pattern or a list of them, "
+                f"got {files!r}"
             )
         if num_paths is not None and num_paths < 1:
             raise ValueError(f"method.num_paths must be null (all) or at least 1, got {num_paths}")
@@ -95,14 +96,16 @@ class Imported(Method):
         size, shape = space.shape[-1], tuple(array.shape)
         if shape[-1] != size:
             raise ValueError(
-                f"{file} must have directions of the {size} numbers of a latent in space {space.name}, got {shape}: another generator's?"
+                f"{file} must have directions of the {size} numbers of a latent in space {space.name}, got {shape}: "
+                "another generator's?"
             )
         array = array[None] if array.ndim == 1 else array
         layers = space.generator.latent_shape("w+")[0] if "w+" in space.generator.spaces else None
         if array.ndim == 2 and len(array) == layers and self.per_layer is not False:
             if self.per_layer is None and layers > 1:
                 print(
-                    f"latent_lab: {file.name}: {shape} is taken for one direction with a row for each layer; method.per_layer=false for {layers}"
+                    f"latent_lab: {file.name}: {shape} is taken for one direction with a row for each layer; "
+                    f"method.per_layer=false for {layers}"
                 )
             array = array[None]
         if array.ndim == 3 and array.shape[1] == 1:
@@ -113,6 +116,7 @@ class Imported(Method):
             array = array[:, 0]  # the same in all layers: a direction of w
         if array.ndim == 3 and len(space.shape) == 1:
             raise ValueError(
-                f"{file} has another direction in each layer, {shape}; take gan.space=w+, or method.per_layer=false for directions of w"
+                f"{file} has another direction in each layer, {shape}; take gan.space=w+, "
+                "or method.per_layer=false for directions of w"
             )
         return array if self.num_paths is None else array[: self.num_paths]

@@ -56,7 +56,8 @@ class Hyperplane(Method):
     ) -> None:
         if not 0 < share <= 0.5 or not 0 < train < 1 or penalty <= 0:
             raise ValueError(
-                f"method.share must be in (0, 0.5], train in (0, 1) and penalty above 0, got {share}, {train} and {penalty}"
+                f"method.share must be in (0, 0.5], train in (0, 1) and penalty above 0, got {share}, "
+                f"{train} and {penalty}"
             )
         self.attributes, self.conditions = attributes, {name: list(others) for name, others in conditions.items()}
         self.num_samples, self.share, self.train, self.penalty, self.batch_size = (
@@ -80,7 +81,8 @@ class Hyperplane(Method):
             normals.append(normal)
             context.findings["accuracy"][name] = found
             print(
-                f"latent_lab: {name}: {found['validation']:.1%} of {found['validated']} held-out extremes on the right side, "
+                f"latent_lab: {name}: {found['validation']:.1%} of {found['validated']} held-out extremes on the "
+                "right side, "
                 f"{found['rest']:.1%} of the samples between; {found['not_found']} not measured"
             )
         paths = LinearPaths(size, len(normals), "free")
@@ -103,7 +105,8 @@ class Hyperplane(Method):
         order = values.argsort()
         if values[order[num - 1]] == values[order[-num]]:
             raise ValueError(
-                f"method.attributes: {name!r} has too few samples of a class, {1 - self.share:.0%} of {len(values)} are alike; "
+                f"method.attributes: {name!r} has too few samples of a class, "
+                f"{1 - self.share:.0%} of {len(values)} are alike; "
                 "take a smaller method.share, more method.num_samples, or leave it out"
             )
         low, high = (ends[torch.randperm(num, generator=rng)] for ends in (order[:num], order[-num:]))

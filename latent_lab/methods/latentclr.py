@@ -53,7 +53,8 @@ class LatentCLR(Method):
         require_amounts(amounts)
         if num_paths < 2 or batch_size < 2 or temperature <= 0:
             raise ValueError(
-                f"method.num_paths and batch_size must be at least 2 and temperature above 0, got {num_paths}, {batch_size} and {temperature}"
+                f"method.num_paths and batch_size must be at least 2 and temperature above 0, got {num_paths}, "
+                f"{batch_size} and {temperature}"
             )
         self.num_paths, self.feature, self.amounts, self.temperature = num_paths, feature, tuple(amounts), temperature
         self.batch_size, self.lr, self.lr_decay = batch_size, lr, lr_decay

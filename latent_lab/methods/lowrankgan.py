@@ -78,12 +78,14 @@ class LowRankGAN(Regional):
         null = rest[:, max(occupied - self.relax, 0) :]
         if not rank:
             raise ValueError(
-                f"method.sparsity must leave the region's metric a part of low rank, got {self.sparsity}; try a larger one"
+                f"method.sparsity must leave the region's metric a part of low rank, got {self.sparsity}; "
+                "try a larger one"
             )
         projected = null @ (null.mT @ principal[:, :rank])
         lengths = torch.linalg.vector_norm(projected, dim=0)
         if not (lengths > 1e-3).any():
             raise ValueError(
-                f"method.relax must leave the rest of the image a null space: {occupied} of {len(rest)} directions change it, got relax={self.relax}"
+                "method.relax must leave the rest of the image a null space: "
+                f"{occupied} of {len(rest)} directions change it, got relax={self.relax}"
             )
         return (projected / lengths)[:, lengths > 1e-3]

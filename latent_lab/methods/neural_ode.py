@@ -61,7 +61,8 @@ class NeuralODE(Method):
         require_amounts(amounts)
         if temperature <= 0 or weight < 0 or probe < 2:
             raise ValueError(
-                f"method.temperature must be above 0, weight at least 0 and probe at least 2, got {temperature}, {weight} and {probe}"
+                f"method.temperature must be above 0, weight at least 0 and probe at least 2, got {temperature}, "
+                f"{weight} and {probe}"
             )
         self.attributes, self.depth, self.step, self.amounts, self.temperature = (
             attributes,

@@ -57,7 +57,8 @@ class ReconstructorGuided(Method):
             raise ValueError(f"method.lr_decay must be between 0 and 1, got {lr_decay}")
         if orthogonality_paths < 2 or orthogonality_step <= 0:
             raise ValueError(
-                f"method.orthogonality_paths must be at least 2 and orthogonality_step above 0, got {orthogonality_paths} and {orthogonality_step}"
+                "method.orthogonality_paths must be at least 2 and orthogonality_step above 0, "
+                f"got {orthogonality_paths} and {orthogonality_step}"
             )
         self.paths, self.reconstructor, self.num_paths, self.objective = paths, reconstructor, num_paths, objective
         self.options = dict(

@@ -186,7 +186,8 @@ class ReconstructorTraining(pl.LightningModule):
             if weight:
                 if name not in terms:
                     raise ValueError(
-                        f"objective.{name} must be 0 for {type(self.paths).__name__}, which has no such term, got {weight}"
+                        f"objective.{name} must be 0 for {type(self.paths).__name__}, which has no such term, "
+                        f"got {weight}"
                     )
                 loss = loss + weight * terms[name]
         self.require_finite({"latents": latents, "images": after, "logits": logits, **terms, "loss": loss})
@@ -248,7 +249,8 @@ class ReconstructorTraining(pl.LightningModule):
         if not torch.nn.utils.get_total_norm([grad for _, grad in named]).isfinite():
             name = next((name for name, grad in named if not grad.isfinite().all()), "their norm")
             raise FloatingPointError(
-                f"gradient of {name} is not finite at step {self.global_step}; try a smaller method.lr_paths or trainer.gradient_clip_val=1"
+                f"gradient of {name} is not finite at step {self.global_step}; "
+                "try a smaller method.lr_paths or trainer.gradient_clip_val=1"
             )
 
     def validation_step(self, batch: Tensor, batch_idx: int) -> None:

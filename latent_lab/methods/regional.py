@@ -110,6 +110,7 @@ class Regional(Method):
         changes = other.mean(0)
         print(
             f"latent_lab: change within the region over that outside it, mean square of a pixel, {self.held_out} held-out latents, edits of length "
-            f"{self.length:g}: paths {ratios}{', ...' if len(own) > 8 else ''}; random directions {(changes[0] / changes[1]).item():.3g}",
+            f"{self.length:g}: paths {ratios}{', ...' if len(own) > 8 else ''}; "
+            f"random directions {(changes[0] / changes[1]).item():.3g}",
             flush=True,
         )

@@ -41,7 +41,8 @@ class ReSeFa(Regional):
             raise ValueError(f"method.tau must be at least 0, got {tau}")
         if per_image and (isinstance(self.region, nn.Module) or self.rank is not None):
             raise ValueError(
-                "method.per_image needs a region that is a box or a mask's file, which is kept with the paths, and rank=null"
+                "method.per_image needs a region that is a box or a mask's file, which is kept with the paths, "
+                "and rank=null"
             )
         self.tau, self.per_image = tau, per_image
         self.previews &= not per_image  # the paths keep the mask of the images that are edited

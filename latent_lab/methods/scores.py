@@ -57,7 +57,8 @@ def deviations(attributes: Attributes, values: Tensor) -> Tensor:
     ):
         if count < 2:
             raise ValueError(
-                f"method.attributes: {name!r} was found on {count} of {len(values)} samples; leave it out or take more samples"
+                f"method.attributes: {name!r} was found on {count} of {len(values)} samples; "
+                "leave it out or take more samples"
             )
         if value <= 1e-6 * max(size, 1e-3):
             raise ValueError(
@@ -80,5 +81,6 @@ def require_gradients(space: LatentSpace, attributes: Attributes, rng: torch.Gen
         ]
     if still:
         raise NotApplicable(
-            f"method.attributes must be differentiable to train paths towards them, got {still}; method=interfacegan takes any"
+            f"method.attributes must be differentiable to train paths towards them, got {still}; "
+            "method=interfacegan takes any"
         )

@@ -46,7 +46,8 @@ def parameters_of(transformations: Mapping[str, float], image_channels: int) -> 
     allowed = NAMES if image_channels == 3 else NAMES[:5]
     if not transformations or set(transformations) - set(allowed):
         raise ValueError(
-            f"transformations must be among {list(allowed)} for images of {image_channels} channels, got {list(transformations)}"
+            f"transformations must be among {list(allowed)} for images of {image_channels} channels, "
+            f"got {list(transformations)}"
         )
     if not all(unit > 0 for unit in transformations.values()):
         raise ValueError(

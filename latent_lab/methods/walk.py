@@ -173,11 +173,13 @@ class Walk(Method):
     ) -> None:
         if len(amounts) != 2 or not 0 <= amounts[0] <= amounts[1] or amounts[1] == 0:
             raise ValueError(
-                f"method.amounts must be two numbers with 0 <= smallest <= largest and the largest above 0, got {list(amounts)}"
+                "method.amounts must be two numbers with 0 <= smallest <= largest and the largest above 0, "
+                f"got {list(amounts)}"
             )
         if min(together, batch_size, limit_latents) < 1:
             raise ValueError(
-                f"method.together, batch_size and limit_latents must be at least 1, got {together}, {batch_size} and {limit_latents}"
+                f"method.together, batch_size and limit_latents must be at least 1, got {together}, "
+                f"{batch_size} and {limit_latents}"
             )
         self.paths, self.target, self.amounts, self.limit_latents = paths, target, tuple(amounts), limit_latents
         self.options = dict(

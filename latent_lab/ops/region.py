@@ -30,7 +30,8 @@ def box_mask(box: Sequence[float], height: int, width: int, argument: str = "met
     box = list(box)
     if len(box) != 4 or not (0 <= box[0] < box[2] <= 1 and 0 <= box[1] < box[3] <= 1):
         raise ValueError(
-            f"{argument} must be [top, left, bottom, right] with 0 <= top < bottom <= 1 and 0 <= left < right <= 1, got {box}"
+            f"{argument} must be [top, left, bottom, right] with 0 <= top < bottom <= 1 and 0 <= left < right <= 1, "
+            f"got {box}"
         )
 
     def covered(first: float, last: float, num: int) -> Tensor:
@@ -56,7 +57,8 @@ def file_mask(file: str | Path, height: int, width: int, argument: str = "method
         ) from None
     if abs(mask.shape[2] * width - mask.shape[3] * height) > max(width, height):  # within a pixel
         raise ValueError(
-            f"{argument} must have the shape of the images, {height} x {width}, got {mask.shape[2]} x {mask.shape[3]} in {file}"
+            f"{argument} must have the shape of the images, {height} x {width}, "
+            f"got {mask.shape[2]} x {mask.shape[3]} in {file}"
         )
     return F.interpolate(mask, (height, width), mode="bilinear", antialias=True)[0, 0]
 

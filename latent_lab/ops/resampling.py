@@ -9,7 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-TILE = 20  # outputs at the lower rate that a product makes at once: a wider tile multiplies more zeros of the band, a narrower one calls more often
+# outputs at the lower rate that a product makes at once: a wider tile multiplies more zeros of the band, a narrower one
+# calls more often
+TILE = 20
 
 
 def band(kernel: Tensor, up: int, down: int, low: int, outputs: int) -> tuple[Tensor, int, int]:

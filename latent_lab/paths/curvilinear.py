@@ -40,7 +40,8 @@ class CurvilinearPaths(Paths):
             raise ValueError(f"flow must be one of {tuple(self.flows)}, got {flow!r}")
         if num_paths > dim:
             raise ValueError(
-                f"num_paths must be at most the latent's size {dim} for curvilinear paths, got {num_paths}: a path is a coordinate"
+                f"num_paths must be at most the latent's size {dim} for curvilinear paths, got {num_paths}: "
+                "a path is a coordinate"
             )
         self.flow = self.flows[flow](dim, rng=rng, **options)
 

@@ -40,7 +40,8 @@ class CouplingFlow(nn.Module):
         super().__init__()
         if dim < 2 or layers < 1 or width < 1:
             raise ValueError(
-                f"flow=coupling needs a latent of at least 2 coordinates, layers and width of at least 1, got {dim}, {layers} and {width}"
+                f"flow=coupling needs a latent of at least 2 coordinates, layers and width of at least 1, got {dim}, "
+                f"{layers} and {width}"
             )
         self.skew = nn.Parameter(torch.randn(dim, dim, generator=rng) / dim**0.5)
         self.layers = nn.ModuleList(Coupling(dim, i % 2, width, affine) for i in range(layers))

@@ -14,7 +14,8 @@ def require_few(counts: Tensor, step: float) -> None:
     """An error where walks of these numbers of steps :math:`(N,)` would have no end."""
     if len(counts) and not counts.max() <= STEPS:
         raise ValueError(
-            f"step must be such that an edit takes at most {STEPS} of them, got {step}, of which it would take {counts.max():.0f}"
+            f"step must be such that an edit takes at most {STEPS} of them, got {step}, "
+            f"of which it would take {counts.max():.0f}"
         )
 
 

@@ -25,7 +25,8 @@ def layer_rows(
     if len(space.shape) == 1:
         if layers is not None:
             raise ValueError(
-                f"{argument} needs gan.space=w+, whose layers have latents of their own, got {layers!r} in space {space.name}"
+                f"{argument} needs gan.space=w+, whose layers have latents of their own, "
+                f"got {layers!r} in space {space.name}"
             )
         return None
     num = space.shape[0]

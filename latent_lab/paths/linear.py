@@ -39,11 +39,13 @@ class LinearPaths(Paths):
             raise ValueError(f"kind must be one of {self.kinds}, got {kind!r}")
         if kind == "orthogonal" and num_paths > dim:
             raise ValueError(
-                f"num_paths must be at most the latent's size {dim} when kind='orthogonal', got {num_paths}; use kind='projective' or 'free'"
+                f"num_paths must be at most the latent's size {dim} when kind='orthogonal', got {num_paths}; "
+                "use kind='projective' or 'free'"
             )
         if num_paths > dim and init <= 0:
             raise ValueError(
-                f"init must be above 0 with more paths than the {dim} coordinates, whose directions would be 0, got {init}"
+                f"init must be above 0 with more paths than the {dim} coordinates, whose directions would be 0, "
+                f"got {init}"
             )
         self.kind = kind
         if kind == "orthogonal":

@@ -52,7 +52,8 @@ class LocalPaths(Paths):
         """See :meth:`Paths.shift`; ``given`` is that of anchored codes."""
         if given is None or "directions" not in given:
             raise ValueError(
-                "given must hold the directions of local paths: take codes = paths.anchor(space, codes), and their codes.given"
+                "given must hold the directions of local paths: take codes = paths.anchor(space, codes), "
+                "and their codes.given"
             )
         return super().shift(latents, given["directions"][torch.arange(len(k), device=k.device), k], eps)
 
@@ -82,7 +83,8 @@ class LocalBasisPaths(LocalPaths):
     def directions(self, space: LatentSpace, codes: Codes) -> Tensor:
         if not isinstance(space.generator, StyleGenerator) or space.name == "z":
             raise NotApplicable(
-                f"method=local_basis needs a generator with a mapping and gan.space=w or w+, got a {type(space.generator).__name__} in space {space.name}"
+                "method=local_basis needs a generator with a mapping and gan.space=w or w+, "
+                f"got a {type(space.generator).__name__} in space {space.name}"
             )
         if "z" not in codes.given:
             raise ValueError(
@@ -133,7 +135,8 @@ def generalised_directions(foreground: Tensor, background: Tensor, tau: float) -
             else "some directions do not change what is outside the region"
         )
         raise ValueError(
-            f"method.tau must be above 0 where {reason} (J_b^T J_b is singular), and that must change at all; got tau={tau}"
+            f"method.tau must be above 0 where {reason} (J_b^T J_b is singular), and that must change at all; "
+            f"got tau={tau}"
         )
     factor = torch.linalg.cholesky(regularised)
     half = torch.linalg.solve_triangular(factor, foreground, upper=False)

@@ -70,11 +70,13 @@ class GLOPretraining(Pretraining):
         pixels = self.images[0].numel()
         if dim >= min(len(self.images), pixels):
             raise ValueError(
-                f"gan.generator.latent_dim must be below the {len(self.images)} training images and their {pixels} values, got {dim}"
+                f"gan.generator.latent_dim must be below the {len(self.images)} training images and their {pixels} "
+                f"values, got {dim}"
             )
         if not 1 <= levels <= generator.resolution.bit_length() - 3:  # the smallest one blurred has 4 pixels a side
             raise ValueError(
-                f"gan.pretraining.levels must be between 1 and {generator.resolution.bit_length() - 3} for images of {generator.resolution} pixels, got {levels}"
+                f"gan.pretraining.levels must be between 1 and {generator.resolution.bit_length() - 3} for images of "
+                f"{generator.resolution} pixels, got {levels}"
             )
         self.lr_generator, self.lr_latents, self.levels, self.squared = lr_generator, lr_latents, levels, squared
         self.held_out_steps = held_out_steps

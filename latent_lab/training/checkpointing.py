@@ -60,7 +60,8 @@ class RunCheckpoint(pl.Callback):
             self.save(trainer)
         if stop:
             raise InterruptedError(
-                f"stopped at step {trainer.global_step} of {trainer.max_steps}, nothing is lost; continue with run={self.run.folder}"
+                f"stopped at step {trainer.global_step} of {trainer.max_steps}, nothing is lost; "
+                f"continue with run={self.run.folder}"
             )
 
     def save(self, trainer: pl.Trainer) -> None:

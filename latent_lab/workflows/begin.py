@@ -63,7 +63,8 @@ def open_run(config: DictConfig, module: str) -> tuple[Run, DictConfig]:
     if config.run is not None:
         if overrides:
             raise ValueError(
-                f"run=<folder> continues with the run's own configuration and takes no other argument but weights=<file>, got {overrides}"
+                "run=<folder> continues with the run's own configuration and takes no other argument but "
+                f"weights=<file>, got {overrides}"
             )
         return continued(Run.open(config.run, config.get("weights")), module)
     if config.get("weights") is not None:

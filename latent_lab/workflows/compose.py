@@ -45,12 +45,14 @@ def inverted(space: LatentSpace, inversions: Inversions, names: Sequence[str]) -
     if about["generator"] != own:
         there = inversions.run.config()["gan"]["name"]
         raise ValueError(
-            f"gan must be the generator that source was inverted on, gan={there} with hash {about['generator'][:12]}, got {own[:12]}"
+            f"gan must be the generator that source was inverted on, gan={there} with hash "
+            f"{about['generator'][:12]}, got {own[:12]}"
         )
     pictures = [source.picture(name) for name in source.names]
     if any(picture.space is not space for picture in pictures):
         raise ValueError(
-            f"source must be inverted without tuning the generator, which images must share, got {inversions.run.folder}"
+            "source must be inverted without tuning the generator, which images must share, "
+            f"got {inversions.run.folder}"
         )
     codes = space.generator.convert(Codes.cat([picture.codes for picture in pictures]), about["space"], space.name)
     codes = space.complete(codes.without("z"), stored_noise=True)  # z is theirs only until they move

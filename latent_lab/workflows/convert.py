@@ -32,7 +32,8 @@ def layout_bytes(generator: Generator, layout: str) -> bytes:
     """A torch file of tensors alone."""
     if layout not in LAYOUTS or not isinstance(generator, StyleGAN2):
         raise ValueError(
-            f"layout must be null or, for a StyleGAN2, one of {list(LAYOUTS)}, got {layout!r} for a {type(generator).__name__}"
+            f"layout must be null or, for a StyleGAN2, one of {list(LAYOUTS)}, "
+            f"got {layout!r} for a {type(generator).__name__}"
         )
     stream = io.BytesIO()
     torch.save(LAYOUTS[layout](generator), stream)
@@ -45,7 +46,8 @@ def convert(config: DictConfig) -> None:
     target = Path(config.target).expanduser()
     if (config.source is None) == (config.run is None) or (config.run is None and config.path is not None):
         raise ValueError(
-            f"one of source (a checkpoint) and run (a folder, with path if you like) must be given, got source={config.source}, run={config.run}, path={config.path}"
+            "one of source (a checkpoint) and run (a folder, with path if you like) must be given, "
+            f"got source={config.source}, run={config.run}, path={config.path}"
         )
     if config.run is not None:
         if config.layout is not None or config.pixels is not None:
@@ -60,7 +62,8 @@ def convert(config: DictConfig) -> None:
     if config.pixels is not None:
         if not isinstance(generator, MobileStyleGAN):
             raise ValueError(
-                f"pixels must be null for a {type(generator).__name__}: only MobileStyleGAN has early exits, got {config.pixels}"
+                f"pixels must be null for a {type(generator).__name__}: only MobileStyleGAN has early exits, "
+                f"got {config.pixels}"
             )
         generator = fit_exit(generator, config.pixels)
     write_atomically(

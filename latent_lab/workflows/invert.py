@@ -152,7 +152,8 @@ def invert(config: DictConfig) -> None:
         run.write("overview.png", overview(inversions))
         mean = torch.tensor([row.get("psnr", float("nan")) for row in scores.values()]).nanmean().item()
         say(
-            f"{len(scores)} of {total} pictures inverted in {space.name}, PSNR {mean:.2f} dB; see {run.folder / 'overview.png'}"
+            f"{len(scores)} of {total} pictures inverted in {space.name}, PSNR {mean:.2f} dB; "
+            f"see {run.folder / 'overview.png'}"
         )
     if failed:
         raise ValueError(

@@ -116,7 +116,10 @@ def unreadable(argument: str) -> str:
             f"cannot read {argument!r}; an argument is key=value, e.g. seed=1 (~key removes one, +key=value adds one)"
         )
     if re.fullmatch(r"[^,\s'\"\[\]{}=]+(,[^,\s'\"\[\]{}=]*)+", value) and value.strip(","):
-        return f"cannot read {argument!r}; values that -m sweeps over are key=1,2 without a comma at an end; text is quoted: {quoted(argument)}"
+        return (
+            f"cannot read {argument!r}; values that -m sweeps over are key=1,2 without a comma at an end; "
+            f"text is quoted: {quoted(argument)}"
+        )
     form = "; a list is key=[1,2], a dictionary key={a: 1}" if value[:1] in ("[", "{") else ""
     return f"cannot read {argument!r}{form}; quote the value, for Hydra and for the shell: {quoted(argument)}"
 
@@ -129,7 +132,10 @@ def composition_line(error: ConfigCompositionException, command: str, arguments:
     if text.startswith(("Ambiguous value", "Sweep parameters")):
         argument = next((argument for argument in arguments if f"'{argument}'" in text), found)
         key, _, value = argument.partition("=")
-        return f"{argument!r} has several values: add -m to sweep over them, or {key}=[{value}] for a list; for text quote it: {quoted(argument)}"
+        return (
+            f"{argument!r} has several values: add -m to sweep over them, or {key}=[{value}] for a list; "
+            f"for text quote it: {quoted(argument)}"
+        )
     if isinstance(cause, ConfigKeyError | ConfigAttributeError):
         root = cause.parent_node._get_root() if cause.parent_node is not None else None
         return unknown_key(str(cause.full_key or found), root if isinstance(root, DictConfig) else None, command)
@@ -153,7 +159,10 @@ def composition_line(error: ConfigCompositionException, command: str, arguments:
     if text.startswith("Could not delete"):
         argument = next((argument for argument in arguments if argument.startswith("~")), f"~{found}")
         if "The value of" in text or "=" in argument:
-            return f"{argument} removes a key only if it has that value; write {argument.partition('=')[0]} to remove it whatever it has"
+            return (
+                f"{argument} removes a key only if it has that value; write {argument.partition('=')[0]} to remove "
+                "it whatever it has"
+            )
         return f"{argument} removes a key that is there, and {argument[1:]} is no key of latent_lab.{command}"
     if text.startswith("Sweeping over Hydra"):
         argument = next((argument for argument in arguments if argument.startswith("hydra.")), found)
@@ -197,7 +206,10 @@ def line_of(error: Exception, command: str, arguments: Sequence[str]) -> str:
         allowed = choices(key) if key and (CONF / key).is_dir() else []
         return choice_line(key, allowed, value, command) if allowed else unreadable(argument)
     text = (str(error).splitlines() or [""])[0]
-    return f"cannot compose the configuration of latent_lab.{command} from {shlex.join(arguments)}: {text} (HYDRA_FULL_ERROR=1 shows where)"
+    return (
+        f"cannot compose the configuration of latent_lab.{command} from {shlex.join(arguments)}: "
+        f"{text} (HYDRA_FULL_ERROR=1 shows where)"
+    )
 
 
 def resolved(config: DictConfig) -> dict:

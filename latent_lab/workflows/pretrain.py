@@ -28,7 +28,8 @@ def pretrain(config: DictConfig) -> None:
         )
     if not config.dataset.get("data"):
         raise ValueError(
-            f"dataset must have images to train gan={config.gan.name} on, got dataset={config.dataset.name}, which has none"
+            f"dataset must have images to train gan={config.gan.name} on, got dataset={config.dataset.name}, "
+            "which has none"
         )
     data = instantiate(config.dataset.data)
     data.prepare_data()
@@ -82,8 +83,10 @@ def model_card(config: DictConfig, run: Run, steps: int, num_images: int, scores
     lines = [
         f"# {config.gan.name}",
         "",
-        f"- data: {config.dataset.name}, {num_images} images to train on; at least {config.dataset.data.held_out} others were held out",
-        f"- training: {steps} steps of batch {config.dataset.data.batch_size}, {config.gan.pretraining._target_.split('.')[-1]}, seed {config.seed}",
+        f"- data: {config.dataset.name}, {num_images} images to train on; "
+        f"at least {config.dataset.data.held_out} others were held out",
+        f"- training: {steps} steps of batch {config.dataset.data.batch_size}, "
+        f"{config.gan.pretraining._target_.split('.')[-1]}, seed {config.seed}",
         f"- command: `{run.command()}`",
         *[f"- {name.replace('_', ' ')}: {value}" for name, value in scores.items()],
     ]

@@ -32,7 +32,8 @@ def train_encoder(config: DictConfig) -> None:
     generator = build_generator(config.gan, config.seed, config.compile)
     if "w+" not in generator.spaces:
         raise ValueError(
-            f"gan must have the space w+, which encoders read images into, got gan={config.gan.name} with {generator.spaces}"
+            "gan must have the space w+, which encoders read images into, "
+            f"got gan={config.gan.name} with {generator.spaces}"
         )
     gan = OmegaConf.merge(config.gan, {"space": "w+"})
     space = space_of(generator, gan)

@@ -95,7 +95,8 @@ def test_units_have_a_column_each():
         (
             {"red": 0.1},
             1,
-            r"transformations must be among \['zoom', 'shift_x', 'shift_y', 'rotate', 'brightness'\] for images of 1 channels, got \['red'\]",
+            r"transformations must be among \['zoom', 'shift_x', 'shift_y', 'rotate', "
+            r"'brightness'\] for images of 1 channels, got \['red'\]",
         ),
         (
             {"twist": 0.1},

@@ -252,7 +252,9 @@ def test_codes_go_to_later_spaces_only():
     for found_in, codes_in in (("z", "w+"), ("z", "w"), ("w+", "s"), ("w", "s")):
         with pytest.raises(
             ValueError,
-            match=f"codes of space {codes_in.replace('+', '.')} can take, got paths of space {found_in.replace('+', '.')}",
+            match=(
+                f"codes of space {codes_in.replace('+', '.')} can take, got paths of space {found_in.replace('+', '.')}"
+            ),
         ):
             editing_space(found_in, codes_in, spaces, None)
 

@@ -22,7 +22,8 @@ def convert(tree):
         own |= variables(part.state["variables"], f"{name}/")
     if "mapping/LabelConcat/weight" in own:
         raise ValueError(
-            "it joins labels before they are normalised (LabelConcat), which no later network does; that is not known here"
+            "it joins labels before they are normalised (LabelConcat), which no later network does; "
+            "that is not known here"
         )
     embed = (
         (own["mapping/LabelEmbed/weight"].mT, own["mapping/LabelEmbed/bias"])

@@ -89,7 +89,8 @@ class Application(ABC):
         self.require_number(len(images))
         if self.takes_mask == (mask is None):
             raise ValueError(
-                f"mask must {'be given' if self.takes_mask else 'be null'} for {name}, got {'none' if mask is None else 'one'}"
+                f"mask must {'be given' if self.takes_mask else 'be null'} for {name}, "
+                f"got {'none' if mask is None else 'one'}"
             )
         if images.shape[1:] != (space.generator.channels, size, size) or (
             mask is not None and mask.shape != (1, 1, size, size)

@@ -72,7 +72,8 @@ class FeatureTransfer(Application):
             num = activation.shape[1]
             if not self.channels or not 0 <= min(self.channels) <= max(self.channels) < num:
                 raise ValueError(
-                    f"channels must be numbers from 0 to {num - 1} of layer {self.layer!r}, at least one, got {self.channels}"
+                    f"channels must be numbers from 0 to {num - 1} of layer {self.layer!r}, at least one, "
+                    f"got {self.channels}"
                 )
             share = (
                 share

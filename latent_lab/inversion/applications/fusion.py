@@ -36,7 +36,8 @@ class Fusion(Application):
         unknown = sorted(set(regions) - hierarchy.parts.keys())
         if unknown or hierarchy.root not in regions or len(set(regions)) < len(regions):
             raise ValueError(
-                f"regions must hold {hierarchy.root!r} and may hold others of {list(hierarchy.parts)}, each once, got {list(regions)}"
+                f"regions must hold {hierarchy.root!r} and may hold others of {list(hierarchy.parts)}, each once, "
+                f"got {list(regions)}"
             )
         hierarchy.require(regions)
         self.hierarchy, self.regions, self.num_images = hierarchy, list(regions), len(regions)

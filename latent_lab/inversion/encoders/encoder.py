@@ -72,7 +72,8 @@ def require_space(space: LatentSpace, file: EncoderFile, encoder: LatentEncoder)
     network = encoder.network
     if space.name != "w+" or space.shape != (network.rows, network.style_dim):
         raise ValueError(
-            f"space must be w+ of {(network.rows, network.style_dim)}, which this encoder was trained for, got {space.name} of {space.shape}"
+            f"space must be w+ of {(network.rows, network.style_dim)}, which this encoder was trained for, "
+            f"got {space.name} of {space.shape}"
         )
     if network.image_channels not in (space.generator.channels, 2 * space.generator.channels):
         raise ValueError(
@@ -122,7 +123,8 @@ class EncoderInverter(Inverter):
         refines = self.encoder.refines(channels)
         if not refines and (self.iterations or 1) > 1:
             raise ValueError(
-                f"inverter.iterations must be 1 for an encoder that is not shown what it has reached, got {self.iterations}"
+                "inverter.iterations must be 1 for an encoder that is not shown what it has reached, "
+                f"got {self.iterations}"
             )
         return self.iterations or self.file.iterations or (5 if refines else 1)
 

@@ -83,7 +83,8 @@ def read_encoder(
     file = Path(weights).expanduser() if weights else None
     if file is None or not file.is_file():
         raise FileNotFoundError(
-            f"weights must be a file of a trained encoder, got {weights!r}; give the published one or train your own: python -m latent_lab.train_encoder encoder={train}"
+            f"weights must be a file of a trained encoder, got {weights!r}; "
+            f"give the published one or train your own: python -m latent_lab.train_encoder encoder={train}"
         )
     try:
         return read_own(file) if native.matches(file) else read_published(file, editable, otherwise)
@@ -128,7 +129,8 @@ def read_published(file: Path, editable: bool | None, otherwise: bool) -> Encode
     options, parts = tree.get("opts") or {}, split(tree["state_dict"])
     if not parts:
         raise ValueError(
-            f"{file} must hold an encoder under state_dict, got {[name[:40] for name in sorted(tree['state_dict'])[:3]]}"
+            f"{file} must hold an encoder under state_dict, got "
+            f"{[name[:40] for name in sorted(tree['state_dict'])[:3]]}"
         )
     said = EDITABLE.get(options.get("encoder_type")) if isinstance(options, Mapping) else None
     if None not in (said, editable) and said != editable:
@@ -146,7 +148,8 @@ def read_published(file: Path, editable: bool | None, otherwise: bool) -> Encode
     mean = tree["latent_avg"].float()
     if mean.ndim not in (1, 2) or ("encoder" in networks and mean.shape[-1] != networks["encoder"].style_dim):
         raise ValueError(
-            f"{file} must hold a mean style or one of each row, got latent_avg of the shape {str(tuple(mean.shape))[:60]}"
+            f"{file} must hold a mean style or one of each row, got latent_avg of the shape "
+            f"{str(tuple(mean.shape))[:60]}"
         )
     if mean.ndim == 1 and "encoder" in networks:
         mean = mean.expand(networks["encoder"].rows, -1).contiguous()

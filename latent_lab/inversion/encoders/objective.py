@@ -51,7 +51,8 @@ class EncoderObjective:
         missing = sorted(weights.keys() - terms.keys())
         if missing:
             raise ValueError(
-                f"encoder.objective.{missing[0]} must be 0 here: this training has no such term, got {weights[missing[0]]}"
+                f"encoder.objective.{missing[0]} must be 0 here: this training has no such term, "
+                f"got {weights[missing[0]]}"
             )
         return torch.stack([weight * terms[name].float() for name, weight in weights.items()]).sum()
 
@@ -70,7 +71,8 @@ class ImageTerms(nn.Module):
         for name, network in (("features", distance), ("identity", identity)):
             if getattr(objective, name) and network is None:
                 raise ValueError(
-                    f"encoder.objective.{name} must be 0 with this dataset=, which names no such network (dataset.{name}), got {getattr(objective, name)}"
+                    f"encoder.objective.{name} must be 0 with this dataset=, "
+                    f"which names no such network (dataset.{name}), got {getattr(objective, name)}"
                 )
         self.objective = objective
         self.distance = distance if objective.features else None

@@ -82,7 +82,8 @@ class StyleEncoder(IRSE):
             raise ValueError(f"encoder.network.resolution must be a power of 2 from 32 on, got {resolution}")
         if len(widths) != 4 or len(depths) != 4 or min(depths) < 1 or min(widths) < reduction:
             raise ValueError(
-                f"encoder.network.widths and depths must be four each, widths at least the reduction {reduction}, got {widths} and {depths}"
+                f"encoder.network.widths and depths must be four each, widths at least the reduction {reduction}, "
+                f"got {widths} and {depths}"
             )
         if deltas is not None and not 0 <= deltas < rows:
             raise ValueError(f"encoder.network.deltas must be null or from 0 to {rows - 1}, got {deltas}")

@@ -139,7 +139,8 @@ class EditableEncoderTraining(StyleEncoderTraining):
         super().__init__(network, editable=True, **options)
         if first < 0 or every < 1 or slope_every < 1 or pool < 0:
             raise ValueError(
-                f"encoder.first and pool must be at least 0, every and slope_every at least 1, got {first}, {pool}, {every}, {slope_every}"
+                f"encoder.first and pool must be at least 0, every and slope_every at least 1, got {first}, {pool}, "
+                f"{every}, {slope_every}"
             )
         self.first, self.every, self.lr_critic, self.slope, self.slope_every = (
             first,

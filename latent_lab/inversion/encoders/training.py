@@ -77,7 +77,8 @@ class EncoderTraining(pl.LightningModule, ABC):
         super().__init__()
         if batch_size < 1 or not 0 <= lr_decay <= 1 or not 0 <= flip <= 1:
             raise ValueError(
-                f"encoder.batch_size must be at least 1, lr_decay and flip between 0 and 1, got {batch_size}, {lr_decay} and {flip}"
+                f"encoder.batch_size must be at least 1, lr_decay and flip between 0 and 1, got {batch_size}, "
+                f"{lr_decay} and {flip}"
             )
         if objective.latents and data is not None:
             raise ValueError(

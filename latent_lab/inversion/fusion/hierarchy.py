@@ -43,7 +43,8 @@ class Hierarchy:
         unknown = sorted(self.files.keys() - {name for name, parts in self.parts.items() if parts})
         if unknown:
             raise ValueError(
-                f"hierarchy.weights must name regions with parts, {[n for n, p in self.parts.items() if p]}, got {unknown}"
+                f"hierarchy.weights must name regions with parts, {[n for n, p in self.parts.items() if p]}, "
+                f"got {unknown}"
             )
         self.networks: dict[str, FusionNet] = {}
 
@@ -80,7 +81,8 @@ class Hierarchy:
         if name not in self.networks:
             if name not in self.files:
                 raise ValueError(
-                    f"hierarchy.weights must give a file for {name!r}; published ones and our training: docs/stylefusion.md"
+                    f"hierarchy.weights must give a file for {name!r}; published ones and our training: "
+                    "docs/stylefusion.md"
                 )
             self.networks[name] = FusionNet.load(self.files[name])
         return self.networks[name]
@@ -114,7 +116,8 @@ def fuse(hierarchy: Hierarchy, space: LatentSpace, sources: Mapping[str, Codes])
     unknown = sorted(sources.keys() - hierarchy.parts.keys())
     if unknown or hierarchy.root not in sources:
         raise ValueError(
-            f"sources must hold {hierarchy.root!r} and may hold others of {list(hierarchy.parts)}, got {sorted(sources)}"
+            f"sources must hold {hierarchy.root!r} and may hold others of {list(hierarchy.parts)}, "
+            f"got {sorted(sources)}"
         )
     if not isinstance(space.generator, StyleGenerator):
         raise ValueError(f"fusion needs a generator with style vectors, got {type(space.generator).__name__}")

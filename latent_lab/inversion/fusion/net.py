@@ -117,7 +117,8 @@ class FusionNet(Recorded, nn.Module):
         super().__init__()
         if min(width, hidden, layers) < 1 or not 0 <= common_layers <= layers:
             raise ValueError(
-                f"width, hidden and layers must be positive, common_layers 0 to {layers}, got {width}, {hidden}, {common_layers}"
+                f"width, hidden and layers must be positive, common_layers 0 to {layers}, got {width}, {hidden}, "
+                f"{common_layers}"
             )
         self.width, self.common_layers = width, common_layers
         tag = (layers + 1) * REPEATS
@@ -135,7 +136,8 @@ class FusionNet(Recorded, nn.Module):
         layers = self.config["layers"]
         if places.numbers.max() >= layers:
             raise ValueError(
-                f"network.layers of the fusion network is {layers}, got a generator with {int(places.numbers.max()) + 1}"
+                f"network.layers of the fusion network is {layers}, got a generator with "
+                f"{int(places.numbers.max()) + 1}"
             )
         tags = F.one_hot(places.numbers, layers + 1).to(self.common.layers[0].weight.dtype)
         if colours:

@@ -98,7 +98,8 @@ class ConsultationEncoder(Recorded, nn.Module):
         super().__init__()
         if len(widths) != 3 or resolution < 16 or resolution & (resolution - 1):
             raise ValueError(
-                f"encoder.consultation.widths must be three and resolution a power of 2 from 16 on, got {list(widths)} and {resolution}"
+                "encoder.consultation.widths must be three and resolution a power of 2 from 16 on, "
+                f"got {list(widths)} and {resolution}"
             )
         self.resolution, head_width = resolution, head_width or features
         self.config["head_width"] = head_width

@@ -25,7 +25,8 @@ def consulted_row(space: LatentSpace, pixels: int) -> int:
             return row
     sides = list(dict.fromkeys(height for _, height, _ in maps.values()))
     raise ValueError(
-        f"hfgi needs a generator with a convolution at {pixels} pixels a side, got {sides or type(space.generator).__name__}"
+        f"hfgi needs a generator with a convolution at {pixels} pixels a side, "
+        f"got {sides or type(space.generator).__name__}"
     )
 
 

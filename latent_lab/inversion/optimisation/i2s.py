@@ -32,7 +32,8 @@ class Comparison(nn.Module):
             require_number(f"inverter.{name}", value)
         if pixels == 0 and (features is None or perceptual == 0):
             raise ValueError(
-                f"inverter.pixels must be positive where inverter.features (dataset.features) is null or inverter.perceptual 0, got {pixels}"
+                "inverter.pixels must be positive where inverter.features (dataset.features) is null or "
+                f"inverter.perceptual 0, got {pixels}"
             )
         self.distance = (
             FeatureDistance(features, normalised=normalised) if features is not None and perceptual else None

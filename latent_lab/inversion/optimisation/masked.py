@@ -169,7 +169,8 @@ class BuildingBlocks:
         stored = space.generator.noise_maps()
         if not stored:
             raise ValueError(
-                f"gan must be a generator with noise maps (StyleGAN2, MobileStyleGAN), got a {type(space.generator).__name__}"
+                "gan must be a generator with noise maps (StyleGAN2, MobileStyleGAN), "
+                f"got a {type(space.generator).__name__}"
             )
         maps = list(range(len(stored))) if maps is None else list(maps)
         if not maps or not 0 <= min(maps) <= max(maps) < len(stored):
