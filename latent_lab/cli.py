@@ -8,13 +8,8 @@ from typing import NamedTuple
 
 from omegaconf import OmegaConf
 
-CONTINUING = (
-    "train",
-    "pretrain",
-    "train_encoder",
-    "train_fusion",
-    "invert",
-)  # commands that take run=<folder> to go on
+# commands that take run=<folder> to go on
+CONTINUING = ("train", "pretrain", "train_encoder", "train_fusion", "invert")
 
 # one line for each run of this process's sweep that failed, and that was skipped; None outside of sweeps
 # (latent_lab.workflows.sweep)
@@ -46,9 +41,8 @@ class Stopped(BaseException):
 
 def stop(number: int, frame: object) -> None:
     """Handles SIGTERM as Ctrl-C is: the command ends with one line."""
-    if (
-        multiprocessing.parent_process() is not None
-    ):  # a helper of the command, which inherited this and has nothing to say
+    # a helper of the command, which inherited this and has nothing to say
+    if multiprocessing.parent_process() is not None:
         os._exit(128 + number)
     raise Stopped
 

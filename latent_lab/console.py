@@ -27,7 +27,6 @@ def say(text: object, error: bool = False) -> None:
     """
     stream = sys.stderr if error else sys.stdout
     encoding = getattr(stream, "encoding", None) or "utf-8"
-    line = f"latent_lab: {visible(text)}".encode(encoding, "backslashreplace").decode(
-        encoding
-    )  # a terminal may have no letter for it
+    # a terminal may have no letter for it
+    line = f"latent_lab: {visible(text)}".encode(encoding, "backslashreplace").decode(encoding)
     print(line, file=stream, flush=True)

@@ -84,9 +84,8 @@ def edit_of(run: Run, paths: Paths, name: str, strength: float) -> Edit:
     A strength beyond what the evaluation saw is extrapolated, and its warning says so.
     """
     number, (calibrated, _) = path_number(run, paths, name), names_of(run)
-    if (
-        calibrated.get(name, {}).get("path") != number
-    ):  # a number, or an imported direction beside a better path of that attribute
+    # a number, or an imported direction beside a better path of that attribute
+    if calibrated.get(name, {}).get("path") != number:
         return Edit(name, number, strength, strength, False)
     amount, warning = calibrated_amount(name, calibrated[name], strength)
     return Edit(name, number, strength, amount, True, warning)

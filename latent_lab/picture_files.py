@@ -16,6 +16,7 @@ FORMATS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP", ".bm
 FILES = FORMATS | {".gif": "GIF", ".tif": "TIFF", ".tiff": "TIFF"}
 DAMAGED = Exception  # Pillow's readers raise a dozen unrelated classes where a file is not what it says
 LARGEST = 1 << 30  # bytes of a file: 89 megapixels of 16 bits and four channels take 0.7 of them
+# what undoes an orientation as cameras note it
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -24,7 +25,7 @@ TURNS = {
     6: Image.Transpose.ROTATE_270,
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
-}  # what undoes an orientation as cameras note it
+}
 
 
 def identity_of(file: Path | str) -> tuple[int, int] | None:

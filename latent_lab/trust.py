@@ -202,10 +202,8 @@ def require_inside(folder: Path) -> None:
         )
     waiting, seen = [root], 0
     while waiting:
-        with (
-            contextlib.suppress(FileNotFoundError),
-            os.scandir(waiting.pop()) as entries,
-        ):  # another process may just have removed it
+        # another process may just have removed it
+        with contextlib.suppress(FileNotFoundError), os.scandir(waiting.pop()) as entries:
             for entry in entries:
                 seen += 1
                 if seen > ENTRIES:
@@ -218,9 +216,8 @@ def require_inside(folder: Path) -> None:
                             "replace it by what it leads to"
                         )
                 elif entry.is_dir(follow_symlinks=False):
-                    if entry.path != os.path.join(
-                        root, "wandb"
-                    ):  # W&B links to its own logs elsewhere, and opens new folders only
+                    # W&B links to its own logs elsewhere, and opens new folders only
+                    if entry.path != os.path.join(root, "wandb"):
                         waiting.append(entry.path)
                 elif not entry.is_file(follow_symlinks=False):
                     raise ValueError(f"{entry.path} is neither a file nor a folder; delete it")

@@ -49,12 +49,8 @@ def test_names_of_attributes_of_imported_directions_and_of_numbers(run):
     paths = LinearPaths(4, 3, "free")
     assert edit_of(run, paths, "age", -0.5)[1:5] == (2, -0.5, pytest.approx(0.5), True)
     assert edit_of(run, paths, "pose", 1.5)[1:5] == (0, 1.5, 1.5, False)
-    assert edit_of(run, paths, "smile", 1.5)[1:5] == (
-        1,
-        1.5,
-        1.5,
-        False,
-    )  # the imported direction, not the better path of the attribute
+    # the imported direction, not the better path of the attribute
+    assert edit_of(run, paths, "smile", 1.5)[1:5] == (1, 1.5, 1.5, False)
     assert edit_of(run, paths, "path2", 0.5)[1:5] == (2, 0.5, 0.5, False)
     with pytest.raises(
         ValueError, match=r"are called \['pose', 'smile', 'other', 'age'\] or path0 to path2, got 'path3'"

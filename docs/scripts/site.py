@@ -29,9 +29,8 @@ def on_page_content(text: str, page: Page, **_: object) -> str:
     """Write every formula of a page as MathML, which browsers show by themselves; warn of one that is no formula."""
 
     def write(match: re.Match[str]) -> str:
-        formula = (
-            html.unescape(match[2]).strip().replace(r"\arg", r"\mathrm{arg}\,")
-        )  # which latex2mathml does not know
+        # which latex2mathml does not know
+        formula = html.unescape(match[2]).strip().replace(r"\arg", r"\mathrm{arg}\,")
         try:
             made = convert(formula, display="block" if match[1] == "div" else "inline")
         except Exception as error:

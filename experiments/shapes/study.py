@@ -131,9 +131,8 @@ def main() -> None:
 
     figure = Figure(figsize=(9, 3.2), layout="constrained")
     for axes, name in zip(figure.subplots(1, 3), ("purity", "side effects [%]", "matched R2")):
-        for number, row in enumerate(
-            ("random basis", *contrast)
-        ):  # a row has one colour, also where a panel lacks another row
+        # a row has one colour, also where a panel lacks another row
+        for number, row in enumerate(("random basis", *contrast)):
             points = {}
             for one in plan:
                 if one[0] == row:

@@ -44,9 +44,8 @@ def open_tree(file: str | Path):
         if content[:4] == b"PK\x03\x04":
             return plain(read_zip(content, work), len(content))
         if content[:5] == b"<?xml":
-            beside = {
-                part for part in Path(file).parent.glob("*.xml") if part.with_suffix(".bin").is_file()
-            }  # graphs, not any XML
+            # graphs, not any XML
+            beside = {part for part in Path(file).parent.glob("*.xml") if part.with_suffix(".bin").is_file()}
             if len(beside) > GRAPHS:
                 raise ValueError(f"it lies beside {len(beside)} other graphs, more than {GRAPHS}")
             return {part.stem: read_graph(part) for part in sorted(beside | {Path(file)})}

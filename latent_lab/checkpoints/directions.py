@@ -16,10 +16,8 @@ from torch import Tensor
 from latent_lab.checkpoints.container import open_tree
 from latent_lab.checkpoints.limits import plain_file, reason, shown
 
-LARGEST, TIMES = (
-    2**30,
-    20,
-)  # bytes of an archive's arrays once they are unpacked, and times its own; published ones have 1.1
+# bytes of an archive's arrays once they are unpacked, and times its own; published ones have 1.1
+LARGEST, TIMES = 2**30, 20
 FAULTS = (
     ValueError,
     TypeError,
@@ -31,10 +29,8 @@ FAULTS = (
     OSError,
     LookupError,
 )
-COMPONENTS = (
-    ("comp", "std"),
-    ("lat_comp", "lat_stdev"),
-)  # GANSpace's components in .pt, and in .npz those carried to the latent
+# GANSpace's components in .pt, and in .npz those carried to the latent
+COMPONENTS = (("comp", "std"), ("lat_comp", "lat_stdev"))
 FORMATS = (".npy", ".npz", ".pt")
 
 
@@ -136,9 +132,8 @@ def tensor(array: np.ndarray) -> Tensor:
     """An array of numbers in the machine's byte order."""
     if array.dtype.kind not in "fiu":
         raise ValueError(f"its arrays must be of numbers, got {array.dtype}")
-    return torch.from_numpy(
-        np.array(array, array.dtype.newbyteorder("="), order="C")
-    )  # a copy: a file's bytes cannot be written
+    # a copy: a file's bytes cannot be written
+    return torch.from_numpy(np.array(array, array.dtype.newbyteorder("="), order="C"))
 
 
 def directions_bytes(directions: Tensor, mean: Tensor, suffix: str) -> bytes:

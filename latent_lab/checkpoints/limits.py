@@ -13,10 +13,8 @@ from torch.nn.modules import module as registration
 
 from latent_lab.console import visible
 
-NUMBERS, PARTS = (
-    2**29,
-    100_000,
-)  # of a module that no file fills; the largest known generator has 2**26.6 numbers, and 2,000 parts
+# of a module that no file fills; the largest known generator has 2**26.6 numbers, and 2,000 parts
+NUMBERS, PARTS = 2**29, 100_000
 KINDS = {
     stat.S_IFDIR: "folder",
     stat.S_IFIFO: "pipe",

@@ -14,11 +14,8 @@ from torch import Tensor, nn
 
 from latent_lab.checkpoints.limits import plain_file, reason
 
-HEADER, DEPTH, DIMENSIONS = (
-    2**24,
-    32,
-    16,
-)  # bytes of the header, nesting of its values, dimensions of a tensor; files of ours have 2**19, 6 and 5
+# bytes of the header, nesting of its values, dimensions of a tensor; files of ours have 2**19, 6 and 5
+HEADER, DEPTH, DIMENSIONS = 2**24, 32, 16
 FAULTS = (SafetensorError, ValueError, TypeError, LookupError, AttributeError, RuntimeError, MemoryError, OSError)
 
 

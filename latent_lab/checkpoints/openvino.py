@@ -14,12 +14,8 @@ from torch import Tensor
 
 from latent_lab.checkpoints.limits import plain_file, shown
 
-LARGEST, ELEMENTS, DEPTH, DIMENSIONS = (
-    2**24,
-    200_000,
-    16,
-    8,
-)  # of the XML: bytes and elements, their nesting, a constant's shape
+# of the XML: bytes and elements, their nesting, a constant's shape
+LARGEST, ELEMENTS, DEPTH, DIMENSIONS = 2**24, 200_000, 16, 8
 INPUTS, TIMES = 64, 4  # what an operation reads, and how often constants may read the numbers
 KINDS = {"f32": torch.float32, "f16": torch.float16, "i64": torch.int64, "i32": torch.int32}
 
@@ -72,9 +68,8 @@ def read_graph(file: str | Path) -> dict[str, Node]:
     if not numbers.is_file():
         raise ValueError(f"{numbers.name} must lie beside it")
     try:
-        parser = ElementTree.XMLParser(
-            target=Bounded(), encoding="utf-8"
-        )  # in another one a declaration is not seen above
+        # in another one a declaration is not seen above
+        parser = ElementTree.XMLParser(target=Bounded(), encoding="utf-8")
         parser.feed(text)
         root = parser.close()
     except ElementTree.ParseError as error:

@@ -156,9 +156,8 @@ class Array:
         if not isinstance(kind, DType) or not isinstance(raw, bytes):
             raise ValueError("an array must have a shape, a dtype and bytes")
         require_volume(shape, len(raw) // kind.dtype.itemsize)
-        self.value = np.frombuffer(raw, kind.dtype).reshape(
-            shape, order="F" if fortran else "C"
-        )  # refuses bytes of another length
+        # refuses bytes of another length
+        self.value = np.frombuffer(raw, kind.dtype).reshape(shape, order="F" if fortran else "C")
 
 
 def scalar(kind: DType, raw: bytes) -> float | int | bool:

@@ -14,9 +14,8 @@ TIMES = 8  # ... and a large one, per byte
 ATOMS, TEXTS, CONTAINERS = (int, float, complex), (str, bytes, bytearray), (list, tuple, set, frozenset)
 
 
-Part = tuple[
-    object, int, int, int
-]  # a value; nodes in it, and the bytes of their content, each as often as it is reached; its nesting
+# a value; nodes in it, and the bytes of their content, each as often as it is reached; its nesting
+Part = tuple[object, int, int, int]
 
 
 def plain(tree: object, size: int) -> object:

@@ -52,21 +52,10 @@ CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": ()
 EMPTY = {"EMPTY_LIST": list, "EMPTY_DICT": dict, "EMPTY_SET": set}
 TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 STATED = (Record, Array, DType)  # what a state is given to; of others it is left out
-MAKING = {
-    *EMPTY,
-    *TUPLES,
-    "TUPLE",
-    "LIST",
-    "DICT",
-    "FROZENSET",
-    "REDUCE",
-    "NEWOBJ",
-    "NEWOBJ_EX",
-}  # many bytes and microseconds each
-OPCODES, TIMES = (
-    2**21,
-    4,
-)  # operations of a file (of MAKING a quarter), and how often its bytes may be read; published files have 2**18
+# many bytes and microseconds each
+MAKING = {*EMPTY, *TUPLES, "TUPLE", "LIST", "DICT", "FROZENSET", "REDUCE", "NEWOBJ", "NEWOBJ_EX"}
+# operations of a file (of MAKING a quarter), and how often its bytes may be read; published files have 2**18
+OPCODES, TIMES = 2**21, 4
 FAULTS = (ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError)
 
 

@@ -7,16 +7,8 @@ import re
 from collections.abc import Mapping
 
 ACCELERATORS = ("auto", "cpu", "gpu", "cuda", "mps", "tpu")
-PRECISIONS = (
-    "32-true",
-    "16-mixed",
-    "bf16-mixed",
-    "32",
-    "16",
-    "bf16",
-    32,
-    16,
-)  # the others convert the networks, and not what paths are computed in
+# the others convert the networks, and not what paths are computed in
+PRECISIONS = ("32-true", "16-mixed", "bf16-mixed", "32", "16", "bf16", 32, 16)
 CLUSTER = ("SLURM_JOB_ID", "MASTER_ADDR", "NODE_RANK", "GROUP_RANK", "LSB_JOBID")  # what Lightning finds other nodes by
 STRATEGIES = re.compile(r"auto|single_(device|xla|tpu)|xla(_debug)?|(ddp|fsdp|deepspeed)[a-z0-9_]*")
 

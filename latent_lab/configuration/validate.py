@@ -40,9 +40,8 @@ def validate(plain: Mapping, command: str) -> None:
         raise ValueError(f"the configuration of {command} must be a dictionary, got {shown(plain)}")
     require_plain(plain, command)
     options = own_options(command) | OPTIONS[command]
-    known = {
-        name.rstrip("?") for every in (options, *OPTIONS.values()) for name in every
-    }  # debug=fast sets those of several
+    # debug=fast sets those of several
+    known = {name.rstrip("?") for every in (options, *OPTIONS.values()) for name in every}
     for name in plain:
         if name not in known:
             raise ValueError(
@@ -217,9 +216,8 @@ def check_built(node: Mapping, kind: object, key: str) -> None:
                 f"{', '.join(nearest(str(option), kinds)) or 'none'}"
             )
         check(value, kinds[option], path)
-        allowed = next(
-            (found for one in families if (found := getattr(one, f"{option}s", None)) is not None), None
-        )  # kinds of kind
+        # kinds of kind
+        allowed = next((found for one in families if (found := getattr(one, f"{option}s", None)) is not None), None)
         if (
             isinstance(value, str)
             and isinstance(allowed, tuple | Mapping)

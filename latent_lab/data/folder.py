@@ -51,9 +51,8 @@ class Pictures(Dataset):
         side = (self.resolution, self.resolution)
         try:
             with quiet(), opened_photograph(self.files[i]) as picture:
-                picture.draft(
-                    self.mode, (2 * side[0], 2 * side[1])
-                )  # a JPEG is decoded at the next larger eighth of its size
+                # a JPEG is decoded at the next larger eighth of its size
+                picture.draft(self.mode, (2 * side[0], 2 * side[1]))
                 prepared = self.prepare(upright(picture).convert(self.mode), side, Image.Resampling.LANCZOS)
         except DAMAGED as error:
             raise ValueError(

@@ -30,9 +30,8 @@ def curve_figure(table: Curves, columns: int = 4) -> Figure:
     rows = -(-len(shown) // columns)
     figure = Figure(figsize=(3.1 * columns, 2.0 * rows))
     axes = figure.subplots(rows, columns, squeeze=False)
-    figure.subplots_adjust(
-        0.5 / 12, 0.45 / (2 * rows), 0.99, 1 - 0.25 / (2 * rows), 0.25, 0.45
-    )  # by hand: a layout engine takes seconds
+    # by hand: a layout engine takes seconds
+    figure.subplots_adjust(0.5 / 12, 0.45 / (2 * rows), 0.99, 1 - 0.25 / (2 * rows), 0.25, 0.45)
     for axis, (metric, stages) in zip(axes.flat, shown):
         for stage, points in sorted(stages.items()):
             steps, values = np.array(points, dtype=float).T
@@ -122,9 +121,8 @@ def matrix_figure(
     values = np.asarray(matrix, dtype=float)
     some = slice(None, None, -(-max(values.shape) // 32))  # labels that would overlap are left out
     columns, rows = ([label_text(name, TICK) for name in names[some]] for names in (column_names, row_names))
-    wide, high = (
-        0.11 * max(0, max(map(len, names)) - 12) for names in (rows, columns)
-    )  # inches beyond what the margins hold
+    # inches beyond what the margins hold
+    wide, high = (0.11 * max(0, max(map(len, names)) - 12) for names in (rows, columns))
     size = min(0.75 * len(column_names), 9) + 2.2 + wide, min(0.42 * len(row_names), 7) + 1.6 + high
     figure = Figure(figsize=size, layout="constrained")
     axes = figure.add_subplot()

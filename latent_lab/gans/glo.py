@@ -67,9 +67,8 @@ class GLO(Generator):
         """Takes mean and covariance of the learned latents :math:`(N, D)`, of which there must be more than D."""
         centred = latents.double() - latents.double().mean(0)
         covariance = centred.mT @ centred / (len(latents) - 1)
-        covariance.diagonal().add_(
-            1e-6 * covariance.trace() / len(covariance)
-        )  # a coordinate that is never used has none
+        # a coordinate that is never used has none
+        covariance.diagonal().add_(1e-6 * covariance.trace() / len(covariance))
         self.mean.copy_(latents.mean(0))
         self.scale.copy_(torch.linalg.cholesky(covariance))
 

@@ -125,9 +125,8 @@ class StyleGenerator(Generator):
     def compile(self, *args, **kwargs) -> None:
         """Compiles :meth:`render`, where the work is (a module's own method compiles its call, of which this one has
         none)."""
-        self.render = MethodType(
-            torch.compile(type(self).render, *args, **kwargs), self
-        )  # a copy's is bound to the copy
+        # a copy's is bound to the copy
+        self.render = MethodType(torch.compile(type(self).render, *args, **kwargs), self)
 
     def synthesise(self, w: Tensor, given: dict[str, Tensor]) -> Tensor:
         """Images of rows of styles :math:`(N, L, D)`."""

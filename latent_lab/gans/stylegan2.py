@@ -24,9 +24,8 @@ class StyledConv(nn.Module):
     def __init__(self, inner: int, outer: int, style_dim: int, size: int, up: bool, clamp: float | None) -> None:
         super().__init__()
         self.affine = nn.Linear(style_dim, inner)
-        self.weight = nn.Parameter(
-            torch.randn(*((inner, outer) if up else (outer, inner)), 3, 3)
-        )  # as the two convolutions take it
+        # as the two convolutions take it
+        self.weight = nn.Parameter(torch.randn(*((inner, outer) if up else (outer, inner)), 3, 3))
         self.bias = nn.Parameter(torch.zeros(outer))
         self.noise_strength = nn.Parameter(torch.zeros(()))
         self.register_buffer("noise", torch.randn(size, size))

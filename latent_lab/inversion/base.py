@@ -13,9 +13,8 @@ from torch import Tensor
 from latent_lab.gans.codes import Codes
 from latent_lab.gans.space import LatentSpace
 
-Track = Callable[
-    [Iterable, str], Iterable
-]  # shows the progress of a loop: gives back what it was given, and takes a name
+# shows the progress of a loop: gives back what it was given, and takes a name
+Track = Callable[[Iterable, str], Iterable]
 
 
 def untracked(steps: Iterable, name: str) -> Iterable:

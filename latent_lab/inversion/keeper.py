@@ -81,10 +81,8 @@ class Keeper:
         require_number("keep_every", every, above=True)
         self.run, self.folder, self.every, self.owner = run, run.folder / "state", every, dict(owner)
         self.track, self.mark, self.due = untracked, "", float("inf")
-        self.stage, self.continues = (
-            0,
-            True,
-        )  # loops that have begun; whether those before the next had ended in the attempt before
+        # loops that have begun; whether those before the next had ended in the attempt before
+        self.stage, self.continues = 0, True
         self.waiting: list[tuple[int, dict[str, Tensor], dict]] = []  # loops that have ended and are not written yet
         self.inside, self.stopped = False, 0  # whether a step runs, and the signal that came meanwhile
         self.spent, self.began = 0.0, 0.0  # seconds of the attempts before, and when this one began

@@ -11,21 +11,8 @@ from torch import Tensor
 from latent_lab.gans.space import LatentSpace
 from latent_lab.paths.base import Paths
 
-SHARES = (
-    -3.0,
-    -2.5,
-    -2.0,
-    -1.5,
-    -1.0,
-    -0.5,
-    0.0,
-    0.5,
-    1.0,
-    1.5,
-    2.0,
-    2.5,
-    3.0,
-)  # of the largest amount of the training
+# of the largest amount of the training
+SHARES = (-3.0, -2.5, -2.0, -1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0)
 
 
 class Response(NamedTuple):

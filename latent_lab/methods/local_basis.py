@@ -26,7 +26,6 @@ class LocalBasis(Method):
 
     def fit(self, space: LatentSpace, context: Context) -> Paths:
         paths = LocalBasisPaths(space.shape[-1], self.num_paths, layer_rows(space, self.layers))
-        paths.anchor(
-            space, space.sample(1, stream(context.seed, 0, 0, TRAINING))
-        )  # a space that has no mapping is said now
+        # a space that has no mapping is said now
+        paths.anchor(space, space.sample(1, stream(context.seed, 0, 0, TRAINING)))
         return paths

@@ -113,9 +113,8 @@ class NeuralODE(Method):
         after = logits(codes.moved(paths.shift(codes.latents, k, eps, codes.given)))
         own = F.one_hot(k, paths.num_paths).bool()
         change = F.binary_cross_entropy_with_logits(after, before.sigmoid(), reduction="none")
-        change = change - F.binary_cross_entropy_with_logits(
-            before, before.sigmoid(), reduction="none"
-        )  # KL: less what cannot be lost
+        # KL: less what cannot be lost
+        change = change - F.binary_cross_entropy_with_logits(before, before.sigmoid(), reduction="none")
         target = F.softplus(-sign * after[own])
         measured = (after.isfinite() & before.isfinite()).all(1)  # an image in which nothing is found teaches nothing
         kept = (change * ~own).sum(1) / max(1, paths.num_paths - 1)

@@ -70,9 +70,8 @@ def metric_product(
         chunk: Products made at once, which bounds the memory: that of a backward pass through as many images.
     """
     total = torch.zeros(weights.shape[1], *directions.shape, dtype=torch.float64, device=directions.device)
-    lift = torch.ones(space.shape[:-1]).to(codes.latents)[
-        ..., None
-    ]  # which rows take the direction: one, in a flat space
+    # which rows take the direction: one, in a flat space
+    lift = torch.ones(space.shape[:-1]).to(codes.latents)[..., None]
     if layers is not None:
         lift = torch.zeros_like(lift).index_fill_(0, torch.as_tensor(layers, device=lift.device), 1)
     for n in range(len(codes)):

@@ -34,9 +34,8 @@ def resample_axis(x: Tensor, axis: int, kernel: Tensor, up: int, down: int, padd
     ``down``-th kept."""
     length = (x.shape[axis] * up + sum(padding) - len(kernel)) // down + 1
     fewest = ceil(length / (TILE * up))
-    tiles = next(
-        (n for n in range(fewest, 2 * fewest) if length % (n * up) == 0), fewest
-    )  # best of all they divide the length
+    # best of all they divide the length
+    tiles = next((n for n in range(fewest, 2 * fewest) if length % (n * up) == 0), fewest)
     outputs = ceil(length / tiles / up) * up
     matrix, first, step = band(kernel.flip(0), up, down, padding[0], outputs)
     missing = (-first, (tiles - 1) * step + matrix.shape[1] + first - x.shape[axis])
@@ -64,9 +63,8 @@ def resample(x: Tensor, kernel: Tensor, up: int = 1, down: int = 1, padding: tup
             stride=down,
             groups=x.shape[1],
         )
-    first, second = (
-        (3, 2) if up >= down else (2, 3)
-    )  # the longer one along the rows, whose windows are gathered as they lie
+    # the longer one along the rows, whose windows are gathered as they lie
+    first, second = (3, 2) if up >= down else (2, 3)
     return resample_axis(
         resample_axis(x, first, kernel * up, up, down, padding), second, kernel * up, up, down, padding
     )

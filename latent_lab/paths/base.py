@@ -26,9 +26,8 @@ class Paths(Recorded, nn.Module, ABC):
 
     def __init__(self, dim: int, num_paths: int) -> None:
         super().__init__()
-        if (
-            type(dim) is not int or type(num_paths) is not int or dim < 1 or num_paths < 1
-        ):  # true counts as 1, and files say it
+        # true counts as 1, and files say it
+        if type(dim) is not int or type(num_paths) is not int or dim < 1 or num_paths < 1:
             raise ValueError(f"dim and num_paths must be at least 1, got {dim} and {num_paths}")
         self.dim, self.num_paths = dim, num_paths
 

@@ -74,9 +74,8 @@ def fit_exit(
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
     for _ in range(steps):
         batch = torch.randint(num, (min(16, num),), generator=rng)
-        kernels = (
-            head.weight * head.affine(styles[batch])[:, None]
-        )  # what the head does, but scaling kernels, which are few
+        # what the head does, but scaling kernels, which are few
+        kernels = head.weight * head.affine(styles[batch])[:, None]
         found = torch.baddbmm(head.bias, features[batch], kernels.mT)
         loss = (found - bands[batch]).square().mean()
         optimiser.zero_grad()

@@ -66,10 +66,8 @@ def require_options(config: DictConfig) -> None:
 
 def new_folder(config: DictConfig, made: DictConfig) -> Run:
     """The folder of the results, which must be new."""
-    own = (
-        file_name(str(made.gan.name)),
-        file_name(f"{datetime.now():%Y-%m-%d_%H-%M-%S}-s{made.seed}"),
-    )  # the run may be a stranger's
+    # the run may be a stranger's
+    own = (file_name(str(made.gan.name)), file_name(f"{datetime.now():%Y-%m-%d_%H-%M-%S}-s{made.seed}"))
     folder = Path(config.target or Path("outputs", "edits", *own))
     if config.target is not None and folder.exists() and any(folder.iterdir()):
         raise FileExistsError(f"target must be a new folder, got {str(folder)!r}, which holds something")

@@ -71,9 +71,8 @@ def invert_batch(
     images = (pixels.float() / 127.5 - 1).to(space.device)
     start = time.perf_counter()
     rngs = [stream(seed, 0, zlib.crc32(name.encode()), INITIAL) for name in names]
-    with torch.autocast(
-        images.device.type, torch.bfloat16, enabled=halved, cache_enabled=False
-    ):  # what is cast changes every step
+    # what is cast changes every step
+    with torch.autocast(images.device.type, torch.bfloat16, enabled=halved, cache_enabled=False):
         inverted = inverter.invert(space, images, rngs, keeper)
     seconds = (keeper.spent + time.perf_counter() - start) / len(names)
     steps = sum(len(values) for name, values in inverted.curves.items() if name.endswith("loss"))

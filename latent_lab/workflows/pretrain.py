@@ -52,9 +52,8 @@ def pretrain(config: DictConfig) -> None:
     if not trainer.is_global_zero:
         return
     finished = module.cpu().finish(config.statistics_batches)
-    weights = run.write(
-        "generator.safetensors", generator_bytes(finished)
-    )  # before they are judged, which can fail or be stopped
+    # before they are judged, which can fail or be stopped
+    weights = run.write("generator.safetensors", generator_bytes(finished))
     space = finished.space()
     scores: dict[str, object] = {}
     classifier = None

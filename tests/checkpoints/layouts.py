@@ -14,9 +14,8 @@ def random_weights(module: nn.Module, seed: int = 0) -> nn.Module:
     """Every number of the state dict is drawn; statistics that must be positive are."""
     rng = torch.Generator().manual_seed(seed)
     for name, value in module.state_dict().items():
-        if value.is_floating_point() and not name.endswith(
-            ("_filter", "freqs", "transform")
-        ):  # these have a meaning of their own
+        # these have a meaning of their own
+        if value.is_floating_point() and not name.endswith(("_filter", "freqs", "transform")):
             drawn = torch.randn(value.shape, generator=rng) / math.sqrt(
                 max(1, value[0].numel() if value.ndim > 1 else 1)
             )

@@ -53,9 +53,8 @@ def test_cutting_is_cropping_resizing_and_turning(smooth):
     assert abs(np.asarray(cut(smooth, corners, 64)).astype(int) - crop)[2:-2, 2:-2].max() <= 3
     small = np.asarray(Image.fromarray(crop.astype(np.uint8)).resize((16, 16), Image.Resampling.LANCZOS)).astype(int)
     assert abs(np.asarray(cut(smooth, corners, 16)).astype(int) - small).mean() < 2
-    turned = np.asarray(cut(smooth, np.roll(corners, 1, 0), 64)).astype(
-        int
-    )  # its upper left corner is the crop's upper right
+    # its upper left corner is the crop's upper right
+    turned = np.asarray(cut(smooth, np.roll(corners, 1, 0), 64)).astype(int)
     assert abs(turned - np.rot90(crop)).mean() < 2  # its right column is the first row
 
 

@@ -18,9 +18,8 @@ def draw(num: int, seed: int = 0) -> torch.Tensor:
 @pytest.mark.parametrize("mixing", MIXINGS)
 def test_mixing_keeps_every_sphere(mixing):
     z = draw(100)
-    torch.testing.assert_close(
-        Shapes(mixing).factors(z).norm(dim=1), z.norm(dim=1), rtol=1e-6, atol=0
-    )  # the rotation is stored in float32
+    # the rotation is stored in float32
+    torch.testing.assert_close(Shapes(mixing).factors(z).norm(dim=1), z.norm(dim=1), rtol=1e-6, atol=0)
 
 
 @pytest.mark.parametrize("mixing", MIXINGS)

@@ -98,9 +98,8 @@ def test_scribbles_move_the_image_towards_them(rows, pair, rng):
     found = Scribble(blocks(steps=10), layers="1-2", closeness=0.0).compose(
         rows, torch.cat([image, drawn]), None, rng, codes
     )
-    torch.testing.assert_close(
-        found.codes.latents, made.codes.latents
-    )  # the scribbled picture says where it was drawn on
+    # the scribbled picture says where it was drawn on
+    torch.testing.assert_close(found.codes.latents, made.codes.latents)
 
 
 def test_a_style_comes_over(rows, pair, mask, rng):

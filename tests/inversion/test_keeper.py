@@ -145,13 +145,8 @@ def test_half_precision_ends_with_the_same_bits_too(name, place, space, images, 
 def test_it_can_be_stopped_again_and_again(space, images, tmp_path):
     inverter = inverters()["pti"]
     whole = inverter.invert(space, images, [torch.Generator().manual_seed(i) for i in range(2)])
-    for place in [
-        (0, 2),
-        (0, 4),
-        (1, 3),
-        (1, 2),
-        (0, 3),
-    ]:  # loops of each attempt are counted from the one that it goes on with
+    # loops of each attempt are counted from the one that it goes on with
+    for place in [(0, 2), (0, 4), (1, 3), (1, 2), (0, 3)]:
         with pytest.raises(KeyboardInterrupt):
             invert(inverter, space, images, tmp_path, stopping_at(*place))
     assert same_bits(invert(inverter, space, images, tmp_path), whole)

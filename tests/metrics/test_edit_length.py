@@ -51,9 +51,8 @@ def test_a_sphere_counts_only_what_the_generator_sees(sphere, rng):
     turned = compute(
         metric, z, z + z.norm(dim=1, keepdim=True) * tangent / tangent.norm(dim=1, keepdim=True), torch.ones(2)
     )
-    assert turned["edit_length"] == pytest.approx(
-        4 * (2 - 2**0.5) ** 0.5, rel=1e-4
-    )  # the chord of 45 degrees, radius 4
+    # the chord of 45 degrees, radius 4
+    assert turned["edit_length"] == pytest.approx(4 * (2 - 2**0.5) ** 0.5, rel=1e-4)
 
 
 def test_a_percent_of_the_prior_is_outside(space, rng):

@@ -29,9 +29,8 @@ def build(kind: str) -> Paths:
     paths = KINDS[kind](rng).double()
     with torch.no_grad():
         for parameter in paths.parameters():
-            parameter += 0.15 * torch.randn(
-                parameter.shape, generator=rng, dtype=parameter.dtype
-            )  # the coupling networks start at 0
+            # the coupling networks start at 0
+            parameter += 0.15 * torch.randn(parameter.shape, generator=rng, dtype=parameter.dtype)
     return paths.requires_grad_(False)
 
 

@@ -40,9 +40,8 @@ def test_only_what_is_seen_in_the_region_counts(scene):
 def test_new_details_and_slow_changes_are_no_ghost(scene, rng):
     plain, distortion, region = scene
     other = torch.randn(plain.shape, generator=rng, dtype=torch.float64)
-    assert (
-        ghosting_error(plain + other, plain, distortion, region).abs().max() < 5 / 0.3 / region.sum().item() ** 0.5
-    )  # of chance correlations
+    # of chance correlations
+    assert ghosting_error(plain + other, plain, distortion, region).abs().max() < 5 / 0.3 / region.sum().item() ** 0.5
     slow = torch.linspace(-1, 1, SIDE, dtype=torch.float64).expand_as(plain)
     assert ghosting_error(plain + slow, plain, distortion, region).abs().max() < 0.05
     torch.testing.assert_close(high_pass(torch.ones_like(plain), 2.0), torch.zeros_like(plain), rtol=0, atol=1e-12)

@@ -49,9 +49,8 @@ def dense(space: LatentSpace, codes: Codes, weights: torch.Tensor, layers: list[
     total = 0
     for n in range(N):
         here = codes.select(slice(n, n + 1))
-        jacobian = torch.func.jacrev(lambda z, here=here: space.decode(here.moved(z)))(here.latents)[0].squeeze(
-            3
-        )  # (C, H, W, [L,] D)
+        # (C, H, W, [L,] D)
+        jacobian = torch.func.jacrev(lambda z, here=here: space.decode(here.moved(z)))(here.latents)[0].squeeze(3)
         jacobian = jacobian[..., layers, :].sum(3) if jacobian.ndim == 5 else jacobian
         total = total + torch.einsum("chwd,rhw,chwe->rde", jacobian, weights[n], jacobian) / N
     return total

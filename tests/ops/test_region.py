@@ -36,9 +36,8 @@ def test_region_and_rest_sum_to_one(space, rng, tmp_path):
     picture[:32] = 255
     Image.fromarray(picture).save(tmp_path / "half.png")
     half = region_masks(str(tmp_path / "half.png"), space, codes)
-    torch.testing.assert_close(
-        half, region_masks([0.0, 0.0, 0.5, 1.0], space, codes), rtol=0, atol=0.3
-    )  # resized: its edge is soft
+    # resized: its edge is soft
+    torch.testing.assert_close(half, region_masks([0.0, 0.0, 0.5, 1.0], space, codes), rtol=0, atol=0.3)
     for region in (half, region_masks(Brighter(0.0), space, codes)):
         assert region.shape == (3, 2, 32, 32)
         torch.testing.assert_close(region.sum(1), torch.ones(3, 32, 32))
@@ -68,9 +67,8 @@ def test_a_mask_of_another_shape_is_refused(space, rng, tmp_path):
     with pytest.raises(FileNotFoundError, match="method.region must be a box, a picture's file or a predictor"):
         region_masks("nowhere.png", space, space.sample(1, rng))
     (tmp_path / "text.png").write_text("no picture")
-    (tmp_path / "drawing.png").write_text(
-        "%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n"
-    )  # Pillow would run Ghostscript
+    # Pillow would run Ghostscript
+    (tmp_path / "drawing.png").write_text("%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n")
     Image.new("1", (13_370, 13_370)).save(tmp_path / "large.png")
     for name, why in {
         "text": "cannot identify",

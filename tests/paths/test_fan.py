@@ -30,9 +30,8 @@ def build(kind: str, dtype: torch.dtype = torch.float64) -> Paths:
     paths = KINDS[kind](rng).to(dtype)
     with torch.no_grad():
         for parameter in paths.parameters():
-            parameter += 0.15 * torch.randn(
-                parameter.shape, generator=rng, dtype=parameter.dtype
-            )  # the coupling networks start at 0
+            # the coupling networks start at 0
+            parameter += 0.15 * torch.randn(parameter.shape, generator=rng, dtype=parameter.dtype)
     if dtype == torch.float64 and kind == "ffjord":
         paths.flow.atol = paths.flow.rtol = 1e-9  # float32 cannot reach it
     return paths

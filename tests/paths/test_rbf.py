@@ -69,10 +69,8 @@ def test_gradients_are_finite_near_and_far(integrator, scale):
 
 
 S = torch.tensor([1.0, 0.5])
-FLAT = {
-    "exactly": torch.zeros(1, 4, 2),
-    "up to rounding": torch.stack([S, -S, -S, S])[None],
-}  # the second pair cancels the first
+# the second pair cancels the first
+FLAT = {"exactly": torch.zeros(1, 4, 2), "up to rounding": torch.stack([S, -S, -S, S])[None]}
 
 
 @pytest.mark.parametrize("integrator", RBFPaths.integrators)

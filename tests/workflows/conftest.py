@@ -55,9 +55,8 @@ def train(tmp_path, monkeypatch):
     from latent_lab import train as command
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(
-        "hydra._internal.utils.is_under_debugger", lambda: False
-    )  # it takes coverage for one and shows tracebacks
+    # it takes coverage for one and shows tracebacks
+    monkeypatch.setattr("hydra._internal.utils.is_under_debugger", lambda: False)
 
     def run(*arguments: str, tiny: bool = True) -> Path:
         monkeypatch.setattr(sys, "argv", ["latent_lab.train", *(TINY if tiny else ()), *arguments])
@@ -80,9 +79,8 @@ def start(folder: Path, *arguments: str, module: str = "latent_lab.train", **var
     """The command in a process of its own, with its output piped."""
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"} | variables
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    listen = signal.signal(
-        signal.SIGINT, signal.default_int_handler
-    )  # a shell's background job ignores Ctrl-C, and so would its children
+    # a shell's background job ignores Ctrl-C, and so would its children
+    listen = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         return subprocess.Popen([sys.executable, "-m", module, *arguments], cwd=folder, env=environment, **pipes)
     finally:

@@ -182,9 +182,8 @@ def test_the_comparison_says_what_the_runs_say(command, runs):
         [scores(runs / f"linear-{seed}", "fast")[name]["mean"] for seed in (0, 1)], dtype=torch.float64
     )
     assert float(line.split(",")[5]) == pytest.approx(values.mean().item())
-    assert float(line.split(",")[6]) == pytest.approx(
-        12.7062 * values.std().item() / 2**0.5, rel=1e-4
-    )  # Student's t, 1 degree of freedom
+    # Student's t, 1 degree of freedom
+    assert float(line.split(",")[6]) == pytest.approx(12.7062 * values.std().item() / 2**0.5, rel=1e-4)
     page = (runs.parent / "table" / "compare.html").read_text()
     assert page.count("data:image/png;base64,") >= 4 and 'src="http' not in page
     with pytest.raises(SystemExit, match="target must be a new or empty folder"):

@@ -6,16 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-ALIGNED = (
-    80 / 512,
-    470 / 512,
-    61 / 512,
-    451 / 512,
-)  # top, bottom, left, right of the face in an image that is aligned as FFHQ's
-MEAN, STD = (
-    (0.485, 0.456, 0.406),
-    (0.229, 0.224, 0.225),
-)  # of ImageNet's colours in [0, 1], which the predictors were trained with
+# top, bottom, left, right of the face in an image that is aligned as FFHQ's
+ALIGNED = (80 / 512, 470 / 512, 61 / 512, 451 / 512)
+# of ImageNet's colours in [0, 1], which the predictors were trained with
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class FaceCrops(nn.Module):

@@ -7,11 +7,8 @@ from PIL import Image
 
 from latent_lab.checkpoints.face_packages import dlib_file
 
-LEFT_EYE, RIGHT_EYE, MOUTH_CORNERS = (
-    slice(36, 42),
-    slice(42, 48),
-    [48, 54],
-)  # of the 68 points, left and right in the image
+# of the 68 points, left and right in the image
+LEFT_EYE, RIGHT_EYE, MOUTH_CORNERS = slice(36, 42), slice(42, 48), [48, 54]
 
 
 class DlibLandmarks:

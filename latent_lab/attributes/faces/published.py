@@ -45,17 +45,8 @@ class FairFace(Attributes):
         detector, margin: As :class:`FaceCrops` takes them.
     """
 
-    middles = (
-        1.5,
-        6.5,
-        15.0,
-        25.0,
-        35.0,
-        45.0,
-        55.0,
-        65.0,
-        75.0,
-    )  # years, of 0-2, 3-9, 10-19, ..., 60-69; the last, 70 and more, is open
+    # years, of 0-2, 3-9, 10-19, ..., 60-69; the last, 70 and more, is open
+    middles = (1.5, 6.5, 15.0, 25.0, 35.0, 45.0, 55.0, 65.0, 75.0)
 
     def __init__(self, weights: str, races: int = 7, detector: nn.Module | None = None, margin: float = 0.25) -> None:
         super().__init__()

@@ -62,9 +62,8 @@ def by_bands(x: Tensor) -> Tensor:
     """Channels as the wavelet wants them: all averages, then all of each of the three differences, which the file
     interleaves."""
     groups = len(x) // 4
-    return (
-        torch.cat([x[:groups], x[groups:].unflatten(0, (groups, 3)).transpose(0, 1).flatten(0, 1)]) / 2
-    )  # and the wavelet's gain
+    # and the wavelet's gain
+    return torch.cat([x[:groups], x[groups:].unflatten(0, (groups, 3)).transpose(0, 1).flatten(0, 1)]) / 2
 
 
 def convert(tree):

@@ -17,9 +17,8 @@ def convert(tree):
         affine = [own[f"{name}.style.weight"], own[f"{name}.style.bias"] + 1]  # it adds the 1 at run time
         noise = [own[f"{name}.noise_strength"], own[f"{name}.noise"][0, 0]] if f"{name}.noise" in own else []
         weight = own[f"{name}.weight"]
-        weight = (
-            weight.flip(2, 3) if f"{name}.filter.kernel" in own else weight
-        )  # it stores upsampling kernels turned round
+        # it stores upsampling kernels turned round
+        weight = weight.flip(2, 3) if f"{name}.filter.kernel" in own else weight
         return Conv(weight, own[f"{name}.bias"], *affine, *noise)
 
     def count(name: str) -> int:

@@ -55,10 +55,8 @@ def described(own: dict[str, Tensor], names: list[str]) -> dict:
             "classes": classes,
         },
         **{"resolution": sizes[-1], "image_channels": widths[-1], "layers": len(names) - 1},
-        **{
-            "channel_base": widths[-2] * sizes[-1],
-            "channel_max": widths[0],
-        },  # the last filtered layer's cutoff is half its size
+        # the last filtered layer's cutoff is half its size
+        **{"channel_base": widths[-2] * sizes[-1], "channel_max": widths[0]},
         **{"kernel": own[f"synthesis.{names[0]}.weight"].shape[2]},
         "radial": any(own.get(f"synthesis.{name}.down_filter", mean).ndim == 2 for name in names),
     }

@@ -148,9 +148,8 @@ def published_sizes(tensors: Mapping[str, Tensor]) -> dict[str, object]:
     ]
     widths = list(dict.fromkeys(outer))
     rows = 1 + max(place(name) for name in tensors if name.startswith("styles."))
-    heads = [
-        tensors[f"styles.{i}.linear.weight"] for i in range(rows)
-    ]  # all of them are there, or the last one's number says nothing
+    # all of them are there, or the last one's number says nothing
+    heads = [tensors[f"styles.{i}.linear.weight"] for i in range(rows)]
     convs = Counter(
         place(name) for name in tensors if name.startswith("styles.") and ".convs." in name and name.endswith("weight")
     )

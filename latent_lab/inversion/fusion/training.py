@@ -68,9 +68,8 @@ class FusionTraining(pl.LightningModule):
         self.register_buffer("fixed", fixed, persistent=False)
         self.space, self.network, self.objective, self.distance = space, network, objective, distance
         self.seed, self.batch_size, self.lr, self.lr_decay = seed, batch_size, lr, lr_decay
-        network.tags(
-            layout_of(space.generator, network.width), 1, colours=False
-        )  # one that is too small is refused before the run
+        # one that is too small is refused before the run
+        network.tags(layout_of(space.generator, network.width), 1, colours=False)
 
     def mask(self, images: Tensor) -> Tensor:
         """The first region of images, with shape :math:`(N, 1, H, W)`."""

@@ -42,9 +42,8 @@ def test_a_margin_grows_the_box_about_its_centre_and_stays_in_the_image():
     images = -torch.ones(2, 3, 40, 60)
     images[:, :, 8:22, 36:50] = 1
     crops, _ = FaceCrops(14, Boxes((10, 20, 38, 48), (30, 50, 50, 70)), margin=0.2)(images)
-    torch.testing.assert_close(
-        plain(crops)[0], torch.ones(3, 14, 14)
-    )  # 2 pixels more on each side: rows 8 to 22, columns 36 to 50
+    # 2 pixels more on each side: rows 8 to 22, columns 36 to 50
+    torch.testing.assert_close(plain(crops)[0], torch.ones(3, 14, 14))
     assert plain(crops)[1].abs().max() < 1e-6
 
 
