@@ -1,4 +1,5 @@
-"""From files and folders to generators, latent spaces and paths. No class outside latent_lab is built for a file of someone else's."""
+"""From files and folders to generators, latent spaces and paths. No class outside latent_lab is built for a file of
+someone else's."""
 
 from __future__ import annotations
 

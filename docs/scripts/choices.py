@@ -14,8 +14,9 @@ PRIVATE = ("base", "hydra")  # what other yamls are made of, and how Hydra is se
 HEAD = """\
 # Every choice
 
-Each row is a yaml in `conf/`, and its first line. `<group>=<choice>` on a command line takes it, `<group>.<key>=<value>` sets one of its keys; an experiment,
-a sweep and `debug` set keys of several groups. Not every command takes every group: `python -m latent_lab.<command> --help` lists those that it takes.
+Each row is a yaml in `conf/`, and its first line. `<group>=<choice>` on a command line takes it,
+`<group>.<key>=<value>` sets one of its keys; an experiment, a sweep and `debug` set keys of several groups.
+Not every command takes every group: `python -m latent_lab.<command> --help` lists those that it takes.
 
 This page is made by `python docs/scripts/choices.py`; a test compares it with the yamls.
 """

@@ -1,4 +1,5 @@
-"""MkDocs hook: formulas become MathML, so that a page needs neither a script nor a font, and two files of the root become pages."""
+"""MkDocs hook: formulas become MathML, so that a page needs neither a script nor a font, and two files of the root
+become pages."""
 
 from __future__ import annotations
 

@@ -137,7 +137,10 @@ def scored_runs(runs: Sequence[Run], protocol: str) -> list[Scored]:
 
 
 def write_comparison(scored: Sequence[Scored], columns: Sequence[str], target: Path, title: str) -> dict[str, Table]:
-    """Write ``<target>/<gan>.{md,csv,tex}`` for each generator and one ``compare.html``; return the tables by generator.
+    """Write ``<target>/<gan>.{md,csv,tex}`` for each generator and one ``compare.html``.
+
+    Returns:
+        The tables by generator.
 
     Arguments:
         scored: The runs.

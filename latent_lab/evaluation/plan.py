@@ -68,8 +68,8 @@ def make_plan(subject: Subject, protocol: Protocol, made_for: Sequence[str] = ()
 
     Arguments:
         subject, protocol: What is scored, and how.
-        made_for: What the method made each path for, in their order; a path that was made for an attribute stands for it.
-            Empty where nothing was told to the method.
+        made_for: What the method made each path for, in their order; a path that was made for an attribute stands for
+            it. Empty where nothing was told to the method.
     """
     space, paths, attributes = subject.space, subject.paths, subject.attributes
     batch, num_paths = protocol.batch_size, min(protocol.num_paths, paths.num_paths)
@@ -133,8 +133,8 @@ def make_plan(subject: Subject, protocol: Protocol, made_for: Sequence[str] = ()
         missed = [f"{change:+g}" for change, amount in zip(protocol.changes, reach) if amount.isnan()]
         if missed:
             notes.append(
-                f"path {pick.path} cannot change {pick.attribute} by {', '.join(missed)} standard deviations within a length of "
-                f"{SHARES[-1] * protocol.length:g}: it reaches {line.nan_to_num(0).min().clamp_max(0):+.2f} to "
+                f"path {pick.path} cannot change {pick.attribute} by {', '.join(missed)} standard deviations within a "
+                f"length of {SHARES[-1] * protocol.length:g}: it reaches {line.nan_to_num(0).min().clamp_max(0):+.2f} to "
                 f"{line.nan_to_num(0).max().clamp_min(0):+.2f}"
             )
     if not measured.all():

@@ -164,8 +164,8 @@ def missing_images(found: Mapping[str, Tensor], plan: Plan) -> list[str]:
     if not (single.any() or pairs.any()):
         return []
     return [
-        f"{int(single.sum())} of {single.numel()} single edits and {int(pairs.sum())} of {pairs.numel()} pairs of edits could not be "
-        "measured (a predictor found nothing in an image) and are left out of the means"
+        f"{int(single.sum())} of {single.numel()} single edits and {int(pairs.sum())} of {pairs.numel()} pairs of "
+        "edits could not be measured (a predictor found nothing in an image) and are left out of the means"
     ]
 
 

@@ -166,8 +166,8 @@ class StyleGAN3(StyleGenerator):
             or not 0 <= margin <= MOST_PIXELS
         ):
             raise ValueError(
-                f"critical must be below layers, layers at most {MOST_LAYERS}, resolution and margin at most {MOST_PIXELS}, "
-                f"got {critical}, {layers}, {resolution} and {margin}"
+                f"critical must be below layers, layers at most {MOST_LAYERS}, resolution and margin at most "
+                f"{MOST_PIXELS}, got {critical}, {layers}, {resolution} and {margin}"
             )
         super().__init__(latent_dim, style_dim, classes, mapping_layers, rows=layers + 2)
         self.resolution, self.channels, self.output_scale = resolution, image_channels, output_scale

@@ -80,8 +80,8 @@ class TrajectoryMethod(Method):
     ) -> None:
         if min(num_trajectories // 4, steps, iterations) < 1 or largest <= 0 or blur <= 0 or not 0 <= drop < 1:
             raise ValueError(
-                "method.num_trajectories must be at least 4, steps and iterations 1, largest and blur above 0, drop in [0, 1), "
-                f"got {num_trajectories}, {steps}, {iterations}, {largest}, {blur} and {drop}"
+                "method.num_trajectories must be at least 4, steps and iterations 1, largest and blur above 0, "
+                f"drop in [0, 1), got {num_trajectories}, {steps}, {iterations}, {largest}, {blur} and {drop}"
             )
         self.transformations, self.num_trajectories, self.steps, self.largest = (
             transformations,

@@ -99,8 +99,8 @@ class Hyperplane(Method):
         held = num - round(self.train * num)
         if min(num - held, held) < SMALLEST_CLASS:
             raise ValueError(
-                f"method.num_samples, share and train must leave at least {SMALLEST_CLASS} samples of each class of {name!r} to train "
-                f"and to validate, got {num - held} and {held} of {len(values)} that were measured"
+                f"method.num_samples, share and train must leave at least {SMALLEST_CLASS} samples of each class "
+                f"of {name!r} to train and to validate, got {num - held} and {held} of {len(values)} that were measured"
             )
         order = values.argsort()
         if values[order[num - 1]] == values[order[-num]]:

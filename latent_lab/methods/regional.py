@@ -109,8 +109,9 @@ class Regional(Method):
         ratios = ", ".join(f"{ratio:.3g}" for ratio in (own[:, 0] / own[:, 1])[:8].tolist())
         changes = other.mean(0)
         print(
-            f"latent_lab: change within the region over that outside it, mean square of a pixel, {self.held_out} held-out latents, edits of length "
-            f"{self.length:g}: paths {ratios}{', ...' if len(own) > 8 else ''}; "
+            "latent_lab: change within the region over that outside it, mean square of a pixel, "
+            f"{self.held_out} held-out latents, edits of length {self.length:g}: "
+            f"paths {ratios}{', ...' if len(own) > 8 else ''}; "
             f"random directions {(changes[0] / changes[1]).item():.3g}",
             flush=True,
         )

@@ -30,7 +30,13 @@ gan:
   source: {file: stylegan2.safetensors, url: null, hint: none}
   space: w
   truncation: 1.0
-  generator: {_target_: latent_lab.gans.stylegan2.StyleGAN2, latent_dim: 8, style_dim: 8, widths: [8, 8, 4], mapping_layers: 2, image_channels: 1}
+  generator:
+    _target_: latent_lab.gans.stylegan2.StyleGAN2
+    latent_dim: 8
+    style_dim: 8
+    widths: [8, 8, 4]
+    mapping_layers: 2
+    image_channels: 1
 """
 
 

@@ -120,7 +120,8 @@ def test_html_by_hand():
     numbers = [["12.3 ± 0.43", "<b>0.5 ± 0.01</b>", "1"], ["<b>1.5</b>", "", "1.23e+04 ± 0"]]
     first, second = ("".join(f'<td class="number">{text}</td>' for text in row) for row in numbers)
     assert html(TABLE) == (
-        "<table><tr><th>method</th><th>runs</th><th>error ↓ [%]</th><th>hits ↑</th><th>radius_ratio [latent units]</th></tr>"
+        "<table><tr><th>method</th><th>runs</th><th>error ↓ [%]</th><th>hits ↑</th>"
+        "<th>radius_ratio [latent units]</th></tr>"
         f"<tr><td>linear</td><td>3</td>{first}</tr><tr><td>curved_50%</td><td>1</td>{second}</tr></table>"
     )
 

@@ -96,8 +96,8 @@ class Application(ABC):
             mask is not None and mask.shape != (1, 1, size, size)
         ):
             raise ValueError(
-                f"images and mask must be of {size} x {size} pixels and {space.generator.channels} channels as the generator's, "
-                f"got {tuple(images.shape)}{'' if mask is None else f' and {tuple(mask.shape)}'}"
+                f"images and mask must be of {size} x {size} pixels and {space.generator.channels} channels as the "
+                f"generator's, got {tuple(images.shape)}{'' if mask is None else f' and {tuple(mask.shape)}'}"
             )
         self.blocks.to(space.device)
         return self.make(space, images, mask, rng, codes, track)
