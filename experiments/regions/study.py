@@ -107,7 +107,8 @@ def main() -> None:
 
     TARGET.mkdir(parents=True, exist_ok=True)
     lines = [
-        f"Change within the region over that outside it, mean square of a pixel, {len(codes) - choose} held-out latents, edits of length {length:g}.",
+        "Change within the region over that outside it, mean square of a pixel, "
+        f"{len(codes) - choose} held-out latents, edits of length {length:g}.",
         "",
         "| region | method | best path | of the best path | mean of the first three paths |",
         "|---|---|---|---|---|",

@@ -134,7 +134,8 @@ def make_plan(subject: Subject, protocol: Protocol, made_for: Sequence[str] = ()
         if missed:
             notes.append(
                 f"path {pick.path} cannot change {pick.attribute} by {', '.join(missed)} standard deviations within a "
-                f"length of {SHARES[-1] * protocol.length:g}: it reaches {line.nan_to_num(0).min().clamp_max(0):+.2f} to "
+                f"length of {SHARES[-1] * protocol.length:g}: it reaches "
+                f"{line.nan_to_num(0).min().clamp_max(0):+.2f} to "
                 f"{line.nan_to_num(0).max().clamp_min(0):+.2f}"
             )
     if not measured.all():

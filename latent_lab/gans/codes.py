@@ -65,7 +65,7 @@ class Codes:
         )
 
     def to(self, target: torch.device | torch.dtype | str | int) -> Codes:
-        """Return the codes on a device, or in a floating-point type (then labels and other integers stay as they are)."""
+        """Return the codes on a device, or in a floating-point type (labels and other integers stay as they are)."""
         if not isinstance(target, torch.dtype):
             return Codes(self.latents.to(target), {name: value.to(target) for name, value in self.given.items()})
         if not target.is_floating_point:

@@ -31,7 +31,8 @@ def class_labels(label: int | Sequence[int] | Tensor, num: int, classes: int) ->
     whole = not (numbers.is_floating_point() or numbers.is_complex() or numbers.dtype is torch.bool)
     if not whole or numbers.shape not in ((), (num,)) or not ((numbers >= 0) & (numbers < classes)).all():
         raise ValueError(
-            f"label must be a class from 0 to {classes - 1}, or one for each of the {num} latents, got {str(label)[:60]}"
+            f"label must be a class from 0 to {classes - 1}, or one for each of the {num} latents, "
+            f"got {str(label)[:60]}"
         )
     return numbers.long().expand(num)
 

@@ -35,9 +35,8 @@ class Recorded:
         signature = inspect.signature(cls.__init__)
         try:
             bound = signature.bind(made, *args, **kwargs)
-        except (
-            TypeError
-        ):  # of a wrong call, which fails in __init__; or of a copy, which gets its config with its state
+        # of a wrong call, which fails in __init__; or of a copy, which gets its config with its state
+        except TypeError:
             return made
         bound.apply_defaults()
         _, *arguments = bound.arguments.items()

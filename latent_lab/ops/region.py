@@ -87,7 +87,8 @@ def region_masks(region: Sequence[float] | str | nn.Module, space: LatentSpace, 
     ):
         if part.sum() < 0.5:
             raise ValueError(
-                f"method.region {name} in {len(codes)} samples of {size} x {size}; give a region that is a part of the image"
+                f"method.region {name} in {len(codes)} samples of {size} x {size}; "
+                "give a region that is a part of the image"
             )
     return torch.stack([masks, 1 - masks], 1)
 
