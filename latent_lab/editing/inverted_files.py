@@ -72,7 +72,7 @@ def require_generator(
         needed = {f"given.{name}" for name in generator.sample("z", 1, torch.Generator().manual_seed(0)).given}
         if missing := sorted(needed - tensors.keys()):
             raise ValueError(f"{file} must hold {missing[0]}, which latents of z go with")
-    label, classes = tensors.get("given.label"), generator.config.get("classes") or 0
+    label, classes = tensors.get("given.label"), generator.classes
     if label is not None and (label.dtype != torch.int64 or not 0 <= label.item() < classes):
         raise ValueError(f"{file} must hold given.label from 0 to {classes - 1}, got {label.item()}")
 
