@@ -1,22 +1,177 @@
-"""The Python face of latent_lab: a generator by name or file, a run by folder."""
+"""The Python face of latent_lab: what the commands do, without configurations.
+
+Example:
+    >>> from latent_lab.api import discover, edit, load_generator
+    >>> import torch
+    >>> space = load_generator("sngan_mnist").space("z")
+    >>> paths = discover("sefa", space, num_paths=4)
+    >>> codes = space.sample(2, torch.Generator().manual_seed(0))
+    >>> space.decode(edit(space, paths, codes, {0: 3.0, 2: -1.5})).shape
+    torch.Size([2, 1, 32, 32])
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from latent_lab.gans.space import LatentSpace
+import latent_lab.cpu_torchvision  # noqa: F401  (before lightning)
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from latent_lab.attributes.base import Attributes, select_attributes
+from latent_lab.components import build_component
+from latent_lab.gans.space import Codes, LatentSpace
+from latent_lab.inversion.base import Inverted, Inverter
 from latent_lab.loading import load_generator, space_and_paths
+from latent_lab.methods.base import Context, Method
+from latent_lab.naming import edit_of
+from latent_lab.ops.streams import INITIAL, stream
 from latent_lab.paths.base import Paths
 from latent_lab.runs import Run
 
-__all__ = ["load_generator", "load_run"]
+if TYPE_CHECKING:
+    from torchmetrics import Metric
+
+__all__ = ["discover", "edit", "invert", "load_generator", "load_run"]
 
 
 def load_run(folder: str | Path, weights: str | Path | None = None) -> tuple[LatentSpace, Paths, dict]:
-    """The latent space, the paths and the metadata of a run. Nothing that the folder holds is executed.
+    """Return the latent space, the paths and the metadata of a run. Nothing that the folder holds is executed.
 
     Arguments:
         folder: The run's folder.
         weights: The file of the generator's weights where the run's own is elsewhere; its hash must be the run's.
+
+    Raises:
+        ValueError: The folder is damaged, asks for what a folder may not, or is of another generator.
     """
     return space_and_paths(Run.open(folder, weights))
+
+
+def build_trainer(steps: int) -> pl.Trainer:
+    """Return a trainer that logs and saves nothing, on a GPU if there is one."""
+    return pl.Trainer(
+        max_steps=steps,
+        max_epochs=-1,
+        logger=False,
+        enable_checkpointing=False,
+        enable_model_summary=False,
+        enable_progress_bar=False,
+        use_distributed_sampler=False,
+        limit_val_batches=0,
+        num_sanity_val_steps=0,
+    )
+
+
+def discover(
+    method: Method | str,
+    space: LatentSpace,
+    *,
+    steps: int = 600,
+    seed: int = 0,
+    attributes: Attributes | None = None,
+    trainer: pl.Trainer | None = None,
+    measure: Callable[[Sequence[str] | None], Attributes | None] | None = None,
+    metrics: Callable[[int], Mapping[str, Metric]] | None = None,
+    checkpoint: Path | None = None,
+    findings: dict | None = None,
+    **options: object,
+) -> Paths:
+    """Return the paths that a method discovers in a latent space, on the CPU and in eval mode.
+
+    Arguments:
+        method: A method, or its name as on the command line, e.g. ``curvilinear``.
+        space: The latent space.
+        steps: Steps of a method that trains.
+        seed: Seed of all that is drawn.
+        attributes: What supervised methods are guided by.
+        trainer: Trains methods that train; by default one for ``steps`` steps that logs nothing.
+        measure: Makes a predictor of the attributes of these names; by default from ``attributes``.
+        metrics: Makes the metrics of the validation for a number of paths; by default none.
+        checkpoint: A training state of the same method to continue from.
+        findings: Takes what the method measured while it fitted, e.g. the names of its paths.
+        options: Options of a method that was given by its name, e.g. ``num_paths=8``; see its yaml.
+
+    Raises:
+        NotApplicable: The method does not work in this space, or without attributes.
+        ValueError: There is no such method or option.
+    """
+    if isinstance(method, str):
+        method = build_component("method", method, **options)
+    elif options:
+        raise ValueError(f"options go with a method's name, got {sorted(options)} with a {type(method).__name__}")
+    context = Context(
+        trainer=build_trainer(steps) if trainer is None else trainer,
+        seed=seed,
+        rng=stream(seed, 0, 0, INITIAL),
+        metrics=metrics or (lambda num_paths: {}),
+        attributes=attributes,
+        checkpoint=checkpoint,
+        measures=measure or (lambda names: select_attributes(attributes, names)),
+        findings={} if findings is None else findings,
+    )
+    return method.fit(space, context)
+
+
+def invert(
+    images: Tensor, space: LatentSpace, inverter: Inverter | str = "i2s", *, seed: int = 0, **options: object
+) -> Inverted:
+    """Return the codes whose images are as near to the given ones as the inverter finds.
+
+    Arguments:
+        images: With shape :math:`(N, C, H, W)` in [-1, 1], of the generator's resolution and channels.
+        space: The space of the codes.
+        inverter: An inverter, or its name as on the command line, e.g. ``projector``.
+        seed: Seed of what each image's search draws.
+        options: Options of an inverter that was given by its name, e.g. ``steps=200``; see its yaml.
+    """
+    if isinstance(inverter, str):
+        inverter = build_component("inverter", inverter, **options)
+    elif options:
+        raise ValueError(f"options go with an inverter's name, got {sorted(options)} with a {type(inverter).__name__}")
+    expected = (space.generator.channels, space.generator.resolution, space.generator.resolution)
+    if images.ndim != 4 or images.shape[1:] != expected:
+        raise ValueError(f"images must be (N, {', '.join(map(str, expected))}), got {tuple(images.shape)}")
+    rngs = [stream(seed, 0, n, INITIAL) for n in range(len(images))]
+    return inverter.invert(space, images.to(space.device), rngs)
+
+
+@torch.no_grad()
+def edit(
+    space: LatentSpace, paths: Paths, codes: Codes, edits: Mapping[int | str, float], run: str | Path | None = None
+) -> Codes:
+    """Return the codes after edits one after the other, in the order of the mapping.
+
+    Arguments:
+        space: The space of the codes.
+        paths: Paths in this space.
+        codes: Where the edits start, N of them.
+        edits: Signed amounts by the path's number; with ``run`` also by a name that its evaluation gave, then in standard
+            deviations of the attribute.
+        run: The folder of the run that the paths are of.
+    """
+    folder = None if run is None else Run.open(run)
+    start = paths.anchor(space, codes)
+    latents = start.latents
+    for name, strength in edits.items():
+        k, amount = named_edit(folder, paths, name, strength)
+        num = len(latents)
+        path = torch.full((num,), k, device=latents.device)
+        latents = paths.shift(latents, path, torch.full((num,), amount, device=latents.device), start.given)
+    return codes.moved(latents)
+
+
+def named_edit(run: Run | None, paths: Paths, name: int | str, strength: float) -> tuple[int, float]:
+    """Return the path and the amount of an edit; a name needs the run that calibrates it."""
+    if isinstance(name, str) and run is not None:
+        found = edit_of(run, paths, name, strength)
+        return found.path, found.amount
+    if isinstance(name, bool) or not isinstance(name, int) or not 0 <= name < paths.num_paths:
+        raise ValueError(
+            f"edits must be by numbers from 0 to {paths.num_paths - 1}, or by names together with run=<folder>, got {name!r}"
+        )
+    return name, strength

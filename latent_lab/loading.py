@@ -17,7 +17,7 @@ from latent_lab.configuration.options import OPTIONS
 from latent_lab.configuration.validate import check_keys, require_plain
 from latent_lab.gans.base import Generator
 from latent_lab.gans.space import LatentSpace
-from latent_lab.installation import CONF, configuration
+from latent_lab.installation import choices, configuration
 from latent_lab.paths.base import Paths
 from latent_lab.runs import Run, own_class, weight_hash
 
@@ -77,9 +77,8 @@ def load_generator(source: str | Path, **options) -> Generator:
     """
     if Path(source).is_file():
         return read_generator(source)
-    choices = sorted(file.stem for file in (CONF / "gan").glob("*.yaml"))
-    if source not in choices:
-        raise ValueError(f"source must be a file or one of {choices}, got {str(source)!r}")
+    if str(source) not in choices("gan"):
+        raise ValueError(f"source must be a file or one of {choices('gan')}, got {str(source)!r}")
     gan = configuration("gan", str(source))
     unknown = sorted(options.keys() - gan.keys())
     if unknown:

@@ -25,6 +25,7 @@ from latent_lab.checkpoints.rebuild import rebuild
 from latent_lab.claims import claim, settle
 from latent_lab.csv_files import csv_text
 from latent_lab.environment import environment
+from latent_lab.installation import extensions
 from latent_lab.paths.base import Paths
 from latent_lab.plain import TABLE, fits, read_json, read_text, read_yaml
 from latent_lab.trust import nodes, require_inside, trusted
@@ -57,9 +58,11 @@ def write_atomically(file: Path, content: bytes | str) -> None:
 
 
 def own_class(target: object, package: str, base: type) -> type:
-    """A class of latent_lab by its dotted name. Anything outside ``package`` is refused, not imported."""
+    """Return a class by its dotted name, of latent_lab's ``package`` or of an installed extension; others are refused
+    and not imported."""
     module, _, name = str(target).rpartition(".")
-    if module.startswith(f"latent_lab.{package}.") and all(part.isidentifier() for part in str(target).split(".")):
+    own = module.startswith((f"latent_lab.{package}.", *(f"{name}." for name in extensions())))
+    if own and all(part.isidentifier() for part in str(target).split(".")):
         try:
             found = getattr(importlib.import_module(module), name, None)
         except ModuleNotFoundError:

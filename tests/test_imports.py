@@ -30,7 +30,7 @@ LAYERS = [
     {"reconstructors", "edits", "data"},
     {"cli", "runs"},
     {"configuration"},
-    {"loading"},
+    {"loading", "components"},
     {"naming"},
     {"metrics", "figures"},
     {"training"},

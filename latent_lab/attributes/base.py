@@ -115,3 +115,8 @@ class Selection(Attributes):
 
     def measure(self, space: LatentSpace, codes: Codes, images: Tensor) -> Tensor:
         return self.attributes.measure(space, codes, images)[:, self.index]
+
+
+def select_attributes(attributes: Attributes | None, names: Sequence[str] | None) -> Attributes | None:
+    """Return the predictor of some attributes, or of all of them where ``names`` is None; None where there is none."""
+    return attributes if attributes is None or names is None else Selection(attributes, list(names))

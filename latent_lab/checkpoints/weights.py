@@ -14,6 +14,7 @@ from latent_lab.checkpoints import formats, native
 from latent_lab.checkpoints.bounded import Bounded
 from latent_lab.checkpoints.container import open_tree
 from latent_lab.checkpoints.limits import reason, shown
+from latent_lab.installation import extensions
 
 FAULTS = (
     ArithmeticError,
@@ -41,6 +42,17 @@ class Weights(NamedTuple):
     tensors: Mapping[str, Tensor]
 
 
+def find_formats() -> list[str]:
+    """Return the dotted names of the modules that know a format: latent_lab's own first, then those of extensions."""
+    folders = {formats.__name__: list(formats.__path__)}
+    folders |= {f"{name}.formats": [str(folder / "formats")] for name, folder in extensions().items()}
+    return [
+        f"{package}.{name}"
+        for package, places in folders.items()
+        for name in sorted(module.name for module in pkgutil.iter_modules(places))
+    ]
+
+
 def read_weights(file: str | Path) -> Weights:
     """The weights of a checkpoint in any format that ``checkpoints/formats`` knows, recognised from its content."""
     if native.matches(file):
@@ -52,13 +64,16 @@ def read_weights(file: str | Path) -> Weights:
             )
         return Weights(family, config, tensors)
     tree = open_tree(file)
-    names = sorted(module.name for module in pkgutil.iter_modules(formats.__path__))
+    names = find_formats()
     for name in names:
-        module = importlib.import_module(f"{formats.__name__}.{name}")
+        module = importlib.import_module(name)
+        name = name.rpartition(".")[2]
         try:
             if module.matches(tree):
                 with Bounded():
                     return Weights(*module.convert(tree))
         except FAULTS as error:
             raise ValueError(f"{file} looks like {name} but is damaged ({reason(error)})") from None
-    raise ValueError(f"{file} is of no known format; known are latent_lab's safetensors and {', '.join(names)}")
+    raise ValueError(
+        f"{file} is of no known format; known are latent_lab's safetensors and {', '.join(name.rpartition('.')[2] for name in names)}"
+    )

@@ -20,8 +20,23 @@ class Built:
     base: str = ""
 
 
+@dataclass(frozen=True)
+class Key:
+    """What a key of a configuration holds.
+
+    Arguments:
+        kind: The kind of its value.
+        about: What it means, as an error says it.
+    """
+
+    kind: object
+    about: str
+
+
 def alternatives(kind: object) -> list[object]:
-    """The kinds that a value may be of."""
+    """Return the kinds that a value may be of."""
+    if isinstance(kind, Key):
+        return alternatives(kind.kind)
     if isinstance(kind, tuple):
         return [one for part in kind for one in alternatives(part)]
     if typing.get_origin(kind) in (typing.Union, types.UnionType):

@@ -7,49 +7,11 @@ from dataclasses import fields
 from typing import Any, Literal, get_type_hints
 
 from latent_lab.configuration.kinds import Built
+from latent_lab.configuration.schema import DATASET, GAN, NETWORK, NODE, TEXT, WHOLE
 from latent_lab.configuration.signatures import located
 
 PROTOCOL = located("latent_lab.evaluation.protocol.Protocol")  # by its name, as all that a configuration builds
-NODE, NETWORK = Built(), Built("torch.nn.Module")
-TEXT, TEXTS, WHOLE = str | None, str | Sequence[str] | None, int | None
-
-GAN = {
-    "name": str,
-    "weights": TEXT,
-    "size?": Literal["full", "tiny"],
-    "source": {
-        **dict.fromkeys(("url?", "sha256?", "licence?", "hint?", "file?"), TEXT),
-        "size?": WHOLE,
-        "package?": Mapping[str, Any] | None,
-    },
-    "space": Literal["z", "w", "w+", "s"],
-    "truncation": float,
-    "truncation_layers?": WHOLE,
-    "noise?": Literal["const", "none", "random"],
-    "preview?": Mapping[str, Any] | None,
-    "edits": {
-        "num_paths": int,
-        "amounts": Sequence[float],
-        "length": float,
-        "feature?": TEXT,
-        "contrast": float,
-        "pool": int,
-    },
-    "generator": Built("latent_lab.gans.base.Generator"),
-    "tiny?": Mapping[str, Any] | None,
-    "pretraining?": (NODE, None),
-}
-PREVIEW = GAN | {"generator": Mapping[str, Any]}  # what of a gan its preview may replace
-ATTRIBUTES = Built("latent_lab.attributes.base.Attributes")
-DATASET = {
-    "name": str,
-    "data": (NODE, None),
-    "attributes?": (ATTRIBUTES, None),
-    "identity?": (NETWORK, None),
-    "features?": (NETWORK, None),
-    "targets": (Sequence[str], None),
-    "folder?": str,
-}
+TEXTS = str | Sequence[str] | None
 EXTRAS = {
     "held_out": ({"reconstructor": NETWORK, "steps": int, "batch_size": int, "num": int}, None),
     "naturalness": ({"steps": int, "batch_size": int, "num": int}, None),

@@ -15,13 +15,14 @@ from typing import Any
 
 import yaml
 
-from latent_lab.configuration.kinds import Built, alternatives, fits, is_built, is_list, named
+from latent_lab.configuration.kinds import Built, Key, alternatives, fits, is_built, is_list, named
 from latent_lab.configuration.nearest import nearest
-from latent_lab.configuration.options import OPTIONS, PREVIEW, PROTOCOL
+from latent_lab.configuration.options import OPTIONS, PROTOCOL
 from latent_lab.configuration.ranges import LARGEST, range_of
+from latent_lab.configuration.schema import PREVIEW
 from latent_lab.configuration.signatures import arguments, located
 from latent_lab.console import visible
-from latent_lab.installation import CONF
+from latent_lab.installation import CONF, extensions
 
 LONGEST, DEEPEST, MOST = 10_000, 40, 100_000  # letters of a text, levels, values
 GIVEN = ("seed",)  # plain arguments that the commands give to what they build
@@ -125,9 +126,19 @@ def check_keys(node: Mapping, options: Mapping[str, object], key: str, owner: st
         if name not in names:
             raise ValueError(f"{path} is no key of {key or owner}; nearest: {', '.join(nearest(str(name), names))}")
         check(value, names[name], path)
-    missing = [name for name in options if not name.endswith("?") and name not in node]
-    if missing:
-        raise ValueError(f"{f'{key}.' if key else ''}{missing[0]} must be given, and is missing")
+    require_keys(node, options, key)
+
+
+def require_keys(node: Mapping, options: Mapping[str, object], key: str = "") -> None:
+    """Raise an error that says what a key means where a dictionary lacks one that it must have, at any depth."""
+    for name, kind in options.items():
+        path = f"{key}.{name}" if key else name
+        if name.rstrip("?") not in node and not name.endswith("?"):
+            about = f": {kind.about}; docs/extending.md lists all keys of {key}" if isinstance(kind, Key) else ""
+            raise ValueError(f"{path} must be given, and is missing{about}")
+        value = node.get(name.rstrip("?"))
+        if isinstance(kind, Mapping) and isinstance(value, Mapping):
+            require_keys(value, kind, path.rstrip("?"))
 
 
 def check(value: object, kind: object, key: str) -> None:
@@ -190,7 +201,7 @@ def check_built(node: Mapping, kind: object, key: str) -> None:
         raise ValueError(f"{key}.{taken[0]} cannot be given: it is the run's own, got {shown(node[taken[0]])}")
     if top == "pytorch_lightning" and "pytorch_lightning" not in sys.modules and not key.startswith("trainer"):
         return  # importing it takes seconds, and only trainings need it
-    if top not in ("latent_lab", "pytorch_lightning"):  # a class of the user's own
+    if top not in ("latent_lab", "pytorch_lightning", *(package.split(".")[0] for package in extensions())):
         if importlib.util.find_spec(top) is None:
             raise ValueError(f"{key}._target_ must name a class that can be imported, got {shown(name)}")
         return

@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
 from latent_lab import loading
-from latent_lab.attributes.base import Attributes, Selection
+from latent_lab.attributes.base import Attributes, select_attributes
 from latent_lab.data.folder import FolderImages
 from latent_lab.data.images import IdxImages
 from latent_lab.evaluation.subject import Subject
@@ -20,11 +20,13 @@ from latent_lab.gans.base import Generator
 from latent_lab.gans.space import LatentSpace
 from latent_lab.installation import CONF
 from latent_lab.paths.base import Paths
+from latent_lab.workflows.search_path import find_extensions
 
 
 def composed(command: str, overrides: list[str]) -> DictConfig:
     """The configuration of a command, also from inside of another command."""
     running, GlobalHydra.instance().hydra = GlobalHydra.instance().hydra, None
+    find_extensions()
     try:
         with initialize_config_dir(str(CONF), version_base="1.3"):
             return compose(command, overrides)
@@ -65,8 +67,7 @@ def build_attributes(dataset: DictConfig, names: Sequence[str] | None) -> Attrib
     """The predictor of a ``dataset`` configuration, narrowed to ``names`` if there are any; None if it has none."""
     if not dataset.get("attributes"):
         return None
-    attributes = instantiate(dataset.attributes)
-    return attributes if names is None else Selection(attributes, list(names))
+    return select_attributes(instantiate(dataset.attributes), names)
 
 
 def build_subject(

@@ -59,6 +59,9 @@ def run(task: Callable, name: str) -> None:
             import hydra
             from hydra._internal import utils
 
+            from latent_lab.workflows.search_path import find_extensions
+
+            find_extensions()
             started = hydra.main(version_base="1.3", config_path=str(CONF), config_name=name)(task)
             if os.environ.get(FULL) == "1":
                 return started()

@@ -9,7 +9,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from latent_lab.editing.sources import InvertedPictures, Source
-from latent_lab.installation import CONF
+from latent_lab.installation import choices
 from latent_lab.workflows.build import composed
 
 
@@ -33,9 +33,10 @@ def build_correction(
     name = options.pop("inverter", None)
     if not isinstance(source, InvertedPictures):
         raise ValueError(f"correction must be null where source is seeds, whose images lost nothing, got {name!r}")
-    choices = sorted(file.stem for file in (CONF / "inverter").glob("*.yaml"))
-    if name not in choices:
-        raise ValueError(f"correction must be null or an inverter that corrects edits, of {choices}, got {name!r}")
+    if name not in choices("inverter"):
+        raise ValueError(
+            f"correction must be null or an inverter that corrects edits, of {choices('inverter')}, got {name!r}"
+        )
     config = OmegaConf.create(OmegaConf.to_container(composed("invert", [f"inverter={name}"])))
     node = OmegaConf.merge(config, {"gan": made.gan, "dataset": made.dataset}).inverter
     own = OmegaConf.create(source.inversions.run.config())["inverter"]

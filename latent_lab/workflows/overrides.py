@@ -13,7 +13,7 @@ from omegaconf import Container, DictConfig, OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, InterpolationResolutionError, OmegaConfBaseException
 
 from latent_lab.configuration.nearest import SHOWN, nearest
-from latent_lab.installation import CONF
+from latent_lab.installation import CONF, choices
 
 KEY = re.compile(r"(~|\+{0,2})[A-Za-z_][\w./@:-]*")
 
@@ -35,12 +35,6 @@ def escaped(value: str) -> str:
     # a backslash counts only before a quotation mark, where each is written twice
     marked = re.sub(rf"(\\*)({mark}|$)", lambda found: 2 * found[1] + (f"\\{mark}" if found[2] else ""), value)
     return mark + marked.replace("${", "\\${") + mark
-
-
-def choices(group: str) -> list[str]:
-    """What a group of ``conf/`` can be."""
-    files = sorted((CONF / group).rglob("*.yaml"))
-    return [file.relative_to(CONF / group).with_suffix("").as_posix() for file in files if "base" not in file.parts]
 
 
 def groups(command: str) -> list[str]:
@@ -224,11 +218,16 @@ def resolved(config: DictConfig) -> dict:
 def validate_here(config: DictConfig, command: str) -> None:
     """Check the configuration of a command that starts on this machine; one line says what cannot be."""
     from latent_lab.configuration.machine import require_machine
-    from latent_lab.configuration.validate import require_plain, validate
+    from latent_lab.configuration.options import OPTIONS
+    from latent_lab.configuration.validate import require_keys, require_plain, validate
 
     if command == "evaluate":  # of each run, what its evaluation refers to
         config = OmegaConf.merge({"gan": {"edits": {"length": 1.0}}, "dataset": {"targets": None}}, config)
-    require_plain(OmegaConf.to_container(config), command)  # first what was given, then what refers to it
+    given = OmegaConf.to_container(config)
+    require_plain(given, command)  # first what was given, then what refers to it
+    for part in ("gan", "dataset"):
+        if part in OPTIONS[command] and isinstance(given.get(part), dict):
+            require_keys(given[part], OPTIONS[command][part], part)
     plain = resolved(config)
     validate(plain, command)
     require_machine(plain)

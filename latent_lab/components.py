@@ -1,0 +1,75 @@
+"""Methods, inverters and predictors from the configurations of this installation, without Hydra."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+
+from omegaconf import OmegaConf
+
+from latent_lab.configuration.nearest import nearest
+from latent_lab.configuration.signatures import located
+from latent_lab.installation import choices, configuration
+
+AROUND = {  # what configurations of components refer to, where no generator's configuration says it
+    "edits": {"num_paths": 16, "amounts": [0.5, 6.0], "length": 6.0, "feature": None, "contrast": 0.0, "pool": 256},
+    "dataset": {"targets": None, "identity": None, "features": None, "name": "none"},
+}
+
+
+def read_component(group: str, name: str, around: Mapping, **options) -> dict:
+    """Return a configuration as plain values, with its references resolved.
+
+    Arguments:
+        group: The group of configurations, e.g. ``method``.
+        name: A choice of it, e.g. ``sefa``.
+        around: What it may refer to: ``gan`` (with ``edits``), ``dataset``, ``seed``.
+        options: Values that replace those of the configuration; mappings are merged.
+
+    Raises:
+        ValueError: There is no such choice, or no such option.
+    """
+    node = configuration(group, name)
+    if node is None:
+        raise ValueError(f"{group} must be one of {choices(group)}, got {name!r}")
+    unknown = sorted(options.keys() - node.keys())
+    if unknown:
+        raise ValueError(
+            f"{group}={name} has no option {unknown[0]!r}; nearest: {', '.join(nearest(unknown[0], node.keys() - {'_target_'}))}"
+        )
+    parts = {part: configuration(part, choice) for part, choice in (("flow", "coupling"), ("reconstructor", "lenet"))}
+    whole = OmegaConf.create({"seed": 0, **parts, **around, group: node})
+    whole[group] = OmegaConf.merge(whole[group], options)
+    return OmegaConf.to_container(whole, resolve=True)[group]
+
+
+def build(node: object, **given) -> object:
+    """Return the object of a configuration: each mapping with ``_target_`` becomes an instance of that class.
+
+    Arguments:
+        node: Plain values; ``_partial_: true`` gives a function of the remaining arguments.
+        given: Arguments for the outermost class beside those of the configuration.
+
+    Raises:
+        ValueError: A ``_target_`` names no class.
+    """
+    if isinstance(node, Mapping):
+        parts = {key: build(value) for key, value in node.items()}
+        if "_target_" not in parts:
+            return parts
+        target, partial = parts.pop("_target_"), parts.pop("_partial_", False)
+        family = located(target)
+        if family is None:
+            raise ValueError(f"_target_ must name a class, got {target!r}")
+        return functools.partial(family, **parts, **given) if partial else family(**parts, **given)
+    return [build(value) for value in node] if isinstance(node, list) else node
+
+
+def build_component(group: str, name: str, around: Mapping | None = None, **options) -> object:
+    """Return the object that a configuration describes, see :func:`read_component`.
+
+    >>> build_component("method", "sefa", num_paths=4).num_paths
+    4
+    """
+    around = {"gan": {"edits": AROUND["edits"]}, "dataset": AROUND["dataset"]} | dict(around or {})
+    return build(read_component(group, name, around, **options))
