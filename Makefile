@@ -13,7 +13,7 @@ EXITS := $(CACHE)/mobilestylegan_64.safetensors $(CACHE)/mobilestylegan_256.safe
 $(BIN)/.installed: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet "$(TORCH)"
-	$(BIN)/python -m pip install --quiet --editable ".[dev,cluster]"
+	$(BIN)/python -m pip install --quiet --editable ".[dev,cluster,search]"
 	touch $@
 
 $(BIN)/.docs: $(BIN)/.installed

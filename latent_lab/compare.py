@@ -4,10 +4,10 @@ from latent_lab.workflows.command import command
 
 
 @command("compare")
-def main(config) -> None:
+def main(config):
     from latent_lab.workflows.compare import compare
 
-    compare(config)
+    return compare(config)
 
 
 if __name__ == "__main__":

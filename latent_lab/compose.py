@@ -5,10 +5,10 @@ from latent_lab.workflows.command import command
 
 
 @command("compose")
-def main(config) -> None:
+def main(config):
     from latent_lab.workflows.compose import compose_images
 
-    compose_images(config)
+    return compose_images(config)
 
 
 if __name__ == "__main__":

@@ -4,10 +4,10 @@ from latent_lab.workflows.command import command
 
 
 @command("convert")
-def main(config) -> None:
+def main(config):
     from latent_lab.workflows.convert import convert
 
-    convert(config)
+    return convert(config)
 
 
 if __name__ == "__main__":

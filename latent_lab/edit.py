@@ -4,10 +4,10 @@ from latent_lab.workflows.command import command
 
 
 @command("edit")
-def main(config) -> None:
+def main(config):
     from latent_lab.workflows.edit import edit
 
-    edit(config)
+    return edit(config)
 
 
 if __name__ == "__main__":

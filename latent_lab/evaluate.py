@@ -4,10 +4,10 @@ from latent_lab.workflows.command import command
 
 
 @command("evaluate")
-def main(config) -> None:
+def main(config):
     from latent_lab.workflows.evaluate import evaluate_runs
 
-    evaluate_runs(config)
+    return evaluate_runs(config)
 
 
 if __name__ == "__main__":

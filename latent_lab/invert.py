@@ -4,10 +4,10 @@ from latent_lab.workflows.command import command
 
 
 @command("invert")
-def main(config) -> None:
+def main(config):
     from latent_lab.workflows.invert import invert
 
-    invert(config)
+    return invert(config)
 
 
 if __name__ == "__main__":

@@ -4,10 +4,10 @@ from latent_lab.workflows.command import command
 
 
 @command("pretrain")
-def main(config) -> None:
+def main(config):
     from latent_lab.workflows.pretrain import pretrain
 
-    pretrain(config)
+    return pretrain(config)
 
 
 if __name__ == "__main__":

@@ -4,10 +4,10 @@ from latent_lab.workflows.command import command
 
 
 @command("train")
-def main(config) -> None:
+def main(config):
     from latent_lab.workflows.discover import discover
 
-    discover(config)
+    return discover(config)
 
 
 if __name__ == "__main__":

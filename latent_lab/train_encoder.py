@@ -5,10 +5,10 @@ from latent_lab.workflows.command import command
 
 
 @command("train_encoder")
-def main(config) -> None:
+def main(config):
     from latent_lab.workflows.train_encoder import train_encoder
 
-    train_encoder(config)
+    return train_encoder(config)
 
 
 if __name__ == "__main__":

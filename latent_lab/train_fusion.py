@@ -4,10 +4,10 @@ from latent_lab.workflows.command import command
 
 
 @command("train_fusion")
-def main(config) -> None:
+def main(config):
     from latent_lab.workflows.train_fusion import train_fusion
 
-    train_fusion(config)
+    return train_fusion(config)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from latent_lab.configuration.machine import require_machine
 from latent_lab.configuration.options import OPTIONS
 from latent_lab.configuration.validate import validate
 from latent_lab.installation import CONF
+from latent_lab.workflows.overrides import validate_here
 
 NEEDED = {"convert": ("target=new.safetensors",), "edit": ("source=[0]", "run=folder", "edits={age: 1}")}
 AROUND = {"evaluate": {"gan": {"edits": {"length": 1.0}}, "dataset": {"targets": None}}}  # of the run that is evaluated
@@ -220,7 +221,21 @@ def test_a_missing_key_is_named():
         for part in above:
             node = node[part]
         del node[last]
-        assert refusal(config, command) == f"{key} must be given, and is missing"
+        about = ": the class, as _target_, and its arguments; docs/extending.md lists all keys of gan"
+        assert refusal(config, command) == f"{key} must be given, and is missing" + about * (key == "gan.generator")
+
+
+@pytest.mark.parametrize("key", ["gan.edits.amounts", "gan.edits.num_paths", "gan.source", "dataset.targets"])
+def test_a_key_that_others_refer_to_is_named_with_its_meaning(key):
+    """An interpolation of another key would fail first, and name what nobody gave."""
+    config = composed("train")
+    OmegaConf.set_struct(config, False)
+    *above, last = key.split(".")
+    del OmegaConf.select(config, ".".join(above))[last]
+    with pytest.raises(
+        ValueError, match=rf"^{re.escape(key)} must be given, and is missing(: .*; docs/extending.md.*)?$"
+    ):
+        validate_here(config, "train")
 
 
 def test_whatever_a_stranger_writes_ends_in_a_value_error():
