@@ -1,7 +1,7 @@
 """Discover, score and apply semantic paths in the latent spaces of pretrained generators."""
 
 __version__ = "0.1.0"
-__all__ = ["load_generator", "load_run"]
+__all__ = ["discover", "load_generator", "load_run"]
 
 
 def __getattr__(name: str):

@@ -23,7 +23,10 @@ import torch
 from torch import Tensor
 
 from latent_lab.attributes.base import Attributes, select_attributes
-from latent_lab.components import build_component
+from latent_lab.components import build_component, load_predictors, load_protocol
+from latent_lab.evaluation.evaluate import evaluate
+from latent_lab.evaluation.protocol import Protocol
+from latent_lab.evaluation.subject import Subject
 from latent_lab.gans.space import Codes, LatentSpace
 from latent_lab.inversion.base import Inverted, Inverter
 from latent_lab.loading import load_generator, space_and_paths
@@ -36,7 +39,18 @@ from latent_lab.runs import Run
 if TYPE_CHECKING:
     from torchmetrics import Metric
 
-__all__ = ["discover", "edit", "invert", "load_generator", "load_run"]
+__all__ = [
+    "Protocol",
+    "Subject",
+    "discover",
+    "edit",
+    "evaluate",
+    "invert",
+    "load_generator",
+    "load_predictors",
+    "load_protocol",
+    "load_run",
+]
 
 
 def load_run(folder: str | Path, weights: str | Path | None = None) -> tuple[LatentSpace, Paths, dict]:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
+from dataclasses import fields
 
 from omegaconf import OmegaConf
 
+from latent_lab.attributes.base import Attributes, Predictor
 from latent_lab.configuration.nearest import nearest
 from latent_lab.configuration.signatures import located
+from latent_lab.evaluation.protocol import Protocol
 from latent_lab.installation import choices, configuration
 
-AROUND = {  # what configurations of components refer to, where no generator's configuration says it
-    "edits": {"num_paths": 16, "amounts": [0.5, 6.0], "length": 6.0, "feature": None, "contrast": 0.0, "pool": 256},
+EDITS = {"num_paths": 16, "amounts": [0.5, 6.0], "length": 6.0, "feature": None, "contrast": 0.0, "pool": 256}
+AROUND = {  # what configurations of components refer to, where no generator's and no data set's configuration says it
+    "gan": {"edits": EDITS},
     "dataset": {"targets": None, "identity": None, "features": None, "name": "none"},
 }
 
@@ -71,5 +75,34 @@ def build_component(group: str, name: str, around: Mapping | None = None, **opti
     >>> build_component("method", "sefa", num_paths=4).num_paths
     4
     """
-    around = {"gan": {"edits": AROUND["edits"]}, "dataset": AROUND["dataset"]} | dict(around or {})
-    return build(read_component(group, name, around, **options))
+    return build(read_component(group, name, AROUND | dict(around or {}), **options))
+
+
+def load_protocol(name: str = "fast", **options) -> Protocol:
+    """Return the protocol of an evaluation by its name as on the command line.
+
+    >>> load_protocol("fast", num_latents=64).num_latents
+    64
+
+    Arguments:
+        name: ``fast``, ``full`` or another of ``conf/evaluation``.
+        options: Values that replace those of the configuration.
+    """
+    values = read_component("evaluation", name, AROUND, **options)
+    return Protocol(**{field.name: values[field.name] for field in fields(Protocol)})
+
+
+def load_predictors(dataset: str) -> tuple[Attributes | None, Predictor | None]:
+    """Return what measures the images of a data set: its attributes and its identity; None for what it has not.
+
+    >>> attributes, identity = load_predictors("mnist")
+    >>> attributes.names[:3]
+    ('ink', 'width', 'height')
+    """
+    node = configuration("dataset", dataset)
+    if node is None:
+        raise ValueError(f"dataset must be one of {choices('dataset')}, got {dataset!r}")
+    whole = OmegaConf.create({"seed": 0, "dataset": node})
+    parts = [OmegaConf.to_container(whole, resolve=True)["dataset"].get(part) for part in ("attributes", "identity")]
+    attributes, identity = (None if part is None else build(part).eval() for part in parts)
+    return attributes, identity
