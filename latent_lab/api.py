@@ -16,9 +16,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import latent_lab.cpu_torchvision  # noqa: F401  (before lightning)
-
-import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
@@ -37,6 +34,7 @@ from latent_lab.paths.base import Paths
 from latent_lab.runs import Run
 
 if TYPE_CHECKING:
+    import pytorch_lightning as pl
     from torchmetrics import Metric
 
 __all__ = [
@@ -68,6 +66,8 @@ def load_run(folder: str | Path, weights: str | Path | None = None) -> tuple[Lat
 
 def build_trainer(steps: int) -> pl.Trainer:
     """Return a trainer that logs and saves nothing, on a GPU if there is one."""
+    import pytorch_lightning as pl  # here, for it takes seconds
+
     return pl.Trainer(
         max_steps=steps,
         max_epochs=-1,
