@@ -1,10 +1,8 @@
 """The README is true to the letter: its commands run (with debug=fast), its make targets exist, its Python works."""
 
-import gzip
 import json
 import re
 import shlex
-import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +12,7 @@ import torch
 from hydra.core.global_hydra import GlobalHydra
 
 from latent_lab.installation import CONF
+from tests.idx_files import write_idx
 from tests.workflows.conftest import newest_run
 
 ROOT = CONF.parent
@@ -41,12 +40,7 @@ def digits(tmp_path, monkeypatch):
     folder = tmp_path / "data" / "mnist"
     folder.mkdir(parents=True)
     for name, values in (("train-images-idx3-ubyte.gz", images), ("train-labels-idx1-ubyte.gz", labels)):
-        with gzip.open(folder / name, "wb", compresslevel=1) as stream:
-            stream.write(
-                struct.pack(">HBB", 0, 8, values.ndim)
-                + struct.pack(f">{values.ndim}i", *values.shape)
-                + values.numpy().tobytes()
-            )
+        write_idx(folder / name, values)
     monkeypatch.setenv("LATENT_LAB_DATA", str(tmp_path / "data"))
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gzip
 import json
-import struct
 import sys
 
 import pytest
@@ -18,6 +16,7 @@ from latent_lab.data.images import Batches, IdxImages
 from latent_lab.gans.glo import GLO, onto_ball
 from latent_lab.ops.psnr import psnr
 from latent_lab.pretraining.glo import GLOPretraining, laplacian_pyramid
+from tests.idx_files import write_idx
 from tests.workflows.conftest import newest_run
 
 TINY = {
@@ -40,13 +39,7 @@ def digits(tmp_path, monkeypatch):
     folder = tmp_path / "data" / "mnist"
     folder.mkdir(parents=True)
     for name, values in (("images", (255 * noise).byte()), ("labels", torch.arange(100, dtype=torch.uint8) % 10)):
-        file = folder / f"train-{name}-idx{values.ndim}-ubyte.gz"
-        with gzip.open(file, "wb", compresslevel=1) as stream:
-            stream.write(
-                struct.pack(">HBB", 0, 8, values.ndim)
-                + struct.pack(f">{values.ndim}i", *values.shape)
-                + values.numpy().tobytes()
-            )
+        write_idx(folder / f"train-{name}-idx{values.ndim}-ubyte.gz", values)
     monkeypatch.setenv("LATENT_LAB_DATA", str(tmp_path / "data"))
     monkeypatch.chdir(tmp_path)
     files = {part: {"name": f"train-{part}-idx{axes}-ubyte.gz"} for part, axes in (("images", 3), ("labels", 1))}

@@ -1,7 +1,5 @@
 """Pretraining in colour: from the files to the weights, and on from where it was stopped."""
 
-import gzip
-import struct
 import sys
 
 import pytest
@@ -10,6 +8,7 @@ from hydra.core.global_hydra import GlobalHydra
 from safetensors.torch import load_file
 
 from latent_lab import pretrain as command
+from tests.idx_files import write_idx
 from tests.workflows.conftest import newest_run
 
 TINY = (
@@ -33,12 +32,7 @@ def pretrain(tmp_path, monkeypatch):
     folder = tmp_path / "data" / "avatars"
     folder.mkdir(parents=True)
     for name, values in (("images.idx.gz", images), ("labels.idx.gz", labels)):
-        with gzip.open(folder / name, "wb", compresslevel=1) as stream:
-            stream.write(
-                struct.pack(">HBB", 0, 8, values.ndim)
-                + struct.pack(f">{values.ndim}i", *values.shape)
-                + values.numpy().tobytes()
-            )
+        write_idx(folder / name, values)
     monkeypatch.setenv("LATENT_LAB_DATA", str(tmp_path / "data"))
     monkeypatch.chdir(tmp_path)
 
