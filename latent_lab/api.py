@@ -164,8 +164,8 @@ def edit(
         space: The space of the codes.
         paths: Paths in this space.
         codes: Where the edits start, N of them.
-        edits: Signed amounts by the path's number; with ``run`` also by a name that its evaluation gave, then in standard
-            deviations of the attribute.
+        edits: Signed amounts by the path's number; with ``run`` also by a name that its evaluation gave, then in
+            standard deviations of the attribute.
         run: The folder of the run that the paths are of.
     """
     folder = None if run is None else Run.open(run)
@@ -186,6 +186,7 @@ def named_edit(run: Run | None, paths: Paths, name: int | str, strength: float) 
         return found.path, found.amount
     if isinstance(name, bool) or not isinstance(name, int) or not 0 <= name < paths.num_paths:
         raise ValueError(
-            f"edits must be by numbers from 0 to {paths.num_paths - 1}, or by names together with run=<folder>, got {name!r}"
+            f"edits must be by numbers from 0 to {paths.num_paths - 1}, or by names together with run=<folder>, "
+            f"got {name!r}"
         )
     return name, strength

@@ -39,7 +39,8 @@ def read_component(group: str, name: str, around: Mapping, **options) -> dict:
     unknown = sorted(options.keys() - node.keys())
     if unknown:
         raise ValueError(
-            f"{group}={name} has no option {unknown[0]!r}; nearest: {', '.join(nearest(unknown[0], node.keys() - {'_target_'}))}"
+            f"{group}={name} has no option {unknown[0]!r}; nearest: "
+            f"{', '.join(nearest(unknown[0], node.keys() - {'_target_'}))}"
         )
     parts = {part: configuration(part, choice) for part, choice in (("flow", "coupling"), ("reconstructor", "lenet"))}
     whole = OmegaConf.create({"seed": 0, **parts, **around, group: node})

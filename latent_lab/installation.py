@@ -24,8 +24,9 @@ KEY = re.compile(r"( *)(?:- )?(?:'|\")?([\w.]+)(?:'|\")?:")
 def extensions() -> Mapping[str, Path]:
     """Return the folder of each installed package that extends latent_lab, by its name.
 
-    A package extends latent_lab by an entry point of the group ``latent_lab`` that names it. Its ``conf`` folder joins the
-    configurations, and the modules of its ``formats`` package join the formats of checkpoints. Nothing is imported here.
+    A package extends latent_lab by an entry point of the group ``latent_lab`` that names it. Its ``conf`` folder joins
+    the configurations, and the modules of its ``formats`` package join the formats of checkpoints. Nothing is imported
+    here.
 
     Raises:
         ValueError: An entry point names a package that is not there.
@@ -133,7 +134,8 @@ def configuration(group: str, name: str) -> Mapping | None:
 
 
 def _part(group: str, key: str, chosen: str | None) -> Mapping:
-    """What an entry of a group's defaults list adds: ``base/x@_here_``, ``x@key``, ``/group/x@key`` or ``/group@key: x``."""
+    """What an entry of a group's defaults list adds: ``base/x@_here_``, ``x@key``, ``/group/x@key`` or
+    ``/group@key: x``."""
     place, _, package = key.partition("@")
     place = f"{place}/{chosen}" if chosen is not None else place
     place = place[1:] if place.startswith("/") else f"{group}/{place}"

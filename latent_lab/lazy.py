@@ -12,7 +12,8 @@ PUBLIC = re.compile(r"^class ([A-Z]\w*)", re.MULTILINE)
 
 
 def export_classes(package: str, folders: list[str]) -> tuple[list[str], Callable[[str], type]]:
-    """Return ``__all__`` and ``__getattr__`` of a package: the public classes that its modules define, found in their text.
+    """Return ``__all__`` and ``__getattr__`` of a package: the public classes that its modules define, found in
+    their text.
 
     Nothing is imported until a name is asked for, so that a new module needs no list.
 

@@ -75,5 +75,6 @@ def read_weights(file: str | Path) -> Weights:
         except FAULTS as error:
             raise ValueError(f"{file} looks like {name} but is damaged ({reason(error)})") from None
     raise ValueError(
-        f"{file} is of no known format; known are latent_lab's safetensors and {', '.join(name.rpartition('.')[2] for name in names)}"
+        f"{file} is of no known format; known are latent_lab's safetensors and "
+        f"{', '.join(name.rpartition('.')[2] for name in names)}"
     )
