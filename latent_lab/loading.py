@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from latent_lab.checkpoints.locate import locate
-from latent_lab.checkpoints.rebuild import planned, rebuild
+from latent_lab.checkpoints.rebuild import build_on_meta, rebuild
 from latent_lab.checkpoints.weights import read_weights
 from latent_lab.configuration.options import OPTIONS
 from latent_lab.configuration.validate import check_keys, require_plain
@@ -45,7 +45,7 @@ def build_generator(gan: Mapping, family: type[Generator], seed: int = 0) -> Gen
     if size == "tiny":
         options |= gan["tiny"]
     if gan["weights"] == "random":
-        planned(lambda: family(**options), "gan.generator")
+        build_on_meta(lambda: family(**options), "gan.generator")
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             return family(**options).eval().requires_grad_(False)

@@ -20,7 +20,7 @@ from torch import nn
 
 from latent_lab.checkpoints import native
 from latent_lab.checkpoints.container import open_tree
-from latent_lab.checkpoints.limits import shown
+from latent_lab.checkpoints.limits import quote
 from latent_lab.checkpoints.rebuild import rebuild
 from latent_lab.claims import claim, settle
 from latent_lab.csv_files import csv_text
@@ -223,7 +223,7 @@ class Run:
         tensors, metadata = native.read(file)
         if metadata.get("format") != FORMAT:
             raise ValueError(
-                f"{file} must have format {FORMAT}, got {shown(metadata.get('format'))}; "
+                f"{file} must have format {FORMAT}, got {quote(metadata.get('format'))}; "
                 "it was written by another version"
             )
         if not fits(metadata, {"generator": str, "space": str}):

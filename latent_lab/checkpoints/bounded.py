@@ -1,7 +1,11 @@
-"""Arithmetic of a stranger's tensors: what it would make is known before it is made."""
+"""Arithmetic of a stranger's tensors: the size of a result is known before it is computed."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
@@ -11,44 +15,70 @@ NUMBERS, PRODUCTS = 2**28, 2**34  # that a network may make of one image; faceme
 PRODUCING = ("convolution", "mm", "addmm", "bmm", "baddbmm")
 
 
-def size_of(values: object) -> int:
-    """Bytes of all tensors, as if each were stored whole."""
+def count_bytes(values: object) -> int:
+    """Return the bytes of all tensors in a structure, as if each were stored whole.
+
+    Example:
+        >>> count_bytes([torch.zeros(2, 3), {"bias": torch.zeros(1)}])
+        28
+    """
     return sum(value.numel() * value.dtype.itemsize for value in tree_leaves(values) if isinstance(value, Tensor))
 
 
 class Bounded(TorchDispatchMode):
-    """A block in which shapes that do not belong together are an error, and not an outer product of two long vectors.
+    """A block in which operations of several tensors fail if their result is much larger than they are.
 
-    An operation of several tensors is tried without memory first.
+    So shapes that do not belong together are an error, and not an outer product of two long vectors. An operation is
+    tried on the meta device first.
 
     Raises:
         ValueError: in the operation.
+
+    Example:
+        >>> with Bounded():
+        ...     torch.zeros(100_000, 1) + torch.zeros(100_000)
+        Traceback (most recent call last):
+        ValueError: tensors of the shapes (100000, 1), (100000,) do not belong together
     """
 
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # torch gives it no types
+
+    def __torch_dispatch__(
+        self,
+        func: torch._ops.OpOverload[Any, Any],
+        types: Sequence[type],
+        args: tuple[object, ...] = (),
+        kwargs: Mapping[str, object] | None = None,
+    ) -> object:
         kwargs = kwargs or {}
         given = [value for value in tree_leaves((args, kwargs)) if isinstance(value, Tensor)]
         if self.matters(given) and not any(value.is_meta for value in given):
-            self.require(func.__name__.split(".")[0], given, tried(func, args, kwargs))
+            self.require(func.__name__.split(".")[0], given, run_on_meta(func, args, kwargs))
         return func(*args, **kwargs)
 
     def matters(self, given: list[Tensor]) -> bool:
-        """Whether an operation of these tensors can make more than there are."""
+        """Tell whether an operation of these tensors is tried first."""
         return len(given) > 1
 
     def require(self, name: str, given: list[Tensor], made: object) -> None:
-        """An error where it would."""
-        if size_of(made) > TIMES * size_of(given) + SLACK:
+        """Raise an error where the result of an operation is too large.
+
+        Arguments:
+            name: Name of the operation.
+            given: The tensors that it reads.
+            made: Its result, on the meta device.
+        """
+        if count_bytes(made) > TIMES * count_bytes(given) + SLACK:
             shapes = ", ".join(str(tuple(value.shape))[:40] for value in given[:3])
             raise ValueError(f"tensors of the shapes {shapes} do not belong together")
 
 
 class Counted(Bounded):
-    """A block in which a network of a stranger's sees one image: the numbers that it makes and the products in them are
-    few.
+    """A block in which a stranger's network reads one image, with a limit of the numbers and products that it computes.
 
     Raises:
-        ValueError: before there are more than :data:`NUMBERS` or :data:`PRODUCTS`.
+        ValueError: before there are more than :data:`NUMBERS` numbers or :data:`PRODUCTS` products.
     """
 
     def __init__(self) -> None:
@@ -68,8 +98,10 @@ class Counted(Bounded):
             raise ValueError(f"it would make more than {NUMBERS} numbers of an image, or of {PRODUCTS} products")
 
 
-def tried(func, args, kwargs) -> object:
-    """What an operation gives, on the meta device; nothing where it cannot be tried."""
+def run_on_meta(
+    func: torch._ops.OpOverload[Any, Any], args: tuple[object, ...], kwargs: Mapping[str, object]
+) -> object:
+    """Return the result of an operation on the meta device; None where it cannot be tried there."""
     args, kwargs = tree_map(lambda value: value.to("meta") if isinstance(value, Tensor) else value, (args, kwargs))
     try:
         return func(*args, **kwargs)

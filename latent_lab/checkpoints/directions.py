@@ -1,4 +1,4 @@
-"""Directions that others publish: arrays of NumPy and files of torch, read as numbers. Nothing in them is executed."""
+"""Published directions: arrays of NumPy and files of torch, read as numbers. Nothing in them is executed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from latent_lab.checkpoints.container import open_tree
-from latent_lab.checkpoints.limits import plain_file, reason, shown
+from latent_lab.checkpoints.limits import plain_file, quote, reason
 
 # bytes of an archive's arrays once they are unpacked, and times its own; published ones have 1.1
 LARGEST, TIMES = 2**30, 20
@@ -35,7 +35,7 @@ FORMATS = (".npy", ".npz", ".pt")
 
 
 def read_directions(file: str | Path) -> Tensor:
-    r"""Directions as a file has them, in float32: :math:`(D,)`, :math:`(K, D)`, :math:`(K, 1, D)`, or with a row for
+    r"""Read the directions in a file, in float32: :math:`(D,)`, :math:`(K, D)`, :math:`(K, 1, D)`, or with a row for
     each layer of w+.
 
     An array alone (InterFaceGAN's boundaries, SeFa's ``.npy``) comes as it is. GANSpace's components are scaled by
@@ -47,7 +47,8 @@ def read_directions(file: str | Path) -> Tensor:
     """
     found = read_arrays(Path(file))
     if isinstance(found, Mapping):
-        found = of_table({name: value for name, value in found.items() if isinstance(value, Tensor)}, list(found), file)
+        arrays = {name: value for name, value in found.items() if isinstance(value, Tensor)}
+        found = choose_directions(arrays, list(found), file)
     if not isinstance(found, Tensor) or not 1 <= found.ndim <= 3 or not found.is_floating_point():
         shape = f"{found.dtype} of {tuple(found.shape)}" if isinstance(found, Tensor) else type(found).__name__
         raise ValueError(f"{file} must hold an array of floating-point numbers with 1 to 3 dimensions, got {shape}")
@@ -56,8 +57,14 @@ def read_directions(file: str | Path) -> Tensor:
     return found.float()
 
 
-def of_table(arrays: Mapping[str, Tensor], names: list, file: str | Path) -> Tensor:
-    """The directions among named arrays."""
+def choose_directions(arrays: Mapping[str, Tensor], names: Sequence[object], file: str | Path) -> Tensor:
+    """Return the directions among named arrays.
+
+    Arguments:
+        arrays: The arrays.
+        names: All keys of the file, for the error message.
+        file: The file, for error messages.
+    """
     for components, deviations in COMPONENTS:
         if components in arrays and deviations in arrays:
             component, deviation = arrays[components], arrays[deviations].flatten()
@@ -76,30 +83,37 @@ def of_table(arrays: Mapping[str, Tensor], names: list, file: str | Path) -> Ten
     )
 
 
-def read_arrays(file: Path) -> Tensor | Mapping | object:
-    """A tensor, or a table of them by name. Python objects in the file are refused."""
+def read_arrays(file: Path) -> object:
+    """Read a tensor, or a dictionary of tensors; a file that asks for Python's objects is refused."""
     with open(plain_file(file, "directions"), "rb") as stream:
         start = stream.read(6)
     try:
         if start == b"\x93NUMPY":
-            return tensor(array_of(file.read_bytes()))
+            return to_tensor(parse_array(file.read_bytes()))
         if start[:4] == b"PK\x03\x04":
             with zipfile.ZipFile(file) as archive:
                 entries = archive.infolist()
                 if all(entry.filename.endswith(".npy") for entry in entries):
                     require_small(entries, file.stat().st_size)
-                    arrays = {entry.filename.removesuffix(".npy"): array_of(archive.read(entry)) for entry in entries}
-                    return {name: tensor(array) for name, array in arrays.items() if array.dtype.kind in "fiu"}
+                    arrays = {
+                        entry.filename.removesuffix(".npy"): parse_array(archive.read(entry)) for entry in entries
+                    }
+                    return {name: to_tensor(array) for name, array in arrays.items() if array.dtype.kind in "fiu"}
     except FAULTS as error:
         raise ValueError(f"{file} is no file of arrays that can be read: {reason(error)}") from None
     tree = open_tree(file)
     if isinstance(tree, dict):
-        return {name: tensor(value) if isinstance(value, np.ndarray) else value for name, value in tree.items()}
-    return tensor(tree) if isinstance(tree, np.ndarray) else tree
+        return {name: to_tensor(value) if isinstance(value, np.ndarray) else value for name, value in tree.items()}
+    return to_tensor(tree) if isinstance(tree, np.ndarray) else tree
 
 
 def require_small(entries: Sequence[zipfile.ZipInfo], size: int) -> None:
-    """An error where the parts of a zip of ``size`` bytes unpack to many times of it: numbers do not."""
+    """Raise an error where the parts of a zip would unpack to many times its size, as numbers do not.
+
+    Arguments:
+        entries: The parts.
+        size: Bytes of the zip.
+    """
     unpacked = sum(entry.file_size for entry in entries)
     if unpacked > min(LARGEST, TIMES * size + 2**22):
         raise ValueError(
@@ -110,8 +124,12 @@ def require_small(entries: Sequence[zipfile.ZipInfo], size: int) -> None:
         raise ValueError("its parts must be stored or deflated")
 
 
-def array_of(content: bytes) -> np.ndarray:
-    """The array of a .npy file: of numbers or texts, as large as the file has room for."""
+def parse_array(content: bytes) -> np.ndarray:
+    """Return the array of a .npy file, of numbers or texts.
+
+    Raises:
+        ValueError: if it holds Python's objects, or its size is not that of its shape.
+    """
     stream = io.BytesIO(content)
     version = np.lib.format.read_magic(stream)
     if version not in ((1, 0), (2, 0)):
@@ -119,7 +137,7 @@ def array_of(content: bytes) -> np.ndarray:
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, fortran, dtype = read(stream)
     if dtype.kind not in "fiubcSU" or dtype.itemsize == 0:
-        raise ValueError(f"its arrays must be of numbers, got {shown(str(dtype))}")
+        raise ValueError(f"its arrays must be of numbers, got {quote(str(dtype))}")
     count, start = math.prod(shape), stream.tell()
     if min(shape, default=0) < 0 or max(shape, default=0) > 2**62 or count * dtype.itemsize != len(content) - start:
         raise ValueError(
@@ -128,8 +146,8 @@ def array_of(content: bytes) -> np.ndarray:
     return np.frombuffer(content, dtype, count, start).reshape(shape, order="F" if fortran else "C")
 
 
-def tensor(array: np.ndarray) -> Tensor:
-    """An array of numbers in the machine's byte order."""
+def to_tensor(array: np.ndarray) -> Tensor:
+    """Return an array of numbers as a tensor, in the byte order of this machine."""
     if array.dtype.kind not in "fiu":
         raise ValueError(f"its arrays must be of numbers, got {array.dtype}")
     # a copy: a file's bytes cannot be written
@@ -137,7 +155,7 @@ def tensor(array: np.ndarray) -> Tensor:
 
 
 def directions_bytes(directions: Tensor, mean: Tensor, suffix: str) -> bytes:
-    r"""The content of a file of directions, which :func:`read_directions` gives back.
+    r"""Return the content of a file of directions, from which :func:`read_directions` reads them back.
 
     Arguments:
         directions: With shape :math:`(K, D)`, or :math:`(K, L, D)` with a row for each layer of w+.

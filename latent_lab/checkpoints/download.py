@@ -20,6 +20,7 @@ class Resuming:
         self.part, self.chunk = part, chunk
 
     def __call__(self, url: str, output_file: str, pooch: object) -> None:
+        """Fetch a file, as pooch asks for it."""
         start = self.part.stat().st_size if self.part.is_file() else 0
         with requests.get(
             url, headers={"Range": f"bytes={start}-"} if start else {}, stream=True, timeout=30
@@ -41,4 +42,5 @@ class Resuming:
         return self.finish(output_file)
 
     def finish(self, output_file: str) -> None:
+        """Give the finished file its name."""
         self.part.replace(output_file)

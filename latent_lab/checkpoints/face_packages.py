@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
-from latent_lab.checkpoints.locate import home, of_package
+from latent_lab.checkpoints.locate import Package, find_in_package, home
 
 
 class Pinned(NamedTuple):
@@ -51,12 +51,12 @@ DAT = {
 
 
 def folder() -> Path:
-    """Where ``make faces`` puts the models."""
+    """Return the folder into which ``make faces`` puts the models."""
     return home() / "faces"
 
 
 def verify(content: bytes, pinned: Pinned, file: str | Path, package: str) -> None:
-    """Refuses content that is not that of the pinned package."""
+    """Raise an error for content that is not that of the pinned package."""
     found = hashlib.sha256(content).hexdigest()
     if found != pinned.sha256:
         raise ValueError(
@@ -65,12 +65,12 @@ def verify(content: bytes, pinned: Pinned, file: str | Path, package: str) -> No
         )
 
 
-def installed(name: str) -> Path:
-    """The JSON graph of a model, by name, its weights beside it; both are checked.
+def find_model(name: str) -> Path:
+    """Return the JSON graph of a model, by name, with its weights beside it; both are checked.
 
     Raises:
-        FileNotFoundError: It is not installed.
-        ValueError: It is of another version.
+        FileNotFoundError: if it is not installed.
+        ValueError: if it is of another version.
     """
     for suffix in (".json", ".bin"):
         file = folder() / (name + suffix)
@@ -82,14 +82,15 @@ def installed(name: str) -> Path:
 
 
 def dlib_file(name: str) -> Path:
-    """A model of dlib's, by name, from the pip package. Raises as :func:`installed` does."""
+    """Return one of dlib's models, by name, from the pip package; it raises the errors of :func:`find_model`."""
     package, version = DLIB.split("==")
     files = {f"models/{name}": DAT[name]}
-    return of_package({"name": package, "version": version, "files": files, "install": "make faces"}, f"models/{name}")
+    source: Package = {"name": package, "version": version, "files": files, "install": "make faces"}
+    return find_in_package(source, f"models/{name}")
 
 
-def take(archive: Path, package: str) -> None:
-    """Puts the pinned files of a package's archive into :func:`folder`; nothing else of it is read or written."""
+def extract(archive: Path, package: str) -> None:
+    """Extract the pinned files of a package's archive into :func:`folder`; no other file of it is read or written."""
     with tarfile.open(archive, "r:gz") as tar:
         for name, pinned in NPM[package].items():
             try:
@@ -105,8 +106,8 @@ def take(archive: Path, package: str) -> None:
             part.replace(folder() / name)
 
 
-def complete(package: str) -> bool:
-    """Whether all pinned files of a package are in place."""
+def is_complete(package: str) -> bool:
+    """Tell whether all pinned files of a package are in place."""
     files = {folder() / name: pinned for name, pinned in NPM[package].items()}
     return all(
         file.is_file() and hashlib.sha256(file.read_bytes()).hexdigest() == pinned.sha256
@@ -115,9 +116,9 @@ def complete(package: str) -> bool:
 
 
 def install() -> None:
-    """Fetches what is missing through npm, which only downloads: nothing of a package is executed."""
+    """Fetch the missing packages through npm, which only downloads: nothing of a package is executed."""
     for package in NPM:
-        if complete(package):
+        if is_complete(package):
             print(f"{package}: in {folder()}")
             continue
         npm = shutil.which("npm")
@@ -144,7 +145,7 @@ def install() -> None:
                     "make faces again"
                 )
             try:
-                take(archives[0], package)
+                extract(archives[0], package)
             except (ValueError, tarfile.TarError, EOFError, OSError) as error:
                 raise SystemExit(f"{package} was not installed: {error}") from None
         print(f"{package}: put into {folder()}")

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from latent_lab.checkpoints import native
 from latent_lab.checkpoints.container import open_tree
-from latent_lab.checkpoints.limits import plain_file, shown
+from latent_lab.checkpoints.limits import plain_file, quote
 
 CLASS = "FusionNet"
 PARTS = {"segments": "blender_segments", "common": "blender_common"}
@@ -18,7 +18,7 @@ DEPTH = 5
 
 
 def read_fusion(file: str | Path) -> tuple[dict[str, int], dict[str, Tensor]]:
-    """Sizes and tensors of a fusion network. Nothing in the file is executed.
+    """Read the sizes and the tensors of a fusion network. Nothing in the file is executed.
 
     The published layers multiply their weights by :math:`0.01 / \\sqrt{\\text{inputs}}` and their biases by 0.01; the
     gains are part of the weights here.
@@ -31,8 +31,9 @@ def read_fusion(file: str | Path) -> tuple[dict[str, int], dict[str, Tensor]]:
     if native.matches(plain_file(file, "hierarchy.weights")):
         tensors, metadata = native.read(file)
         if metadata.get("class") != CLASS:
-            raise ValueError(f"{file} must hold a {CLASS}, got {shown(metadata.get('class'))}")
-        return metadata.get("config"), tensors
+            raise ValueError(f"{file} must hold a {CLASS}, got {quote(metadata.get('class'))}")
+        config: dict[str, int] = metadata["config"]
+        return config, tensors
     tree = open_tree(file)
     state = tree.get("state_dict", tree) if isinstance(tree, dict) else None
     names = {
@@ -59,7 +60,7 @@ def read_fusion(file: str | Path) -> tuple[dict[str, int], dict[str, Tensor]]:
             f"{file} must hold matrices and vectors, got {wrong[0]} of the shape "
             f"{str(tuple(state[wrong[0]].shape))[:60]}"
         )
-    tensors: dict[str, Tensor] = {}
+    tensors = {}
     for ours, theirs in PARTS.items():
         for i in range(DEPTH):
             weight, bias = (state[f"{theirs}.disentangle_net.{i}.{kind}"] for kind in ("weight", "bias"))
@@ -73,5 +74,5 @@ def read_fusion(file: str | Path) -> tuple[dict[str, int], dict[str, Tensor]]:
 
 
 def fusion_bytes(config: Mapping[str, int], tensors: Mapping[str, Tensor]) -> bytes:
-    """The content of latent_lab's own file."""
+    """Return the content of latent_lab's own file."""
     return native.to_bytes(tensors, {"class": CLASS, "config": dict(config)})

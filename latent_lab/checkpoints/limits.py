@@ -1,4 +1,4 @@
-"""What a stranger's file may cost: plain files only, and no module that is larger than what can fill it."""
+"""Limits of a stranger's file: plain files only, and no module that is larger than what can fill it."""
 
 from __future__ import annotations
 
@@ -25,32 +25,40 @@ KINDS = {
 
 
 def plain_file(file: str | Path, argument: str = "the file") -> Path:
-    """The path of a file that has an end. Opening a pipe may wait for ever, and a device may be read for ever.
+    """Return the path of a file that has an end; opening a pipe may wait for ever, and a device may be read for ever.
 
     Arguments:
-        file: Where it lies; links are followed, ``~`` is not.
-        argument: What a user calls it.
+        file: Its path; links are followed, ``~`` is not.
+        argument: Name for error messages.
 
     Raises:
-        FileNotFoundError: There is none.
-        ValueError: It is a folder, a pipe, a device or a socket.
+        FileNotFoundError: if there is none.
+        ValueError: if it is a folder, a pipe, a device or a socket.
     """
     if "\0" in str(file):
         raise ValueError(f"{argument} must be a file, got a path with a null character")
     try:
         kind = stat.S_IFMT(Path(file).stat().st_mode)
     except OSError as error:
-        raise FileNotFoundError(f"{argument} must be a file, got {shown(str(file), 200)} ({error.strerror})") from None
+        raise FileNotFoundError(f"{argument} must be a file, got {quote(str(file), 200)} ({error.strerror})") from None
     if kind != stat.S_IFREG:
         raise ValueError(
-            f"{argument} must be a plain file, got the {KINDS.get(kind, 'something else')} {shown(str(file), 200)}"
+            f"{argument} must be a plain file, got the {KINDS.get(kind, 'something else')} {quote(str(file), 200)}"
         )
     return Path(file)
 
 
-def shown(value: object, length: int = 60) -> str:
-    """A value of a file for a message: a short text or number as it is written, of anything else the type alone, whose
-    text has no limit."""
+def quote(value: object, length: int = 60) -> str:
+    """Quote a value of a file in a message: short texts and numbers as they are written, the type of anything else.
+
+    Arguments:
+        value: The value.
+        length: Characters of a text, at most.
+
+    Example:
+        >>> quote("w" * 100, 8), quote([1, 2])
+        ("'wwwww...'", 'a value of the type list')
+    """
     if isinstance(value, str):
         return repr(value if len(value) <= length else value[: length - 3] + "...")
     if isinstance(value, bool | float | None) or (isinstance(value, int) and value.bit_length() < 128):
@@ -59,8 +67,16 @@ def shown(value: object, length: int = 60) -> str:
 
 
 def reason(error: BaseException, length: int = 200) -> str:
-    """What an error says, in one line without control characters, cut to ``length`` letters; its type where it is no
-    ValueError."""
+    """Return the message of an error in one line without control characters, after its type where it is no ValueError.
+
+    Arguments:
+        error: The error.
+        length: Characters, at most.
+
+    Example:
+        >>> reason(KeyError("linear.weight"))
+        "KeyError: 'linear.weight'"
+    """
     try:
         said = visible(str(error)[: 4 * length])
     except ValueError:  # a number of more digits than Python writes
@@ -69,18 +85,28 @@ def reason(error: BaseException, length: int = 200) -> str:
     return said if len(said) <= length else said[: length - 3] + "..."
 
 
-def number(digits: str) -> int:
-    """A number in the name of a tensor: few digits, so that no set of them can be made of numbers that collide."""
+def parse_number(digits: str) -> int:
+    """Return the number that digits in the name of a tensor write; few digits, so that no set can be made of numbers
+    that collide.
+
+    Raises:
+        ValueError: if they are not 1 to 6 decimal digits.
+
+    Example:
+        >>> parse_number("12")
+        12
+    """
     if not digits.isdecimal() or len(digits) > 6:
-        raise ValueError(f"a number in the name of a tensor must have 1 to 6 digits, got {shown(digits)}")
+        raise ValueError(f"a number in the name of a tensor must have 1 to 6 digits, got {quote(digits)}")
     return int(digits)
 
 
 @contextlib.contextmanager
-def within(numbers: int = NUMBERS, parts: int = PARTS) -> Iterator[None]:
-    """A block in which modules are built, as long as they are small; what other threads build does not count.
+def limit_modules(numbers: int = NUMBERS, parts: int = PARTS) -> Iterator[None]:
+    """Open a block in which modules can be built as long as they are small.
 
-    A constructor registers what it makes as it goes, so that one that would make too much is stopped early.
+    A constructor registers what it makes as it goes, so that one that would make too much is stopped early. Modules
+    that other threads build do not count.
 
     Arguments:
         numbers: Entries of parameters and buffers, at most.
@@ -88,6 +114,12 @@ def within(numbers: int = NUMBERS, parts: int = PARTS) -> Iterator[None]:
 
     Raises:
         ValueError: in the constructor, as soon as there are more.
+
+    Example:
+        >>> with limit_modules(numbers=10):
+        ...     layer = nn.Linear(3, 4)
+        Traceback (most recent call last):
+        ValueError: it would have more than 10 numbers, or 100000 parts
     """
     thread, spent = threading.get_ident(), {"numbers": 0, "parts": 0}
 

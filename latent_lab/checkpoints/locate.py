@@ -1,4 +1,4 @@
-"""Where weights are: a file of the user's, the cache, the package, or the official address."""
+"""The search for weights: a file of the user's, the cache, the package, or the official address."""
 
 from __future__ import annotations
 
@@ -7,21 +7,70 @@ import importlib.util
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TypedDict
 
 import pooch
 
 from latent_lab.checkpoints.download import Resuming
 
+
+class Package(TypedDict):
+    """An installed Python package that holds weights.
+
+    Attributes:
+        name: Its name in Python.
+        version: Its version.
+        files: The sha256 of its files, by their paths in it.
+        install: The command that installs it.
+    """
+
+    name: str
+    version: str
+    files: Mapping[str, str]
+    install: str
+
+
+class Source(TypedDict, total=False):
+    """The place of named weights; all but ``file`` may be None or missing.
+
+    Attributes:
+        file: Name of the file.
+        url: Official address.
+        size: Size, for the message that asks a user to fetch it.
+        sha256: Checksum.
+        licence: Licence.
+        hint: What a user has to do to get the file.
+        package: The Python package that holds it.
+    """
+
+    file: str
+    url: str | None
+    size: str | None
+    sha256: str | None
+    licence: str | None
+    hint: str | None
+    package: Package | None
+
+
 PACKAGED = Path(__file__).parent.parent / "gans" / "weights"
 
 
 def home() -> Path:
-    """The cache of weights: ``LATENT_LAB_HOME``, by default ``~/.cache/latent_lab``."""
+    """Return the cache of weights: ``LATENT_LAB_HOME``, by default ``~/.cache/latent_lab``."""
     return Path(os.environ.get("LATENT_LAB_HOME", "~/.cache/latent_lab")).expanduser()
 
 
-def of_package(package: Mapping[str, object], name: str) -> Path:
-    """A file of an installed Python package, which is not imported; its ``files`` must have their ``sha256``."""
+def find_in_package(package: Package, name: str) -> Path:
+    """Return a file of an installed Python package, which is not imported.
+
+    Arguments:
+        package: The package.
+        name: Path of the file in it.
+
+    Raises:
+        FileNotFoundError: if the package is not installed.
+        ValueError: if one of its files is not the named one.
+    """
     spec = importlib.util.find_spec(package["name"])
     if spec is None or spec.origin is None:
         raise FileNotFoundError(
@@ -40,14 +89,15 @@ def of_package(package: Mapping[str, object], name: str) -> Path:
     return folder / name
 
 
-def locate(weights: str | None, source: Mapping[str, str | None]) -> Path:
-    """The file that holds the weights.
+def locate(weights: str | None, source: Source) -> Path:
+    """Return the file that holds the weights; it is downloaded where it has an address.
 
     Arguments:
         weights: A file of the user's, which wins over all else, or None.
-        source: ``file`` (name), ``url``, ``size``, ``sha256``, ``licence`` and ``hint`` of the named weights; all but
-            the name may be None. ``package`` (``name``, ``version``, ``files`` with their sha256, ``install``) where a
-            Python package holds it.
+        source: The named weights.
+
+    Raises:
+        FileNotFoundError: if it is nowhere; the message says where to put it.
     """
     if weights is not None:
         file = Path(weights).expanduser()
@@ -57,15 +107,16 @@ def locate(weights: str | None, source: Mapping[str, str | None]) -> Path:
                 "which does not exist"
             )
         return file
-    if source.get("package"):
-        return of_package(source["package"], source["file"])
+    package = source.get("package")
+    if package:
+        return find_in_package(package, source["file"])
     for folder in (home(), PACKAGED):
         if (folder / source["file"]).is_file():
             return folder / source["file"]
     expected, url, sha256 = home() / source["file"], source.get("url"), source.get("sha256")
     instruction = (
         f"put the file at {expected} or give gan.weights=<file>"
-        + "".join(f"; {name} {source[name]}" for name in ("size", "sha256", "licence") if source.get(name))
+        + "".join(f"; {name} {said}" for name in ("size", "sha256", "licence") if (said := source.get(name)))
         + (f"; {source['hint']}" if source.get("hint") else "")
     )
     if url is None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
@@ -20,14 +21,19 @@ FAULTS = (SafetensorError, ValueError, TypeError, LookupError, AttributeError, R
 
 
 def matches(file: str | Path) -> bool:
-    """Whether the file is in this format, judged by its content: an 8-byte length, then a JSON header."""
+    """Tell whether a file is in this format, judged by its content: an 8-byte length, then a JSON header."""
     with open(plain_file(file), "rb") as stream:
         start = stream.read(9)
     return len(start) == 9 and start[8:] == b"{" and int.from_bytes(start[:8], "little") <= HEADER
 
 
 def to_bytes(tensors: Mapping[str, Tensor], metadata: Mapping[str, object]) -> bytes:
-    """The file's content, the same for the same arguments; ``metadata`` values are stored as JSON."""
+    """Return the content of a file, the same bytes for the same arguments.
+
+    Arguments:
+        tensors: The tensors by name.
+        metadata: Values that are stored as JSON.
+    """
     content = save(
         {name: value.detach().cpu().contiguous() for name, value in tensors.items()},
         {key: json.dumps(value) for key, value in metadata.items()},
@@ -41,60 +47,77 @@ def to_bytes(tensors: Mapping[str, Tensor], metadata: Mapping[str, object]) -> b
     return len(written).to_bytes(8, "little") + written + content[size:]
 
 
-def read(file: str | Path) -> tuple[dict[str, Tensor], dict]:
-    """Tensors and metadata of a file. A damaged one is refused by name; numbers in the metadata that are not finite
-    come as None."""
+def read(file: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read the tensors and the metadata of a file; numbers in the metadata that are not finite become None.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if it is damaged.
+    """
     try:
         with open(plain_file(file), "rb") as stream:
             if int.from_bytes(stream.read(8), "little") > HEADER:
                 raise ValueError(f"its header has more than {HEADER} bytes")
-        with safe_open(file, "pt") as stream:
-            metadata = {key: value_of(text) for key, text in (stream.metadata() or {}).items()}
-            names = list(stream.keys())
-            if any(len(stream.get_slice(name).get_shape()) > DIMENSIONS for name in names):
+        with safe_open(file, "pt") as content:
+            metadata = {key: parse_value(text) for key, text in (content.metadata() or {}).items()}
+            names = list(content.keys())
+            if any(len(content.get_slice(name).get_shape()) > DIMENSIONS for name in names):
                 raise ValueError(f"its tensors have more than {DIMENSIONS} dimensions")
-            return {name: stream.get_tensor(name) for name in names}, metadata
+            return {name: content.get_tensor(name) for name in names}, metadata
     except FileNotFoundError:
         raise
     except FAULTS as error:
         raise ValueError(f"{file} is not a complete safetensors file of latent_lab ({reason(error)})") from None
 
 
-def value_of(text: str) -> object:
-    """A value from JSON."""
-    value = json.loads(text, parse_int=integer, parse_float=finite, parse_constant=lambda name: None)
-    if not shallow(value, DEPTH):
+def parse_value(text: str) -> object:
+    """Parse JSON: integers of at most 64 bits, None for numbers that are not finite, and no more than 32 levels."""
+    value: object = json.loads(text, parse_int=parse_integer, parse_float=parse_float, parse_constant=lambda name: None)
+    if not is_shallow(value, DEPTH):
         raise ValueError(f"its metadata nest deeper than {DEPTH}")
     return value
 
 
-def integer(text: str) -> int:
+def parse_integer(text: str) -> int:
+    """Parse an integer of at most 20 characters."""
     if len(text) > 20:  # of 64 bits
         raise ValueError(f"its metadata hold an integer of {len(text)} digits")
     return int(text)
 
 
-def finite(text: str) -> float | None:
+def parse_float(text: str) -> float | None:
+    """Parse a number; None if it is not finite."""
     return value if math.isfinite(value := float(text)) else None
 
 
-def shallow(value: object, depth: int) -> bool:
-    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return depth > 0 and all(shallow(part, depth - 1) for part in parts)
+def is_shallow(value: object, depth: int) -> bool:
+    """Tell whether a value nests no deeper than ``depth`` levels."""
+    parts: Iterable[object] = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return depth > 0 and all(is_shallow(part, depth - 1) for part in parts)
 
 
 def load_into(module: nn.Module, tensors: Mapping[str, Tensor], source: str | Path) -> None:
-    """Copies all tensors into the module, in its own precision. Names and shapes must agree exactly."""
+    """Copy tensors into a module, in the module's precision.
+
+    Arguments:
+        module: The module.
+        tensors: Its state dict.
+        source: Source of the tensors, for error messages.
+
+    Raises:
+        ValueError: if names and shapes are not exactly the module's.
+    """
     require_fit(module, tensors, source)
     module.load_state_dict({name: tensors[name].to(value.dtype) for name, value in module.state_dict().items()})
 
 
 def require_fit(module: nn.Module, tensors: Mapping[str, Tensor], source: str | Path) -> None:
-    """Refuses tensors whose names and shapes are not exactly the module's, which may be on the meta device."""
+    """Raise an error for tensors whose names and shapes are not exactly those of a module, which may be on the meta
+    device."""
     own = module.state_dict()
     missing, extra = sorted(own.keys() - tensors.keys()), sorted(map(str, tensors.keys() - own.keys()))
     wrong = [
-        f"{name[:60]} {shape(tensors[name])} instead of {shape(own[name])}"
+        f"{name[:60]} {format_shape(tensors[name])} instead of {format_shape(own[name])}"
         for name in own.keys() & tensors.keys()
         if own[name].shape != tensors[name].shape
     ]
@@ -110,5 +133,6 @@ def require_fit(module: nn.Module, tensors: Mapping[str, Tensor], source: str | 
         )
 
 
-def shape(value: Tensor) -> str:
+def format_shape(value: Tensor) -> str:
+    """Return the shape of a tensor as a short text."""
     return str(tuple(value.shape))[:60]

@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 import torch
 from torch import Tensor
 
-from latent_lab.checkpoints.limits import plain_file, shown
+from latent_lab.checkpoints.limits import plain_file, quote
 
 # of the XML: bytes and elements, their nesting, a constant's shape
 LARGEST, ELEMENTS, DEPTH, DIMENSIONS = 2**24, 200_000, 16, 8
@@ -21,13 +21,13 @@ KINDS = {"f32": torch.float32, "f16": torch.float16, "i64": torch.int64, "i32": 
 
 
 class Node(NamedTuple):
-    """An operation.
+    """An operation of a graph.
 
     Arguments:
-        kind: Its type: ``MatMul``, ``Convolution``; of a constant ``Const``.
+        kind: Its type, such as ``MatMul`` or ``Convolution``; ``Const`` for a constant.
         name: Its name.
         inputs: The numbers of the operations that it reads, in order.
-        value: A constant's tensor.
+        value: The tensor of a constant; None for other operations.
     """
 
     kind: str
@@ -37,28 +37,36 @@ class Node(NamedTuple):
 
 
 class Bounded(ElementTree.TreeBuilder):
-    """Builds a tree of few elements, none of them deep, and none that stand for others."""
+    """Builder of a tree with few elements, of little depth, and without entities."""
 
     def __init__(self) -> None:
         super().__init__()
         self.count = self.depth = 0
 
-    def start(self, tag, attributes):
+    def start(self, tag: str, attributes: dict[str, str], /) -> ElementTree.Element:
+        """Open an element; there are at most 200,000, at most 16 deep."""
         self.count, self.depth = self.count + 1, self.depth + 1
         if self.count > ELEMENTS or self.depth > DEPTH:
             raise ValueError(f"its XML has more than {ELEMENTS} elements, or nests deeper than {DEPTH}")
         return super().start(tag, attributes)
 
-    def end(self, tag):
+    def end(self, tag: str, /) -> ElementTree.Element:
+        """Close an element."""
         self.depth -= 1
         return super().end(tag)
 
-    def doctype(self, *declared) -> None:
+    def doctype(self, *declared: object) -> None:
+        """Refuse a declaration of entities, by which a small file stands for a large one."""
         raise ValueError("its XML declares entities, which no network needs")
 
 
 def read_graph(file: str | Path) -> dict[str, Node]:
-    """The operations by their number, in the order of the file; constants come from the ``.bin`` beside it."""
+    """Read the operations of a graph by their numbers, in the order of the file; constants come from the ``.bin``
+    beside it.
+
+    Raises:
+        ValueError: if the file is damaged, or larger than a network needs.
+    """
     file = plain_file(file, "a graph")
     if file.stat().st_size > LARGEST:
         raise ValueError(f"its XML has more than {LARGEST} bytes")
@@ -78,16 +86,16 @@ def read_graph(file: str | Path) -> dict[str, Node]:
     inputs: dict[str, dict[int, str]] = {}
     for edge in root.iterfind("edges/edge"):
         read = inputs.setdefault(edge.get("to-layer", ""), {})
-        read[whole(edge.get("to-port", "0"))] = edge.get("from-layer", "")
+        read[parse_whole(edge.get("to-port", "0"))] = edge.get("from-layer", "")
         if len(read) > INPUTS:
-            raise ValueError(f"its layer {shown(edge.get('to-layer'))} reads more than {INPUTS} others")
+            raise ValueError(f"its layer {quote(edge.get('to-layer'))} reads more than {INPUTS} others")
     nodes: dict[str, Node] = {}
     left = TIMES * len(content) + 2**16
     for layer in root.iterfind("layers/layer"):
         number, kind, data = layer.get("id", ""), layer.get("type", ""), layer.find("data")
         if number in nodes:
-            raise ValueError(f"it has two layers with the id {shown(number)}")
-        value = constant(content, data.attrib) if kind == "Const" and data is not None else None
+            raise ValueError(f"it has two layers with the id {quote(number)}")
+        value = read_constant(content, data.attrib) if kind == "Const" and data is not None else None
         left -= value.numel() * value.dtype.itemsize if value is not None else 0
         if left < 0:
             raise ValueError(f"its constants read the same numbers more than {TIMES} times")
@@ -97,20 +105,26 @@ def read_graph(file: str | Path) -> dict[str, Node]:
     return nodes
 
 
-def whole(text: str) -> int:
-    """A whole number of at most 18 digits."""
+def parse_whole(text: str) -> int:
+    """Parse a whole number of at most 18 digits."""
     if len(text) > 18:
         raise ValueError(f"a number of its XML has {len(text)} digits")
     return int(text)
 
 
-def constant(content: bytearray, data: Mapping[str, str]) -> Tensor:
-    """The numbers that ``data`` (type, shape, place and size in bytes) describes."""
-    kind, shape = (
-        data.get("element_type"),
-        [whole(part) for part in data.get("shape", "").split(",", DIMENSIONS + 1) if part.strip()],
-    )
-    offset, size = whole(data.get("offset", "-1")), whole(data.get("size", "-1"))
+def read_constant(content: bytearray, data: Mapping[str, str]) -> Tensor:
+    """Return the tensor of a constant.
+
+    Arguments:
+        content: All numbers of the graph.
+        data: Type, shape, and place and size in bytes, as the XML has them.
+
+    Raises:
+        ValueError: if it does not lie in the content.
+    """
+    kind = data.get("element_type", "")
+    shape = [parse_whole(part) for part in data.get("shape", "").split(",", DIMENSIONS + 1) if part.strip()]
+    offset, size = parse_whole(data.get("offset", "-1")), parse_whole(data.get("size", "-1"))
     fits = (
         kind in KINDS
         and len(shape) <= DIMENSIONS
@@ -118,7 +132,7 @@ def constant(content: bytearray, data: Mapping[str, str]) -> Tensor:
         and size == prod(shape) * KINDS[kind].itemsize
     )
     if not fits or not 0 <= offset <= len(content) - size or (not size and max(shape) > 2**16):
-        raise ValueError(f"a constant of {shown(kind)} {shape[:DIMENSIONS]} at byte {offset} does not fit its numbers")
+        raise ValueError(f"a constant of {quote(kind)} {shape[:DIMENSIONS]} at byte {offset} does not fit its numbers")
     if not size:
         return torch.empty(shape, dtype=KINDS[kind])
     return torch.frombuffer(content, dtype=KINDS[kind], count=prod(shape), offset=offset).reshape(shape).clone()

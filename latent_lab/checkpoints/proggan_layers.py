@@ -1,4 +1,4 @@
-"""What the three formats of ProgGAN have in common."""
+"""The part that all formats of ProgGAN share: from layers to a description."""
 
 from __future__ import annotations
 
@@ -6,18 +6,19 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
+from latent_lab.checkpoints.formats import Description
+
 Layer = tuple[Tensor, Tensor]  # weight and bias, gains included
 
 
-def proggan(dense: Layer, convs: Sequence[Layer], rgb: Layer):
-    """Family, config and tensors from the layers.
+def convert_proggan(dense: Layer, convs: Sequence[Layer], rgb: Layer) -> Description:
+    """Describe a ProgGAN by its layers.
 
     Arguments:
         dense: The first layer: a linear one with a weight for each of :math:`C \\times 4 \\times 4` outputs, or the
-            same as a convolution :math:`(C, D, 4, 4)` that was turned round; its bias has one number a channel or an
-            output.
-        convs: The 3x3 convolutions.
-        rgb: The last, 1x1.
+            same as a flipped convolution :math:`(C, D, 4, 4)`, whose bias has one number a channel.
+        convs: The 3x3 convolutions, in order.
+        rgb: The last one, 1x1, which makes the colours.
     """
     weight, bias = dense
     if weight.ndim == 4:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from latent_lab.checkpoints import native
-from latent_lab.checkpoints.limits import NUMBERS, PARTS, reason, within
+from latent_lab.checkpoints.limits import NUMBERS, PARTS, limit_modules, reason
 
 M = TypeVar("M", bound=nn.Module)
 FAULTS = (
@@ -27,21 +27,26 @@ FAULTS = (
 
 
 def rebuild(make: Callable[[], M], tensors: Mapping[str, Tensor], file: str | Path) -> M:
-    """The module with the tensors, frozen and in eval mode. Random numbers of others are not touched.
+    """Build a module with given tensors, frozen and in eval mode; the global random numbers are not touched.
 
     Its sizes come from the file, so it is first built without memory, and stopped as soon as it is clearly larger than
     the tensors.
 
     Arguments:
-        make: Builds it; it is called twice.
+        make: Builds the module; it is called twice.
         tensors: Its state dict.
-        file: Where both come from, for messages.
+        file: Source of both, for error messages.
 
     Raises:
-        ValueError: The constructor fails, or names and shapes are not exactly those of the tensors.
+        ValueError: if the constructor fails, or names and shapes are not exactly those of the tensors.
+
+    Example:
+        >>> tensors = {"weight": torch.ones(1, 2), "bias": torch.zeros(1)}
+        >>> rebuild(lambda: nn.Linear(2, 1), tensors, "a.safetensors")(torch.ones(2))
+        tensor([2.])
     """
     total = sum(value.numel() for value in tensors.values())
-    native.require_fit(planned(make, file, 4 * total + 2**20, min(8 * len(tensors) + 1000, PARTS)), tensors, file)
+    native.require_fit(build_on_meta(make, file, 4 * total + 2**20, min(8 * len(tensors) + 1000, PARTS)), tensors, file)
     try:
         with torch.random.fork_rng(devices=[]):
             module = make()
@@ -51,17 +56,19 @@ def rebuild(make: Callable[[], M], tensors: Mapping[str, Tensor], file: str | Pa
     return module.eval().requires_grad_(False)
 
 
-def planned(make: Callable[[], M], what: object, numbers: int = NUMBERS, parts: int = PARTS) -> M:
-    """The module on the meta device: names and shapes, without memory; an error if its arguments are wrong or it would
-    be too large.
+def build_on_meta(make: Callable[[], M], what: object, numbers: int = NUMBERS, parts: int = PARTS) -> M:
+    """Build a module on the meta device: with names and shapes, without memory.
 
     Arguments:
-        make: Builds it.
-        what: The file or argument that describes it, for messages.
-        numbers, parts: Limits, see :func:`latent_lab.checkpoints.limits.within`.
+        make: Builds the module.
+        what: The file or argument that describes it, for error messages.
+        numbers, parts: Limits, see :func:`latent_lab.checkpoints.limits.limit_modules`.
+
+    Raises:
+        ValueError: if its arguments are wrong or it would be too large.
     """
     try:
-        with within(numbers, parts), torch.device("meta"):
+        with limit_modules(numbers, parts), torch.device("meta"):
             return make()
     except FAULTS as error:
         raise ValueError(f"{what} describes nothing that can be built ({reason(error)})") from None

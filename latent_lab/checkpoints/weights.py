@@ -1,4 +1,4 @@
-"""Weights of any format: what to build, and the numbers to put into it."""
+"""Weights of any format: the class to build, and the numbers to put into it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import Tensor
 from latent_lab.checkpoints import formats, native
 from latent_lab.checkpoints.bounded import Bounded
 from latent_lab.checkpoints.container import open_tree
-from latent_lab.checkpoints.limits import reason, shown
+from latent_lab.checkpoints.limits import quote, reason
 from latent_lab.installation import extensions
 
 FAULTS = (
@@ -29,11 +29,11 @@ FAULTS = (
 
 
 class Weights(NamedTuple):
-    """A generator as a file has it.
+    """A generator as a file describes it.
 
     Arguments:
-        family: The class's dotted name; None where the file does not say.
-        config: Its arguments.
+        family: Dotted name of its class; None where the file does not say.
+        config: Arguments of its constructor.
         tensors: Its state dict, in latent_lab's names.
     """
 
@@ -54,13 +54,18 @@ def find_formats() -> list[str]:
 
 
 def read_weights(file: str | Path) -> Weights:
-    """The weights of a checkpoint in any format that ``checkpoints/formats`` knows, recognised from its content."""
+    """Read the weights of a checkpoint, whose format is recognised from its content.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if it is of no known format, or damaged.
+    """
     if native.matches(file):
         tensors, metadata = native.read(file)
         family, config = metadata.get("class"), metadata.get("config", {})
         if not isinstance(family, str | None) or not isinstance(config, dict) or len(family or "") > 200:
             raise ValueError(
-                f"{file} must say its class and its config, got {shown(family)} and a {type(config).__name__}"
+                f"{file} must say its class and its config, got {quote(family)} and a {type(config).__name__}"
             )
         return Weights(family, config, tensors)
     tree = open_tree(file)

@@ -8,15 +8,15 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from latent_lab.checkpoints.bounded import Counted
-from latent_lab.checkpoints.limits import plain_file, reason, shown
-from latent_lab.graphs.tfjs_operators import OPERATORS, unsupported
+from latent_lab.checkpoints.limits import plain_file, quote, reason
+from latent_lab.graphs.tfjs_operators import OPERATORS, find_unsupported
 
 LARGEST_GRAPH = 32 * 2**20  # bytes of JSON; published graphs have less than one MiB
 NODES, DIMENSIONS = 20_000, 8  # of a graph and of a weight; published graphs have some hundred nodes
@@ -25,19 +25,31 @@ STORED = {"float16": np.float16}  # quantised weights
 
 
 class Node(NamedTuple):
-    """An operator of the graph: what it is called, what it does, what it reads, and its decoded attributes."""
+    """An operation of a graph.
+
+    Arguments:
+        name: Its name.
+        op: Its operator, such as ``Conv2D``.
+        inputs: Names of the operations that it reads, in order.
+        attr: Its decoded attributes.
+    """
 
     name: str
     op: str
     inputs: list[str]
-    attr: dict[str, object]
+    attr: dict[str, Any]
 
 
-def decoded(value: Mapping) -> object:
-    """An attribute of a node: an integer, number, boolean, string or a list of them; None for types and shapes."""
+def decode_attribute(value: Mapping[str, Any]) -> object:
+    """Decode an attribute of a node: an integer, number, boolean, text or a list of them; None for types and shapes.
+
+    Example:
+        >>> decode_attribute({"list": {"i": ["1", "2"]}}), decode_attribute({"s": "U0FNRQ=="})
+        ([1, 2], 'SAME')
+    """
     if "list" in value:
         ((kind, items),) = value["list"].items() or [("i", [])]
-        return [decoded({kind: item}) for item in items]
+        return [decode_attribute({kind: item}) for item in items]
     if "s" in value:
         return base64.b64decode(value["s"], validate=True).decode()
     if "i" in value:
@@ -45,21 +57,30 @@ def decoded(value: Mapping) -> object:
     return value["b"] if "b" in value else value.get("f")
 
 
-def read_nodes(graph: Mapping) -> dict[str, Node]:
+def read_nodes(graph: Mapping[str, Any]) -> dict[str, Node]:
+    """Read the nodes of a graph by their names; there are at most 20,000."""
     nodes = {}
     if len(graph["modelTopology"]["node"]) > NODES:
         raise ValueError(f"the graph has more than {NODES} nodes")
     for node in graph["modelTopology"]["node"]:
         if not isinstance(node["name"], str):
-            raise ValueError(f"the name of a node must be a text, got {shown(node['name'])}")
+            raise ValueError(f"the name of a node must be a text, got {quote(node['name'])}")
         inputs = [name.removesuffix(":0") for name in node.get("input", []) if not name.startswith("^")]
-        attr = {key: decoded(value) for key, value in node.get("attr", {}).items() if key != "value"}
+        attr = {key: decode_attribute(value) for key, value in node.get("attr", {}).items() if key != "value"}
         nodes[node["name"]] = Node(node["name"], node["op"], inputs, attr)
     return nodes
 
 
-def read_weights(graph: Mapping, folder: Path) -> dict[str, Tensor]:
-    """The weights of all groups. Their sizes must be the files' exactly."""
+def read_weights(graph: Mapping[str, Any], folder: Path) -> dict[str, Tensor]:
+    """Read the weights of all groups by their names.
+
+    Arguments:
+        graph: The JSON graph.
+        folder: Folder of the graph, in which the files of weights lie.
+
+    Raises:
+        ValueError: if the sizes are not exactly those of the files, or a type is not supported.
+    """
     weights: dict[str, Tensor] = {}
     files = [name for group in graph["weightsManifest"] for name in group["paths"]]
     if any(Path(name).name != name for name in files):
@@ -71,7 +92,7 @@ def read_weights(graph: Mapping, folder: Path) -> dict[str, Tensor]:
         start = 0
         for weight in group["weights"]:
             if not isinstance(weight["name"], str):
-                raise ValueError(f"the name of a weight must be a text, got {shown(weight['name'])}")
+                raise ValueError(f"the name of a weight must be a text, got {quote(weight['name'])}")
             kind, shape = weight["dtype"], [int(size) for size in weight["shape"][: DIMENSIONS + 1]]
             quantised = weight.get("quantization")
             if kind not in TYPES or (quantised and quantised["dtype"] not in STORED):
@@ -83,7 +104,7 @@ def read_weights(graph: Mapping, folder: Path) -> dict[str, Tensor]:
             count = math.prod(shape)
             if len(shape) > DIMENSIONS or max(shape, default=0) > 2**31:
                 raise ValueError(
-                    f"the weight {shown(weight['name'])} must have at most {DIMENSIONS} sizes from 0 to 2^31"
+                    f"the weight {quote(weight['name'])} must have at most {DIMENSIONS} sizes from 0 to 2^31"
                 )
             if min(shape, default=0) < 0 or start + count * stored.itemsize > len(content):
                 raise ValueError(f"{' + '.join(group['paths'])} ends before the weight {weight['name']}")
@@ -95,10 +116,20 @@ def read_weights(graph: Mapping, folder: Path) -> dict[str, Tensor]:
     return weights
 
 
-def in_order(nodes: Mapping[str, Node], outputs: Sequence[str]) -> list[Node]:
-    """The nodes that the outputs need, each after what it reads."""
+def sort_nodes(nodes: Mapping[str, Node], outputs: Sequence[str]) -> list[Node]:
+    """Return the nodes that some outputs need, each after those that it reads.
+
+    Raises:
+        ValueError: if a node is missing, or the graph has a cycle.
+
+    Example:
+        >>> nodes = {"a": Node("a", "Relu", [], {}), "b": Node("b", "Relu", ["a"], {}), "c": Node("c", "Relu", [], {})}
+        >>> [node.name for node in sort_nodes(nodes, ["b"])]
+        ['a', 'b']
+    """
     order: dict[str, Node] = {}
-    waiting, open_nodes = list(reversed(outputs)), set()
+    waiting = list(reversed(outputs))
+    open_nodes: set[str] = set()
     while waiting:
         name = waiting[-1]
         if name in order:
@@ -121,12 +152,15 @@ def in_order(nodes: Mapping[str, Node], outputs: Sequence[str]) -> list[Node]:
 class GraphModel(nn.Module):
     """A tfjs graph model with one input, frozen: its weights are buffers.
 
-    Images go in as :math:`(N, H, W, C)`. An operator that is not supported, a damaged file or one whose weights do not
-    have the size that the graph describes is refused with a ValueError of one line; nothing of a file is executed.
+    Nothing of a file is executed.
 
     Arguments:
         file: The JSON graph; its weights lie beside it.
-        outputs: Names of the nodes whose values are wanted; the rest of the graph is not computed.
+        outputs: Names of the nodes whose values are returned; the rest of the graph is not computed.
+
+    Raises:
+        ValueError: if an operator is not supported, the file is damaged, or its weights do not have the sizes that the
+            graph describes.
     """
 
     def __init__(self, file: str | Path, outputs: Sequence[str]) -> None:
@@ -136,7 +170,7 @@ class GraphModel(nn.Module):
             if plain_file(file, "a graph").stat().st_size > LARGEST_GRAPH:
                 raise ValueError(f"it has more than {LARGEST_GRAPH} bytes")
             graph = json.loads(file.read_bytes())
-            order = in_order(read_nodes(graph), self.outputs)
+            order = sort_nodes(read_nodes(graph), self.outputs)
             weights = read_weights(graph, file.parent)
             self.build(order, weights)
             with torch.no_grad(), Counted():
@@ -153,6 +187,12 @@ class GraphModel(nn.Module):
             raise ValueError(f"{file} is not a tfjs graph model that can be run ({reason(error)})") from None
 
     def build(self, order: Sequence[Node], weights: Mapping[str, Tensor]) -> None:
+        """Take over the nodes and their weights.
+
+        Arguments:
+            order: The nodes, each after those that it reads.
+            weights: The weights by name.
+        """
         self.integers: dict[str, Tensor] = {}  # shapes, axes and paddings stay on the CPU, where they are read
         self.floats: dict[str, str] = {}
         placeholders = [node.name for node in order if node.op == "Placeholder"]
@@ -169,7 +209,7 @@ class GraphModel(nn.Module):
                     self.integers[node.name] = value
         self.nodes = [node for node in order if node.op not in ("Const", "Placeholder")]
         for node in self.nodes:
-            wrong = unsupported(node.op, node.attr)
+            wrong = find_unsupported(node.op, node.attr)
             if wrong:
                 raise ValueError(f"{wrong} of the node {node.name!r} is not supported")
         last = {name: index for index, node in enumerate(self.nodes) for name in node.inputs}
@@ -178,7 +218,8 @@ class GraphModel(nn.Module):
             for i, node in enumerate(self.nodes)
         ]
 
-    def input_shape(self, graph: Mapping) -> list[int]:
+    def input_shape(self, graph: Mapping[str, Any]) -> list[int]:
+        """Return the shape :math:`(H, W, C)` of the input, which must be an image."""
         node = next(node for node in graph["modelTopology"]["node"] if node["name"] == self.input)
         shape = [int(dim["size"]) for dim in node["attr"]["shape"]["shape"]["dim"][1:]]
         if len(shape) != 3 or min(shape) < 1 or max(shape) > 4096 or math.prod(shape) > 2**24:
@@ -186,7 +227,8 @@ class GraphModel(nn.Module):
         return shape
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """Images :math:`(N, H, W, C)`, in the scale that the model expects, to its outputs, in the order asked for."""
+        """Map images :math:`(N, H, W, C)`, in the scale that the model expects, to the outputs, in the order asked
+        for."""
         values = {
             self.input: images,
             **self.integers,

@@ -1,4 +1,4 @@
-"""How far along a path a change of an attribute lies."""
+"""The amount along a path at which an attribute has changed by a wanted difference."""
 
 from __future__ import annotations
 
@@ -7,12 +7,19 @@ from torch import Tensor
 
 
 def amount_for_change(amounts: Tensor, curve: Tensor, change: float) -> float:
-    """The smallest amount, of either sign, at which the curve reaches ``change``; nan if it does not.
+    """Return the smallest amount, of either sign, at which a curve reaches a change; nan if it never does.
+
+    Between two steps the curve is a straight line.
 
     Arguments:
-        amounts, curve: The traversal, both with shape :math:`(S,)`; the original (0, 0) is added. Steps whose curve is
-            nan do not count.
-        change: The change of the attribute that is wanted.
+        amounts, curve: Amounts and changes of the attribute, both with shape :math:`(S,)`; the original (0, 0) is
+            added. Steps whose curve is nan do not count.
+        change: The wanted change, in the attribute's units.
+
+    Example:
+        >>> import torch
+        >>> amount_for_change(torch.tensor([-1.0, 1.0, 2.0]), torch.tensor([-4.0, 2.0, 4.0]), 3.0)
+        1.5
     """
     x, y = np.append(amounts.double().cpu().numpy(), 0.0), np.append(curve.double().cpu().numpy(), 0.0)
     order = np.where(np.isfinite(y))[0]

@@ -8,7 +8,16 @@ from torch import Tensor, nn
 
 
 class SqueezeExcite(nn.Module):
-    """Scales each channel by what all of them hold on average."""
+    """Squeeze and excite: each channel is scaled by a factor that depends on the averages of all channels.
+
+    References:
+        | Squeeze-and-Excitation Networks (Hu et al., 2018), Section 3
+        | https://arxiv.org/abs/1709.01507
+
+    Arguments:
+        channels: Number of channels.
+        reduction: Factor by which the hidden layer is narrower.
+    """
 
     def __init__(self, channels: int, reduction: int) -> None:
         super().__init__()
@@ -17,12 +26,21 @@ class SqueezeExcite(nn.Module):
         self.fc2 = nn.Conv2d(channels // reduction, channels, 1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x * self.fc2(self.fc1(self.pool(x)).relu()).sigmoid()
+        """Scale an image :math:`(N, C, H, W)`."""
+        scaled: Tensor = x * self.fc2(self.fc1(self.pool(x)).relu()).sigmoid()
+        return scaled
 
 
 class Unit(nn.Module):
-    """BN, conv, PReLU, strided conv, BN, squeeze and excite (unless ``reduction`` is None), plus the input: subsampled,
-    or projected where the width changes."""
+    """Residual unit: BN, conv, PReLU, strided conv, BN, squeeze and excite, plus the input, which is subsampled, or
+    projected where the width changes.
+
+    Arguments:
+        inner: Channels of the input.
+        outer: Channels of the output.
+        stride: Factor by which the image shrinks.
+        reduction: Factor by which squeeze and excite narrows; None for a unit without it.
+    """
 
     def __init__(self, inner: int, outer: int, stride: int, reduction: int | None) -> None:
         super().__init__()
@@ -42,11 +60,13 @@ class Unit(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.res_layer(x) + self.shortcut_layer(x)
+        """Map :math:`(N, C, H, W)` to :math:`(N, C', H / s, W / s)` for the stride s."""
+        summed: Tensor = self.res_layer(x) + self.shortcut_layer(x)
+        return summed
 
 
 class IRSE(nn.Module):
-    """The trunk, with the names of the published files; every stage halves the image.
+    """The trunk IR-SE, with the parameter names of the published files; every stage halves the image.
 
     References:
         | ArcFace: Additive Angular Margin Loss for Deep Face Recognition (Deng et al., 2019), Section 3.1
@@ -57,6 +77,11 @@ class IRSE(nn.Module):
         depths: Units of each stage; (3, 4, 14, 3) is IR-SE50.
         image_channels: Channels of an image.
         reduction: Factor by which squeeze and excite narrows.
+
+    Example:
+        >>> import torch
+        >>> IRSE(widths=(8, 16, 16, 32), depths=(1, 1, 1, 1), reduction=4)(torch.zeros(1, 3, 64, 64)).shape
+        torch.Size([1, 32, 4, 4])
     """
 
     def __init__(
@@ -77,14 +102,21 @@ class IRSE(nn.Module):
         self.body = nn.Sequential(*units)
 
     def features(self, images: Tensor, taps: Sequence[int]) -> list[Tensor]:
-        """What the units numbered ``taps`` give, in ascending order; (6, 20, 23) are the three that encoders read."""
-        x, found = self.input_layer(images), []
-        for i, unit in enumerate(self.body[: max(taps) + 1]):
+        """Return the outputs of some units, in ascending order.
+
+        Arguments:
+            images: Images :math:`(N, C, H, W)` in [-1, 1].
+            taps: Numbers of the units; (6, 20, 23) are the three that encoders read.
+        """
+        x: Tensor = self.input_layer(images)
+        found = []
+        for i, unit in enumerate(list(self.body)[: max(taps) + 1]):
             x = unit(x)
             if i in taps:
                 found.append(x)
         return found
 
     def forward(self, images: Tensor) -> Tensor:
-        """Images :math:`(N, C, H, W)` in [-1, 1] to features :math:`(N, F, H / 16, W / 16)`."""
-        return self.body(self.input_layer(images))
+        """Map images :math:`(N, C, H, W)` in [-1, 1] to features :math:`(N, F, H / 16, W / 16)`."""
+        features: Tensor = self.body(self.input_layer(images))
+        return features

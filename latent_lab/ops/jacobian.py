@@ -1,4 +1,4 @@
-"""How the image changes with the latent, without ever holding the whole Jacobian."""
+"""Products with the generator's Jacobian, which is never held as a whole."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 @torch.no_grad()
 def pullback_metric(space: LatentSpace, codes: Codes, step: float = 0.05, batch_size: int = 256) -> Tensor:
-    r"""The pixels' metric at each latent by differences, :math:`J^\top J` with :math:`J = \partial G / \partial z`,
-    with shape :math:`(N, D, D)`.
+    r"""Return the pixels' metric at each latent by differences, :math:`J^\top J` with :math:`J = \partial G / \partial
+    z`, with shape :math:`(N, D, D)`.
 
     For small moves :math:`\|G(z + a) - G(z)\|^2 = a^\top J^\top J\, a`. Columns of J are differences
     :math:`(G(z + h e_i) - G(z)) / h`: D + 1 decodes a latent, which cost a fifth of as many forward-mode products. It
@@ -25,7 +25,7 @@ def pullback_metric(space: LatentSpace, codes: Codes, step: float = 0.05, batch_
 
     Arguments:
         space: A space whose latents are vectors.
-        codes: Where it is measured.
+        codes: Codes at which it is measured.
         step: Length h of a difference.
         batch_size: Images decoded at once.
     """
@@ -53,8 +53,8 @@ def metric_product(
     layers: Sequence[int] | None = None,
     chunk: int = 16,
 ) -> Tensor:
-    r"""The mean over the codes of :math:`J^\top W_r J\, v_m` for directions :math:`v_m` and regions r, with shape
-    :math:`(R, M, D)`.
+    r"""Return the mean over the codes of :math:`J^\top W_r J\, v_m` for directions :math:`v_m` and regions r, with
+    shape :math:`(R, M, D)`.
 
     W weighs the pixels: :math:`a^\top J^\top W J\, a` is the weighted squared change of the image for a small move a. A
     forward-mode product gives :math:`u = J v` for ``chunk`` directions at once, a reverse-mode product :math:`J^\top W
@@ -63,8 +63,8 @@ def metric_product(
 
     Arguments:
         space: In w+ a direction is one vector that is added to all the ``layers``, and J the derivative by it.
-        codes: Where it is measured.
-        directions: With shape :math:`(M, D)`.
+        codes: Codes at which it is measured.
+        directions: Directions, with shape :math:`(M, D)`.
         weights: Weights of the pixels in each region, with shape :math:`(N, R, H, W)`, the same for all channels.
         layers: Rows of w+ that move; None for all, or where latents are vectors.
         chunk: Products made at once, which bounds the memory: that of a backward pass through as many images.
@@ -84,8 +84,8 @@ def metric_product(
 
             tangents = directions[rows].to(codes.latents)
             still = torch.zeros_like(tangents)
-            _, change = jvp(images, (still,), (tangents,))
-            _, pull = vjp(images, still)
+            change = jvp(images, (still,), (tangents,))[1]
+            pull = vjp(images, still)[1]
             for r, weight in enumerate(weights[n]):
                 total[r, rows] += pull(weight.to(change) * change)[0].double()
     return total / len(codes)
@@ -100,8 +100,9 @@ def leading_directions(
     chunk: int = 16,
     iterations: int = 2,
 ) -> Tensor:
-    r"""An orthonormal basis :math:`(M, D)` of about the leading directions of the mean :math:`J^\top J`, by :math:`(q +
-    1) M` products for all D.
+    r"""Return an orthonormal basis :math:`(M, D)` of about the leading directions of the mean :math:`J^\top J`.
+
+    It takes :math:`(q + 1) M` products, where the whole matrix would take D.
 
     References:
         | Finding Structure with Randomness (Halko, Martinsson & Tropp, 2011), Algorithm 4.4

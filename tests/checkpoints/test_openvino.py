@@ -75,12 +75,12 @@ def test_the_published_network_makes_colours_of_its_range():
 def test_the_published_network_equals_openvino():
     import openvino
 
-    from latent_lab.checkpoints.locate import of_package
+    from latent_lab.checkpoints.locate import find_in_package
     from latent_lab.gans.codes import Codes
 
     core = openvino.Core()
     core.set_property("CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    file = of_package(
+    file = find_in_package(
         {"name": "random_face", "version": "", "install": "make faces", "files": {}}, "data/SynthesisNetwork.xml"
     )
     synthesis = core.compile_model(core.read_model(str(file)), "CPU")

@@ -14,8 +14,8 @@ from torch import nn
 
 import latent_lab.gans
 import latent_lab.paths
-from latent_lab.checkpoints.limits import within
-from latent_lab.checkpoints.rebuild import planned, rebuild
+from latent_lab.checkpoints.limits import limit_modules
+from latent_lab.checkpoints.rebuild import build_on_meta, rebuild
 from latent_lab.gans.base import Generator
 from latent_lab.gans.glo import GLO
 from latent_lab.gans.sngan import SNGAN
@@ -150,14 +150,14 @@ def test_other_tensors_are_refused_before_anything_is_allocated():
 
 
 def test_modules_without_a_file_are_bounded_too():
-    assert planned(lambda: LinearPaths(8, 2), "gan.generator").weight.is_meta
+    assert build_on_meta(lambda: LinearPaths(8, 2), "gan.generator").weight.is_meta
     with pytest.raises(ValueError, match="^gan.generator describes nothing that can be built .it would have more than"):
-        planned(lambda: LinearPaths(50_000, 2), "gan.generator")
+        build_on_meta(lambda: LinearPaths(50_000, 2), "gan.generator")
 
 
 def test_a_limit_ends_with_its_block_and_holds_for_its_thread():
     made = []
-    with within(numbers=10), pytest.raises(ValueError, match="more than 10 numbers"):
+    with limit_modules(numbers=10), pytest.raises(ValueError, match="more than 10 numbers"):
         other = threading.Thread(target=lambda: made.append(nn.Linear(100, 100)))
         other.start()
         other.join()

@@ -8,13 +8,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from latent_lab.attributes.faces.face_crops import ALIGNED
-from latent_lab.checkpoints.face_packages import installed
+from latent_lab.checkpoints.face_packages import find_model
 from latent_lab.graphs.tfjs import GraphModel
 
 
 def graph_model(name: str, outputs: Sequence[str]) -> GraphModel:
     """A model of ``make faces``, frozen; refused in one line where it is not installed or has another checksum."""
-    return GraphModel(installed(name), outputs).eval()
+    return GraphModel(find_model(name), outputs).eval()
 
 
 def colours(images: Tensor, size: int, crop: tuple[float, float, float, float] | None = ALIGNED) -> Tensor:

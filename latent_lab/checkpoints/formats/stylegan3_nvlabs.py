@@ -4,13 +4,15 @@ designed anew."""
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from latent_lab.checkpoints.limits import number, shown
-from latent_lab.checkpoints.persistent import mapping_of, state_of
-from latent_lab.checkpoints.stylegan2_layers import affine, mapped
+from latent_lab.checkpoints.formats import Description
+from latent_lab.checkpoints.limits import parse_number, quote
+from latent_lab.checkpoints.persistent import read_mapping, read_state
+from latent_lab.checkpoints.stylegan2_layers import convert_affine, convert_mapping
 
 NAMES = {
     **{
@@ -37,16 +39,21 @@ NAMES = {
 }
 
 
-def matches(tree) -> bool:
-    state = state_of(tree)
-    return state is not None and "synthesis.input.freqs" in state[0]
+def matches(tree: object) -> bool:
+    """Tell whether a checkpoint is in this layout."""
+    return "synthesis.input.freqs" in read_state(tree)[0]
 
 
-def described(own: dict[str, Tensor], names: list[str]) -> dict:
-    """The arguments as a plain state dict shows them: a layer's name holds its size and width; the filters' design is
-    the official one."""
-    sizes, widths = zip(*[[number(part) for part in name.split("_")[1:]] for name in names])
-    layers, mean, embed = mapping_of(own)
+def infer_config(own: dict[str, Tensor], names: list[str]) -> dict[str, object]:
+    """Infer the arguments from a plain state dict: a layer's name holds its size and width, and the filters' design is
+    the official one.
+
+    Arguments:
+        own: The state dict, in the names of the file.
+        names: The synthesis's layers, in order.
+    """
+    sizes, widths = zip(*[[parse_number(part) for part in name.split("_")[1:]] for name in names])
+    layers, mean, embed = read_mapping(own)
     classes = embed[0].shape[1] if embed else 0
     return {
         **{
@@ -62,26 +69,28 @@ def described(own: dict[str, Tensor], names: list[str]) -> dict:
     }
 
 
-def convert(tree):
-    own, options = state_of(tree)
+def convert(tree: object) -> Description:
+    """Convert NVIDIA's StyleGAN3 to the layout of latent_lab."""
+    own, options = read_state(tree)
     names = sorted(
         {key.split(".")[1] for key in own if key.startswith("synthesis.L")},
-        key=lambda name: number(name[1:].split("_")[0]),
+        key=lambda name: parse_number(name[1:].split("_")[0]),
     )
     if options.get("lrelu_upsampling", 2) != 2:
-        raise ValueError(f"lrelu_upsampling must be 2, got {shown(options['lrelu_upsampling'])}")
-    config = (
+        raise ValueError(f"lrelu_upsampling must be 2, got {quote(options['lrelu_upsampling'])}")
+    config: dict[str, Any] = (
         {ours: options[theirs] for theirs, ours in NAMES.items() if theirs in options}
         if options
-        else described(own, names)
+        else infer_config(own, names)
     )
-    config["mapping_layers"] = len(mapping_of(own)[0])
+    config["mapping_layers"] = len(read_mapping(own)[0])
     if config.get("layers", 14) != len(names) - 1 or not 0 < config.get("filter_size", 6) <= 64:
         raise ValueError(f"its arguments do not agree with its {len(names)} layers")
 
-    tensors = mapped(*mapping_of(own))
+    tensors = convert_mapping(*read_mapping(own))
     for ours, theirs in [("input", "input"), *[(f"layers.{i}", name) for i, name in enumerate(names)]]:
-        tensors |= affine(ours, *[own[f"synthesis.{theirs}.affine.{part}"] for part in ("weight", "bias")])
+        name = f"synthesis.{theirs}.affine"
+        tensors |= convert_affine(ours, own[f"{name}.weight"], own[f"{name}.bias"])
     for part in ("freqs", "phases"):
         tensors[f"input.{part}"] = own[f"synthesis.input.{part}"]
     tensors["input.transform"] = own.get("synthesis.input.transform", torch.eye(3))  # some copies leave it out

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from latent_lab.checkpoints import native
 from latent_lab.checkpoints.container import open_tree
-from latent_lab.checkpoints.limits import reason, shown
+from latent_lab.checkpoints.limits import quote, reason
 from latent_lab.checkpoints.rebuild import rebuild
 from latent_lab.inversion.encoders.style_encoder import StyleEncoder, published_sizes
 from latent_lab.inversion.hfgi.distortion import (
@@ -110,9 +110,9 @@ def split(tensors: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
 def read_own(file: Path) -> EncoderFile:
     tensors, metadata = native.read(file)
     if metadata.get("format") != FORMAT or "networks" not in metadata:
-        raise ValueError(f"{file} must hold an encoder of format {FORMAT}, got {shown(metadata.get('format'))}")
+        raise ValueError(f"{file} must hold an encoder of format {FORMAT}, got {quote(metadata.get('format'))}")
     if type(metadata.get("iterations")) is not int or not 0 <= metadata["iterations"] <= 1000:
-        raise ValueError(f"{file} must say iterations from 0 to 1000, got {shown(metadata.get('iterations'))}")
+        raise ValueError(f"{file} must say iterations from 0 to 1000, got {quote(metadata.get('iterations'))}")
     parts = split(tensors)
     networks = {part: built(part, config, parts.get(part, {}), file) for part, config in metadata["networks"].items()}
     mean, encoder = tensors["latent_avg"], networks.get("encoder")

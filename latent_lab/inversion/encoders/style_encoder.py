@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from latent_lab.checkpoints.limits import number
+from latent_lab.checkpoints.limits import parse_number
 from latent_lab.ops.ir_se50 import IRSE
 
 
@@ -168,4 +168,4 @@ def published_sizes(tensors: Mapping[str, Tensor]) -> dict[str, object]:
 
 def place(name: str) -> int:
     """The number in the name of a tensor of a sequence."""
-    return number(name.split(".")[1])
+    return parse_number(name.split(".")[1])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from latent_lab.checkpoints.limits import reason, shown
+from latent_lab.checkpoints.limits import quote, reason
 from latent_lab.gans.codes import Codes
 from latent_lab.gans.space import LatentSpace
 from latent_lab.gans.styled import StyleGenerator
@@ -73,7 +73,7 @@ class Hierarchy:
                 f"hierarchy.weights must be a JSON file that maps regions to files, got {file}: {reason(error)}"
             ) from None
         if not isinstance(listed, dict) or not all(isinstance(value, str) for value in listed.values()):
-            raise ValueError(f"{file} must map regions to files, in at most {LARGEST} bytes, got {shown(listed)}")
+            raise ValueError(f"{file} must map regions to files, in at most {LARGEST} bytes, got {quote(listed)}")
         return {name: file.parent / Path(value).expanduser() for name, value in listed.items()}
 
     def network(self, name: str) -> FusionNet:
