@@ -21,13 +21,14 @@ from torch import Tensor
 
 from latent_lab.attributes.base import Attributes, select_attributes
 from latent_lab.components import build_component, load_predictors, load_protocol
+from latent_lab.devices import put_on
 from latent_lab.evaluation.evaluate import evaluate
 from latent_lab.evaluation.protocol import Protocol
 from latent_lab.evaluation.subject import Subject
 from latent_lab.gans.space import Codes, LatentSpace
 from latent_lab.inversion.base import Inverted, Inverter
 from latent_lab.loading import load_generator, space_and_paths
-from latent_lab.methods.base import Context, Method
+from latent_lab.methods.base import Context, Method, fit_on_device
 from latent_lab.naming import edit_of
 from latent_lab.ops.streams import INITIAL, stream
 from latent_lab.paths.base import Paths
@@ -128,7 +129,7 @@ def discover(
         measures=measure or (lambda names: select_attributes(attributes, names)),
         findings={} if findings is None else findings,
     )
-    return method.fit(space, context)
+    return fit_on_device(method, space, context)
 
 
 def invert(
@@ -151,6 +152,7 @@ def invert(
     if images.ndim != 4 or images.shape[1:] != expected:
         raise ValueError(f"images must be (N, {', '.join(map(str, expected))}), got {tuple(images.shape)}")
     rngs = [stream(seed, 0, n, INITIAL) for n in range(len(images))]
+    put_on(space.device, inverter)
     return inverter.invert(space, images.to(space.device), rngs)
 
 

@@ -15,6 +15,7 @@ LAYERS = [
         "cpu_memory",
         "cpu_torchvision",
         "csv_files",
+        "devices",
         "environment",
         "errors",
         "installation",

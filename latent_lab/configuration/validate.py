@@ -201,7 +201,8 @@ def check_built(node: Mapping, kind: object, key: str) -> None:
         raise ValueError(f"{key}.{taken[0]} cannot be given: it is the run's own, got {shown(node[taken[0]])}")
     if top == "pytorch_lightning" and "pytorch_lightning" not in sys.modules and not key.startswith("trainer"):
         return  # importing it takes seconds, and only trainings need it
-    if top not in ("latent_lab", "pytorch_lightning", *(package.split(".")[0] for package in extensions())):
+    known = ("latent_lab", "pytorch_lightning", *(package.split(".")[0] for package in extensions()))
+    if top not in known and not name.startswith("torch.optim."):
         if importlib.util.find_spec(top) is None:
             raise ValueError(f"{key}._target_ must name a class that can be imported, got {shown(name)}")
         return

@@ -12,6 +12,7 @@ import torch
 from torchmetrics import Metric
 
 from latent_lab.attributes.base import Attributes
+from latent_lab.devices import put_on
 from latent_lab.errors import NotApplicable
 from latent_lab.gans.space import LatentSpace
 from latent_lab.paths.base import Paths
@@ -43,14 +44,20 @@ class Context:
     measures: Callable[[Sequence[str] | None], Attributes | None] = lambda names: None
     findings: dict = field(default_factory=dict)
 
+    @property
+    def device(self) -> torch.device:
+        """Where everything is computed."""
+        return self.trainer.strategy.root_device
+
     def required_attributes(self, names: Sequence[str] | None) -> Attributes:
-        """The attributes of these names, or all, on the trainer's device; an error where the dataset has none."""
+        """The attributes of these names, or all, on the device of the training; an error where the dataset has none."""
         attributes = self.measures(names)
         if attributes is None:
             raise NotApplicable(
                 "method: attributes guide this one, and this dataset measures none; choose another dataset="
             )
-        return attributes.eval().to(self.trainer.strategy.root_device)
+        put_on(self.device, attributes)
+        return attributes.eval()
 
 
 class Method(ABC):
@@ -64,7 +71,19 @@ class Method(ABC):
     previews: bool = False
 
     @abstractmethod
-    def fit(self, space: LatentSpace, context: Context) -> Paths: ...
+    def fit(self, space: LatentSpace, context: Context) -> Paths:
+        """Return the paths. The space, and all networks that the method holds, are on one device."""
+
+
+def fit_on_device(method: Method, space: LatentSpace, context: Context) -> Paths:
+    """Fit a method with everything on the trainer's device, and return the paths on the CPU, in eval mode.
+
+    The space stays on that device, where it is evaluated.
+    """
+    put_on(context.device, space, method)
+    paths = method.fit(space, context)
+    put_on(context.device, space)  # Lightning takes what it has trained to the CPU
+    return paths.cpu().eval()
 
 
 def vector_size(space: LatentSpace) -> int:

@@ -59,9 +59,9 @@ class EditingTarget(AssessorTarget):
                 f"target.regression, realism and content must be at least 0, got {regression}, {realism} and {content}"
             )
         self.weights = {"regression": regression, "realism": realism, "content": content, "critic": 1.0}
-        self.embedding = embedding.eval().requires_grad_(False).to(space.device) if embedding is not None else None
+        self.embedding = embedding.eval().requires_grad_(False) if embedding is not None else None
         probability = torch.tensor([unit == "probability" for unit in self.attributes.units])
-        self.register_buffer("probability", probability.to(space.device), persistent=False)
+        self.register_buffer("probability", probability, persistent=False)
         with torch.random.fork_rng():
             torch.manual_seed(context.rng.initial_seed())  # torch's layers initialise from the global source
             self.critic = critic(image_channels=space.generator.channels)

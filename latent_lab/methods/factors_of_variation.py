@@ -93,7 +93,7 @@ class TrajectoryMethod(Method):
         self.smoothness, self.batch_size = smoothness, batch_size
 
     def fit(self, space: LatentSpace, context: Context) -> Paths:
-        space, size = space.to(context.trainer.strategy.root_device), vector_size(space)
+        size = vector_size(space)
         units = parameters_of(self.transformations, space.generator.channels).to(space.device)
         prior = space.sample(4096, context.rng).latents
         spread = prior.var(0).mean().sqrt().item()  # of a projection: 1 in z
@@ -115,7 +115,7 @@ class TrajectoryMethod(Method):
                 f"latent_lab: {name}: one direction explains {explained:.1%} of the variance of the amounts along "
                 "held-out trajectories"
             )
-        return paths.cpu()
+        return paths
 
     def trajectories(self, space: LatentSpace, codes: Codes, unit: Tensor) -> Trajectories:
         """The latents of a batch, followed to both sides.

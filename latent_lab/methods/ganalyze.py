@@ -63,7 +63,7 @@ class AssessorTarget(Target):
             ("high", high),
             ("angle", torch.tensor(self.attributes.periods) > 0),
         ):
-            self.register_buffer(name, value.to(space.device), persistent=False)
+            self.register_buffer(name, value, persistent=False)
 
     def train(self, mode: bool = True) -> AssessorTarget:
         """The assessors stay in eval mode."""

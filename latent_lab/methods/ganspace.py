@@ -105,4 +105,4 @@ class GANSpace(Method):
                 f"samples vary, got {self.num_paths}"
             )
         axes, deviations = axes.flip(1)[:, : self.num_paths], variances.flip(0)[: self.num_paths].sqrt()
-        return across_layers(LinearPaths.along(faced(squares[:, :dim].mT @ axes / deviations).cpu()), rows)
+        return across_layers(LinearPaths.along(faced(squares[:, :dim].mT @ axes / deviations)), rows)

@@ -9,13 +9,13 @@ from torch import Tensor
 
 from latent_lab.gans.codes import Codes
 from latent_lab.gans.space import LatentSpace
-from latent_lab.methods.base import Context, Method, vector_size
-from latent_lab.methods.path_training import PathTraining, features_of
+from latent_lab.methods.base import Context, vector_size
+from latent_lab.methods.path_training import TrainedPaths, features_of
 from latent_lab.paths.base import Paths
 from latent_lab.paths.linear import LinearPaths
 
 
-class HessianPenalty(Method):
+class HessianPenalty(TrainedPaths):
     r"""An orthogonal matrix A of directions in whose coefficients the Hessian of every feature f is nearly diagonal.
 
     .. math:: L = \mathbb{E}_{z, k, \varepsilon}\, \mathrm{mean}_f\, \mathrm{Var}_v \left[\frac{f(z' + h A v) - 2 f(z')
@@ -36,7 +36,7 @@ class HessianPenalty(Method):
         samples: Sign vectors v that the variance is taken over, at least 2.
         step: Length h of a difference in each coefficient.
         batch_size: Latents a step; each costs 1 + 2 ``samples`` decodes.
-        lr, lr_decay: See :class:`PathTraining`.
+        lr, training: See :class:`TrainedPaths`.
     """
 
     def __init__(
@@ -48,15 +48,15 @@ class HessianPenalty(Method):
         step: float,
         batch_size: int,
         lr: float,
-        lr_decay: float = 0.5,
+        **training,
     ) -> None:
+        super().__init__(batch_size, lr, **training)
         if num_paths < 2 or samples < 2 or step <= 0 or reach < 0:
             raise ValueError(
                 "method.num_paths and samples must be at least 2, step above 0 and reach not below, "
                 f"got {num_paths}, {samples}, {step} and {reach}"
             )
         self.num_paths, self.feature, self.reach, self.samples, self.step = num_paths, feature, reach, samples, step
-        self.batch_size, self.lr, self.lr_decay = batch_size, lr, lr_decay
 
     def fit(self, space: LatentSpace, context: Context) -> Paths:
         paths = LinearPaths(vector_size(space), self.num_paths, "orthogonal", rng=context.rng)
@@ -64,7 +64,7 @@ class HessianPenalty(Method):
         def loss(paths: LinearPaths, codes: Codes, rng: torch.Generator) -> Mapping[str, Tensor]:
             return {"loss": self.penalty(space, paths.matrix(), codes, rng)}
 
-        return PathTraining(space, paths, loss, self.batch_size, self.lr, context.seed, self.lr_decay).fit(context)
+        return self.train(space, paths, loss, context)
 
     def penalty(self, space: LatentSpace, directions: Tensor, codes: Codes, rng: torch.Generator) -> Tensor:
         """The penalty of directions :math:`(D, K)` at moved codes."""

@@ -69,7 +69,7 @@ class Hyperplane(Method):
         )
 
     def fit(self, space: LatentSpace, context: Context) -> Paths:
-        space, size = space.to(context.trainer.strategy.root_device), vector_size(space)
+        size = vector_size(space)
         attributes = context.required_attributes(self.attributes)
         require_known(self.conditions, attributes.names)
         latents, values = score_samples(space, attributes, self.num_samples, context.rng, self.batch_size)

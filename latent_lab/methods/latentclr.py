@@ -10,14 +10,14 @@ from torch import Tensor
 
 from latent_lab.gans.codes import Codes
 from latent_lab.gans.space import LatentSpace
-from latent_lab.methods.base import Context, Method, require_amounts
-from latent_lab.methods.path_training import PathTraining, features_of
+from latent_lab.methods.base import Context, require_amounts
+from latent_lab.methods.path_training import TrainedPaths, features_of
 from latent_lab.paths.base import Paths
 from latent_lab.paths.layerwise import across_layers, layer_rows
 from latent_lab.paths.linear import LinearPaths
 
 
-class LatentCLR(Method):
+class LatentCLR(TrainedPaths):
     r"""Straight unit directions, contrasted by the changes :math:`d_i^k = f(z_i + \varepsilon_i^k a_k) - f(z_i)` that
     they make to features.
 
@@ -37,7 +37,7 @@ class LatentCLR(Method):
         amounts: Smallest and largest magnitude of an amount, in units of latent length.
         temperature: :math:`\tau`, above 0.
         batch_size: Latents a step, at least 2; each is edited along every path.
-        lr, lr_decay: See :class:`PathTraining`.
+        lr, training: See :class:`TrainedPaths`.
     """
 
     def __init__(
@@ -48,8 +48,9 @@ class LatentCLR(Method):
         temperature: float,
         batch_size: int,
         lr: float,
-        lr_decay: float = 0.5,
+        **training,
     ) -> None:
+        super().__init__(batch_size, lr, **training)
         require_amounts(amounts)
         if num_paths < 2 or batch_size < 2 or temperature <= 0:
             raise ValueError(
@@ -57,7 +58,6 @@ class LatentCLR(Method):
                 f"{batch_size} and {temperature}"
             )
         self.num_paths, self.feature, self.amounts, self.temperature = num_paths, feature, tuple(amounts), temperature
-        self.batch_size, self.lr, self.lr_decay = batch_size, lr, lr_decay
 
     def fit(self, space: LatentSpace, context: Context) -> Paths:
         paths = across_layers(
@@ -67,7 +67,7 @@ class LatentCLR(Method):
         def loss(paths: Paths, codes: Codes, rng: torch.Generator) -> Mapping[str, Tensor]:
             return contrast(self.changes(space, paths, codes, rng), self.temperature)
 
-        return PathTraining(space, paths, loss, self.batch_size, self.lr, context.seed, self.lr_decay).fit(context)
+        return self.train(space, paths, loss, context)
 
     def changes(self, space: LatentSpace, paths: Paths, codes: Codes, rng: torch.Generator) -> Tensor:
         """Changes of the features along every path, with shape :math:`(N, K, F)`."""

@@ -11,8 +11,8 @@ from torch import Tensor
 from latent_lab.attributes.base import Attributes
 from latent_lab.gans.codes import Codes
 from latent_lab.gans.space import LatentSpace
-from latent_lab.methods.base import Context, Method, require_amounts
-from latent_lab.methods.path_training import PathTraining
+from latent_lab.methods.base import Context, require_amounts
+from latent_lab.methods.path_training import TrainedPaths
 from latent_lab.methods.scores import average, deviations, require_gradients, score_samples
 from latent_lab.ops.streams import POOL, stream
 from latent_lab.paths.base import Paths
@@ -20,7 +20,7 @@ from latent_lab.paths.layerwise import across_layers, layer_rows
 from latent_lab.paths.neural_ode import NeuralODEPaths
 
 
-class NeuralODE(Method):
+class NeuralODE(TrainedPaths):
     r"""One path for each attribute, trained by the attributes of the edited image.
 
     .. math:: L = -\log \sigma(s\, \ell_k(z') / \tau) + \frac{\lambda}{K - 1} \sum_{j \ne k}
@@ -42,7 +42,7 @@ class NeuralODE(Method):
         weight: :math:`\lambda`, of what should stay.
         probe: Latents of the prior that mean and deviation of the attributes are measured on.
         batch_size: Edits a step.
-        lr, lr_decay: See :class:`PathTraining`.
+        lr, training: See :class:`TrainedPaths`.
     """
 
     def __init__(
@@ -56,8 +56,9 @@ class NeuralODE(Method):
         probe: int,
         batch_size: int,
         lr: float,
-        lr_decay: float = 0.5,
+        **training,
     ) -> None:
+        super().__init__(batch_size, lr, **training)
         require_amounts(amounts)
         if temperature <= 0 or weight < 0 or probe < 2:
             raise ValueError(
@@ -71,10 +72,9 @@ class NeuralODE(Method):
             tuple(amounts),
             temperature,
         )
-        self.weight, self.probe, self.batch_size, self.lr, self.lr_decay = weight, probe, batch_size, lr, lr_decay
+        self.weight, self.probe = weight, probe
 
     def fit(self, space: LatentSpace, context: Context) -> Paths:
-        space = space.to(context.trainer.strategy.root_device)
         attributes = context.required_attributes(self.attributes).requires_grad_(False)
         require_gradients(space, attributes, context.rng)
         context.findings["names"] = list(attributes.names)
@@ -86,7 +86,7 @@ class NeuralODE(Method):
         def loss(paths: Paths, codes: Codes, rng: torch.Generator) -> Mapping[str, Tensor]:
             return self.terms(space, paths, attributes, mean, deviation, codes, rng)
 
-        return PathTraining(space, paths, loss, self.batch_size, self.lr, context.seed, self.lr_decay).fit(context)
+        return self.train(space, paths, loss, context)
 
     def terms(
         self,

@@ -10,13 +10,13 @@ from torch import Tensor, nn
 
 from latent_lab.gans.codes import Codes
 from latent_lab.gans.space import LatentSpace
-from latent_lab.methods.base import Context, Method, vector_size
-from latent_lab.methods.path_training import PathTraining
+from latent_lab.methods.base import Context, vector_size
+from latent_lab.methods.path_training import TrainedPaths
 from latent_lab.paths.base import Paths
 from latent_lab.paths.potential import PotentialPaths
 
 
-class PotentialFlow(Method):
+class PotentialFlow(TrainedPaths):
     r"""K potentials :math:`u_k(z, t)`, with speeds :math:`c_k`, trained along the flows :math:`z_{t+1} = z_t + \nabla_z
     u_k(z_t, t)` that they drive.
 
@@ -40,7 +40,7 @@ class PotentialFlow(Method):
         reconstructor: Makes the classifier R from ``image_channels`` and ``num_paths``; its amounts are not used.
         weight: :math:`\lambda`.
         batch_size: Flows a step, at least 2.
-        lr, lr_decay: See :class:`PathTraining`.
+        lr, training: See :class:`TrainedPaths`.
     """
 
     def __init__(
@@ -52,8 +52,9 @@ class PotentialFlow(Method):
         weight: float,
         batch_size: int,
         lr: float,
-        lr_decay: float = 0.5,
+        **training,
     ) -> None:
+        super().__init__(batch_size, lr, **training)
         if batch_size < 2 or weight < 0:
             raise ValueError(
                 f"method.batch_size must be at least 2 and weight at least 0, got {batch_size} and {weight}"
@@ -65,7 +66,6 @@ class PotentialFlow(Method):
             reconstructor,
             weight,
         )
-        self.batch_size, self.lr, self.lr_decay = batch_size, lr, lr_decay
 
     def fit(self, space: LatentSpace, context: Context) -> Paths:
         paths = PotentialPaths(vector_size(space), self.num_paths, self.times, self.bounded, context.rng)
@@ -78,8 +78,7 @@ class PotentialFlow(Method):
         def loss(paths: PotentialPaths, codes: Codes, rng: torch.Generator) -> Mapping[str, Tensor]:
             return self.terms(space, paths, helper, codes, rng)
 
-        training = PathTraining(space, paths, loss, self.batch_size, self.lr, context.seed, self.lr_decay, helper)
-        return training.fit(context).requires_grad_(False)
+        return self.train(space, paths, loss, context, helper).requires_grad_(False)
 
     def terms(
         self, space: LatentSpace, paths: PotentialPaths, helper: nn.ModuleDict, codes: Codes, rng: torch.Generator

@@ -12,6 +12,7 @@ from latent_lab.methods.base import Context, Method, require_amounts
 from latent_lab.methods.reconstructor_training import Objective, ReconstructorTraining
 from latent_lab.paths.base import Paths
 from latent_lab.paths.layerwise import across_layers, layer_rows
+from latent_lab.training.seeded import MakeOptimiser, MakeSchedule
 
 
 class ReconstructorGuided(Method):
@@ -28,8 +29,8 @@ class ReconstructorGuided(Method):
         objective: Weights of the loss, see :class:`Objective`.
         amounts: Smallest and largest magnitude of a training amount.
         batch_size: Edits a step and rank, at least 2.
-        lr_paths, lr_reconstructor, lr_decay, orthogonality_paths, orthogonality_step, pool, validation_batches: See
-            :class:`ReconstructorTraining`.
+        lr_paths, lr_reconstructor, orthogonality_paths, orthogonality_step, pool: See :class:`ReconstructorTraining`.
+        lr_decay, optimiser, schedule, validation_batches: See :class:`latent_lab.training.seeded.ValidatedTraining`.
     """
 
     previews = True  # edits are only told apart
@@ -49,6 +50,8 @@ class ReconstructorGuided(Method):
         orthogonality_step: float = 0.15,
         pool: int = 1024,
         validation_batches: int = 4,
+        optimiser: MakeOptimiser = torch.optim.Adam,
+        schedule: MakeSchedule | None = None,
     ) -> None:
         require_amounts(amounts)
         if batch_size < 2:
@@ -71,6 +74,8 @@ class ReconstructorGuided(Method):
             orthogonality_step=orthogonality_step,
             pool=pool,
             validation_batches=validation_batches,
+            optimiser=optimiser,
+            schedule=schedule,
         )
 
     def module(self, space: LatentSpace, context: Context) -> ReconstructorTraining:
@@ -94,5 +99,5 @@ class ReconstructorGuided(Method):
 
     def fit(self, space: LatentSpace, context: Context) -> Paths:
         module = self.module(space, context)
-        context.trainer.fit(module, ckpt_path=context.checkpoint, weights_only=True)
-        return module.paths.cpu().eval()
+        module.fit(context.trainer, context.checkpoint)
+        return module.paths.eval()

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
-import pytorch_lightning as pl
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
 from torchmetrics import MeanMetric, Metric
 
 from latent_lab.attributes.base import Attributes
@@ -18,9 +16,9 @@ from latent_lab.edits.views import amounts_for_length, pair_with_others, view_se
 from latent_lab.gans.codes import Codes
 from latent_lab.gans.space import LatentSpace
 from latent_lab.ops.jacobian import pullback_metric
-from latent_lab.ops.streams import POOL, TRAINING, VALIDATION, stream
+from latent_lab.ops.streams import POOL, TRAINING, VALIDATION
 from latent_lab.paths.base import Paths
-from latent_lab.training.optimiser import decaying_adam
+from latent_lab.training.seeded import ValidatedTraining, trained
 
 
 @dataclass(frozen=True)
@@ -55,14 +53,11 @@ class Objective:
                 raise ValueError(f"objective.{name} must be at least 0, got {weight}")
 
 
-class ReconstructorTraining(pl.LightningModule):
+class ReconstructorTraining(ValidatedTraining):
     r"""Trains paths and a reconstructor R together on a frozen generator G.
 
     .. math:: L = \mathrm{CE}(\hat k, k) + \lambda \mathbb{E}|\hat\varepsilon - \varepsilon| + \text{regularisers},
         \qquad (\hat k, \hat\varepsilon) = R(G(z), G(\phi_k^\varepsilon(z)))
-
-    Everything random is a function of the seed, the rank and the step, so that a resumed run repeats an uninterrupted
-    one.
 
     References:
         | Unsupervised Discovery of Interpretable Directions in the GAN Latent Space (Voynov & Babenko, 2020), Eq. 1
@@ -74,20 +69,21 @@ class ReconstructorTraining(pl.LightningModule):
         reconstructor: Maps a pair of images to logits :math:`(N, K)` and amounts :math:`(N,)`.
         objective: Weights of the loss.
         amounts: Smallest and largest magnitude of a training amount.
-        batch_size: Edits a step and rank.
-        lr_paths, lr_reconstructor: Adam's learning rates.
-        lr_decay: Share of the run, at its end, in which both fall linearly to 0.
-        seed: Seed of the moves.
+        lr_paths, lr_reconstructor: Learning rates.
         metrics: Measured at validation, by name; each has ``sequences`` and takes ``(views, pair)``.
         attributes: Measures the images of the validation; may be None.
         orthogonality_paths: Paths from each latent that are compared; the decodes stay two batches, the latents become
             fewer.
         orthogonality_step: Amount of the small moves.
         pool: Latents at which ``objective.contrast`` has the image's metric, measured once before the first step.
-        validation_batches: Batches of ``batch_size`` edits a validation and rank.
+        training: What :class:`ValidatedTraining` takes.
     """
 
-    strict_loading = False  # the frozen generator is not in the checkpoint
+    kept = ("paths.", "reconstructor.")
+    remedy = (
+        "a smaller method.lr_paths or method.amounts, trainer.gradient_clip_val=1, "
+        "or method.objective.length=1 where train/edit_length grows"
+    )
 
     def __init__(
         self,
@@ -97,72 +93,48 @@ class ReconstructorTraining(pl.LightningModule):
         objective: Objective,
         *,
         amounts: tuple[float, float],
-        batch_size: int,
         lr_paths: float,
         lr_reconstructor: float,
-        lr_decay: float,
-        seed: int,
         metrics: Mapping[str, Metric],
         attributes: Attributes | None,
         orthogonality_paths: int,
         orthogonality_step: float,
         pool: int,
-        validation_batches: int,
+        **training,
     ) -> None:
-        super().__init__()
+        super().__init__(**training)
         if objective.contrast and pool < 1:
             raise ValueError(f"pool must be at least 1 latent for objective.contrast, got {pool}")
         if paths.num_paths < 2 and (objective.orthogonality or objective.contrast):
             raise ValueError(
                 "objective.orthogonality and objective.contrast must be 0 with one path, which nothing is orthogonal to"
             )
-        self.space, self.paths, self.reconstructor, self.objective, self.attributes = (
-            space,
-            paths,
-            reconstructor,
-            objective,
-            attributes,
-        )
-        self.amounts, self.batch_size, self.seed, self.validation_batches = (
-            amounts,
-            batch_size,
-            seed,
-            validation_batches,
-        )
-        self.lr_paths, self.lr_reconstructor, self.lr_decay = lr_paths, lr_reconstructor, lr_decay
-        self.orthogonality_paths, self.orthogonality_step = (
-            min(orthogonality_paths, paths.num_paths),
-            orthogonality_step,
-        )
-        self.pool = pool
+        self.space, self.paths, self.reconstructor = space, paths, reconstructor
+        self.objective, self.attributes, self.amounts, self.pool = objective, attributes, amounts, pool
+        self.lr_paths, self.lr_reconstructor = lr_paths, lr_reconstructor
+        self.orthogonality_paths = min(orthogonality_paths, paths.num_paths)
+        self.orthogonality_step = orthogonality_step
         self.metrics = nn.ModuleDict(metrics)
         self.means = nn.ModuleDict({name: MeanMetric() for name in ("accuracy", "amount_error", "accuracy_at_length")})
 
-    def configure_optimizers(self):
+    def optimisers_of_run(self) -> list[torch.optim.Optimizer]:
         groups = [
-            {"params": [p for p in self.paths.parameters() if p.requires_grad], "lr": self.lr_paths},
+            {"params": trained(self.paths), "lr": self.lr_paths},
             {"params": list(self.reconstructor.parameters()), "lr": self.lr_reconstructor},
         ]
-        return decaying_adam(groups, self.lr_decay, self.trainer.max_steps)
+        return [self.groups_optimiser(groups)]
 
     def on_fit_start(self) -> None:
         if self.objective.contrast:
-            codes = self.space.sample(self.pool, stream(self.seed, self.global_rank, 0, POOL))
+            codes = self.space.sample(self.pool, self.rng(0, POOL))
             self.pool_latents, self.pool_metric = codes.latents, pullback_metric(self.space, codes)
 
-    # The data of a step is its number: moves are drawn where they are needed, on the device.
-    def train_dataloader(self) -> DataLoader:
-        return DataLoader(range(self.trainer.max_steps))
-
-    def val_dataloader(self) -> DataLoader:
-        return DataLoader(range(self.validation_batches))
-
     def moves(self, step: int, purpose: int) -> tuple[Moves, torch.Generator]:
-        rng = stream(self.seed, self.global_rank, step, purpose)
+        rng = self.rng(step, purpose)
         return draw_moves(self.space, self.batch_size, self.paths.num_paths, self.amounts, rng), rng
 
     def training_step(self, batch: Tensor, batch_idx: int) -> Tensor:
-        moves, rng = self.moves(self.global_step, TRAINING)
+        moves, rng = self.moves(self.step, TRAINING)
         torch.manual_seed(rng.initial_seed())  # a flow's trace estimator draws from the global source
         with torch.no_grad():
             before = self.space.decode(moves.codes)
@@ -233,26 +205,6 @@ class ReconstructorTraining(pl.LightningModule):
             / self.paths.num_paths
         )
 
-    def require_finite(self, tensors: Mapping[str, Tensor]) -> None:
-        """Stops the run at the first tensor, in the order of the computation, that holds nan or infinity."""
-        if tensors["loss"].isfinite():
-            return
-        name = next(name for name, value in tensors.items() if not value.isfinite().all())
-        raise FloatingPointError(
-            f"{name} is not finite at step {self.global_step}; try a smaller method.lr_paths or method.amounts, "
-            "trainer.gradient_clip_val=1, or method.objective.length=1 where train/edit_length grows"
-        )
-
-    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
-        # an infinite gradient of a finite loss would be in the weights, and in the checkpoint, before the loss shows it
-        named = [(name, p.grad) for name, p in self.named_parameters() if p.grad is not None]
-        if not torch.nn.utils.get_total_norm([grad for _, grad in named]).isfinite():
-            name = next((name for name, grad in named if not grad.isfinite().all()), "their norm")
-            raise FloatingPointError(
-                f"gradient of {name} is not finite at step {self.global_step}; "
-                "try a smaller method.lr_paths or trainer.gradient_clip_val=1"
-            )
-
     def validation_step(self, batch: Tensor, batch_idx: int) -> None:
         moves, rng = self.moves(batch_idx, VALIDATION)
         pair = pair_with_others(moves, self.paths.num_paths, rng)
@@ -282,10 +234,3 @@ class ReconstructorTraining(pl.LightningModule):
                 rank_zero_only=True,
             )
             metric.reset()
-
-    def on_save_checkpoint(self, checkpoint: dict) -> None:
-        checkpoint["state_dict"] = {
-            name: value
-            for name, value in checkpoint["state_dict"].items()
-            if name.startswith(("paths.", "reconstructor."))
-        }

@@ -95,7 +95,7 @@ class Regional(Method):
         found = basis.mT @ self.directions(*metrics)[:, : self.num_paths]
         paths = across_layers(LinearPaths.along(faced(found).float()), rows)
         self.report(space, paths, context.seed)
-        return paths.cpu()
+        return paths
 
     def report(self, space: LatentSpace, paths: Paths, seed: int) -> None:
         """Prints the ratio of the change within the region to that outside it, beside that of random directions."""

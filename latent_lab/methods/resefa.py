@@ -57,7 +57,7 @@ class ReSeFa(Regional):
         )
         paths.mask.copy_(mask)
         self.report(space, paths.to(space.device), context.seed)
-        return paths.cpu()
+        return paths
 
     def directions(self, foreground: Tensor, background: Tensor) -> Tensor:
         return generalised_directions(foreground, background, self.tau)

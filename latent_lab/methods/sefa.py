@@ -49,4 +49,4 @@ class SeFa(Method):
         if self.normalise:
             matrix = F.normalize(matrix, dim=1)
         directions = torch.linalg.eigh(matrix.mT @ matrix).eigenvectors.flip(1)[:, : self.num_paths]
-        return across_layers(LinearPaths.along(faced(directions).cpu()), rows)
+        return across_layers(LinearPaths.along(faced(directions)), rows)

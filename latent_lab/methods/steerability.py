@@ -46,11 +46,9 @@ class TransformationTarget(Target):
     ) -> None:
         super().__init__()
         self.names, self.distance = tuple(transformations), distance
-        self.register_buffer(
-            "units", parameters_of(transformations, space.generator.channels).to(space.device), persistent=False
-        )
+        self.register_buffer("units", parameters_of(transformations, space.generator.channels), persistent=False)
         # realised transformations are looked for up to three times what the training asks for
-        self.register_buffer("grid", amounts[1] * torch.arange(-24, 25, device=space.device) / 8, persistent=False)
+        self.register_buffer("grid", amounts[1] * torch.arange(-24, 25) / 8, persistent=False)
 
     def distances(self, after: Tensor, asked: Tensor, known: Tensor) -> Tensor:
         """Distance of images where they are known, with shape :math:`(N,)`."""

@@ -6,18 +6,16 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 
-import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
 
 from latent_lab.gans.codes import Codes
 from latent_lab.gans.space import LatentSpace
 from latent_lab.methods.base import Context, Method, vector_size
 from latent_lab.methods.limits import describe, response
-from latent_lab.ops.streams import TRAINING, VALIDATION, stream
+from latent_lab.ops.streams import TRAINING, VALIDATION
 from latent_lab.paths.base import Paths
-from latent_lab.training.optimiser import decaying_adam
+from latent_lab.training.seeded import MakeOptimiser, MakeSchedule, ValidatedTraining, trained
 
 
 class Target(nn.Module, ABC):
@@ -41,13 +39,10 @@ class Target(nn.Module, ABC):
         not measured."""
 
 
-class WalkTraining(pl.LightningModule):
+class WalkTraining(ValidatedTraining):
     r"""Trains walks on a frozen generator G so that their images reach a target.
 
     .. math:: L = \mathbb{E}_{z, k, \varepsilon}\, \ell\left(G(z), G(\phi_k^\varepsilon(z)), \varepsilon\right)
-
-    Everything random is a function of the seed, the rank and the step, so that a resumed run repeats an uninterrupted
-    one.
 
     Arguments:
         space: Where the walks are.
@@ -55,15 +50,13 @@ class WalkTraining(pl.LightningModule):
         target: Gives the loss; what it trains itself (a critic) is trained at the same time.
         amounts: Smallest and largest magnitude of a training amount; its sign is a fair coin.
         together: Paths that each latent walks at once, in random order; at most K.
-        batch_size: Latents a step and rank.
-        lr: Adam's learning rate of the walks.
-        lr_critic: Adam's learning rate of the target's own parameters.
-        lr_decay: Share of the run, at its end, in which both fall linearly to 0.
-        seed: Seed of the walks.
-        validation_batches: Batches a validation and rank.
+        lr: Learning rate of the walks.
+        lr_critic: Learning rate of the target's own parameters.
+        training: What :class:`ValidatedTraining` takes.
     """
 
-    strict_loading = False  # neither the frozen generator nor the predictors are in the checkpoint
+    kept = ("paths.", "target.critic.")
+    remedy = "a smaller method.lr or method.amounts"
 
     def __init__(
         self,
@@ -73,36 +66,25 @@ class WalkTraining(pl.LightningModule):
         *,
         amounts: tuple[float, float],
         together: int,
-        batch_size: int,
         lr: float,
         lr_critic: float,
-        lr_decay: float,
-        seed: int,
-        validation_batches: int,
+        **training,
     ) -> None:
-        super().__init__()
+        super().__init__(**training)
         self.space, self.paths, self.target = space, paths, target
-        self.amounts, self.together, self.batch_size = amounts, min(together, paths.num_paths), batch_size
-        self.lr, self.lr_critic, self.lr_decay = lr, lr_critic, lr_decay
-        self.seed, self.validation_batches = seed, validation_batches
+        self.amounts, self.together = amounts, min(together, paths.num_paths)
+        self.lr, self.lr_critic = lr, lr_critic
 
-    def configure_optimizers(self):
+    def optimisers_of_run(self) -> list[torch.optim.Optimizer]:
         groups = [
             {"params": list(self.paths.parameters()), "lr": self.lr},
-            {"params": [p for p in self.target.parameters() if p.requires_grad], "lr": self.lr_critic},
+            {"params": trained(self.target), "lr": self.lr_critic},
         ]
-        return decaying_adam(groups, self.lr_decay, self.trainer.max_steps)
-
-    # The data of a step is its number: walks are drawn where they are needed, on the device.
-    def train_dataloader(self) -> DataLoader:
-        return DataLoader(range(self.trainer.max_steps))
-
-    def val_dataloader(self) -> DataLoader:
-        return DataLoader(range(self.validation_batches))
+        return [self.groups_optimiser(groups)]
 
     def losses(self, step: int, purpose: int) -> dict[str, Tensor]:
         """The target's terms on the walks of a step."""
-        rng = stream(self.seed, self.global_rank, step, purpose)
+        rng = self.rng(step, purpose)
         codes, num = self.space.sample(self.batch_size, rng), self.batch_size
         k = torch.rand(num, self.paths.num_paths, generator=rng).argsort(1)[:, : self.together]
         smallest, largest = self.amounts
@@ -118,13 +100,9 @@ class WalkTraining(pl.LightningModule):
         return self.target.losses(codes, before, moved, self.space.decode(moved).float(), amounts)
 
     def training_step(self, batch: Tensor, batch_idx: int) -> Tensor:
-        terms = self.losses(self.global_step, TRAINING)
+        terms = self.losses(self.step, TRAINING)
         loss = torch.stack(list(terms.values())).sum()
-        if not loss.isfinite():
-            name = next(name for name, value in terms.items() if not value.isfinite())
-            raise FloatingPointError(
-                f"{name} is not finite at step {self.global_step}; try a smaller method.lr or method.amounts"
-            )
+        self.require_finite({**terms, "loss": loss})
         self.log_dict(
             {f"train/{name}": value.detach() for name, value in ({"loss": loss} | terms).items()},
             prog_bar=len(terms) < 4,
@@ -137,12 +115,6 @@ class WalkTraining(pl.LightningModule):
             {f"val/{name}": value for name, value in terms.items()}, sync_dist=True, batch_size=self.batch_size
         )
 
-    def on_save_checkpoint(self, checkpoint: dict) -> None:
-        trained = ("paths.", "target.critic.")
-        checkpoint["state_dict"] = {
-            name: value for name, value in checkpoint["state_dict"].items() if name.startswith(trained)
-        }
-
 
 class Walk(Method):
     r"""Walks trained towards a target: an assessor's score, a transformation of the image, several attributes at once.
@@ -154,7 +126,8 @@ class Walk(Method):
         paths: Makes the paths from ``dim``, ``num_paths`` and ``rng``.
         target: Makes the target from ``space``, ``context`` and ``amounts``.
         amounts: Smallest and largest magnitude of a training amount, in the target's unit.
-        batch_size, lr, lr_critic, lr_decay, together, validation_batches: See :class:`WalkTraining`.
+        batch_size, lr, lr_critic, lr_decay, together, validation_batches, optimiser, schedule: See
+            :class:`WalkTraining`.
         limit_latents: Latents that the response is measured on.
     """
 
@@ -170,6 +143,8 @@ class Walk(Method):
         together: int = 1,
         validation_batches: int = 4,
         limit_latents: int = 64,
+        optimiser: MakeOptimiser = torch.optim.Adam,
+        schedule: MakeSchedule | None = None,
     ) -> None:
         if len(amounts) != 2 or not 0 <= amounts[0] <= amounts[1] or amounts[1] == 0:
             raise ValueError(
@@ -190,6 +165,8 @@ class Walk(Method):
             lr_critic=lr_critic,
             lr_decay=lr_decay,
             validation_batches=validation_batches,
+            optimiser=optimiser,
+            schedule=schedule,
         )
 
     def module(self, space: LatentSpace, context: Context) -> WalkTraining:
@@ -200,10 +177,9 @@ class Walk(Method):
         return WalkTraining(space, paths, target, seed=context.seed, **self.options)
 
     def fit(self, space: LatentSpace, context: Context) -> Paths:
-        space = space.to(context.trainer.strategy.root_device)
         module = self.module(space, context)
-        context.trainer.fit(module, ckpt_path=context.checkpoint, weights_only=True)
-        paths, target = module.paths.eval().to(space.device), module.target.eval().to(space.device)
+        module.fit(context.trainer, context.checkpoint)
+        paths, target = module.paths.eval(), module.target.eval()
         curves = response(
             space, paths, target.realised, self.amounts[1], context.rng, self.limit_latents, self.options["batch_size"]
         )
@@ -214,7 +190,7 @@ class Walk(Method):
                 f"latent_lab: {name}: an amount of {self.amounts[1]:g} changes it by {found['at_largest']:.2f}; "
                 f"its walk ends at {found['limits'][0]:g} and {found['limits'][1]:g}"
             )
-        return paths.cpu()
+        return paths
 
 
 def require_labels(space: LatentSpace, paths: Paths) -> None:

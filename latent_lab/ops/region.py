@@ -92,7 +92,6 @@ def region_masks(region: Sequence[float] | str | nn.Module, space: LatentSpace, 
     """
     size = space.generator.resolution
     if isinstance(region, nn.Module):
-        region = region.to(space.device)
         masks = torch.cat([region(space.decode(codes.select(slice(n, n + 1))).float()) for n in range(len(codes))])[
             :, 0
         ]

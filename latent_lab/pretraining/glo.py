@@ -46,11 +46,12 @@ class GLOPretraining(Pretraining):
 
     Arguments:
         generator, data, seed: See :class:`Pretraining`.
-        lr_generator: Adam's learning rate of the generator.
-        lr_latents: Adam's learning rate of the latents; both fall linearly to 0 over the last half.
+        lr_generator: Learning rate of the generator.
+        lr_latents: Learning rate of the latents, whose optimiser is always the sparse Adam.
         levels: Levels of the pyramid, at least 1.
         squared: Weight :math:`\lambda` of the squared error.
         held_out_steps: Steps of Adam that the latents of held-out images are looked for with.
+        training: What else :class:`Pretraining` takes.
     """
 
     def __init__(
@@ -63,8 +64,9 @@ class GLOPretraining(Pretraining):
         levels: int,
         squared: float,
         held_out_steps: int,
+        **training,
     ) -> None:
-        super().__init__(generator, data, seed)
+        super().__init__(generator, data, seed, **training)
         (dim,) = generator.latent_shape("z")
         self.images = data.train_split()[0]
         pixels = self.images[0].numel()
@@ -94,10 +96,11 @@ class GLOPretraining(Pretraining):
         order = Batches(len(self.images), self.data.batch_size, self.seed, self.global_rank, self.steps, self.step)
         return DataLoader(TensorDataset(self.images, torch.arange(len(self.images))), batch_sampler=order)
 
-    def configure_optimizers(self):
+    def optimisers_of_run(self) -> list[torch.optim.Optimizer]:
+        groups = [{"params": list(self.generator.parameters()), "lr": self.lr_generator}]
         return [
-            self.scheduled(torch.optim.Adam(self.generator.parameters(), self.lr_generator)),
-            self.scheduled(torch.optim.SparseAdam(self.latents.parameters(), self.lr_latents)),
+            self.groups_optimiser(groups),
+            torch.optim.SparseAdam(self.latents.parameters(), self.lr_latents),
         ]
 
     def on_fit_start(self) -> None:
@@ -115,16 +118,14 @@ class GLOPretraining(Pretraining):
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         images, index = batch
         loss = self.loss(self.generator(self.latents(index)), images).mean()
-        if not loss.isfinite():
-            raise FloatingPointError(
-                f"loss is not finite at step {self.step}; try a smaller gan.pretraining.lr_generator"
-            )
-        for optimiser in self.optimizers():
+        self.require_finite({"loss": loss})
+        optimisers = self.stepped_optimisers()
+        for optimiser in optimisers:
             optimiser.zero_grad()
         self.manual_backward(loss)
-        for optimiser, schedule in zip(self.optimizers(), self.lr_schedulers()):
+        for optimiser in optimisers:
             optimiser.step()
-            schedule.step()
+        self.advance_schedules()
         with torch.no_grad():
             self.latents.weight[index] = onto_ball(self.latents.weight[index])
         self.log("train/loss", loss.detach(), prog_bar=True)

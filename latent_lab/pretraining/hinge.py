@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +13,9 @@ from latent_lab.data.images import IdxImages
 from latent_lab.gans.base import Generator
 from latent_lab.ops.streams import stream
 from latent_lab.pretraining.base import Pretraining
+from latent_lab.training.seeded import MakeOptimiser
+
+ADAM = partial(torch.optim.Adam, betas=(0.0, 0.9))
 
 
 class HingePretraining(Pretraining):
@@ -27,9 +31,13 @@ class HingePretraining(Pretraining):
     Arguments:
         generator, data, seed: See :class:`Pretraining`.
         critic: Maps images to scores :math:`(N,)`.
-        lr_generator, lr_critic: Adam's learning rates (betas 0 and 0.9); both fall linearly to 0 over the last half.
+        lr_generator, lr_critic: Learning rates.
         ema: Decay of the averaged generator; it starts at 0.1 and grows to this value.
+        optimiser: Makes each of the two optimisers; Adam with betas 0 and 0.9 by default.
+        training: What else :class:`Pretraining` takes.
     """
+
+    remedy = "a smaller gan.pretraining.lr_generator and lr_critic"
 
     def __init__(
         self,
@@ -40,24 +48,26 @@ class HingePretraining(Pretraining):
         lr_generator: float,
         lr_critic: float,
         ema: float,
+        optimiser: MakeOptimiser = ADAM,
+        **training,
     ) -> None:
-        super().__init__(generator, data, seed)
+        super().__init__(generator, data, seed, optimiser=optimiser, **training)
         self.critic, self.average = critic, copy.deepcopy(generator).requires_grad_(False)
         self.lr_generator, self.lr_critic, self.ema = lr_generator, lr_critic, ema
 
-    def configure_optimizers(self):
+    def optimisers_of_run(self) -> list[torch.optim.Optimizer]:
         return [
-            self.scheduled(torch.optim.Adam(module.parameters(), lr, betas=(0.0, 0.9)))
+            self.groups_optimiser([{"params": list(module.parameters()), "lr": lr}])
             for module, lr in ((self.generator, self.lr_generator), (self.critic, self.lr_critic))
         ]
 
     def fakes(self, num: int, purpose: int) -> Tensor:
-        rng = stream(self.seed, self.global_rank, self.step, purpose)
+        rng = self.rng(self.step, purpose)
         return self.generator(self.generator.sample(self.generator.spaces[0], num, rng, 1.0).latents)
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         images = batch[0]
-        (generator_optimiser, critic_optimiser), step = self.optimizers(), self.step
+        (generator_optimiser, critic_optimiser), step = self.stepped_optimisers(), self.step
 
         with torch.no_grad():
             fakes = self.fakes(len(images), 0)
@@ -70,19 +80,15 @@ class HingePretraining(Pretraining):
         self.take(generator_optimiser, generator_loss)
         self.critic.requires_grad_(True)
 
-        for schedule in self.lr_schedulers():
-            schedule.step()
+        self.advance_schedules()
         decay = min(self.ema, (1 + step) / (10 + step))
         for mean, value in zip(self.average.parameters(), self.generator.parameters()):
             mean.lerp_(value.detach(), 1 - decay)
         self.log_dict({"train/critic": critic_loss.detach(), "train/generator": generator_loss.detach()}, prog_bar=True)
 
     def take(self, optimiser, loss: Tensor) -> None:
-        """One step of one optimiser. A loss that is not finite stops the run."""
-        if not loss.isfinite():
-            raise FloatingPointError(
-                f"loss is not finite at step {self.step}; try a smaller gan.pretraining.lr_generator and lr_critic"
-            )
+        """Take one step of one optimiser. A loss that is not finite stops the run."""
+        self.require_finite({"loss": loss})
         optimiser.zero_grad()
         self.manual_backward(loss)
         optimiser.step()

@@ -19,6 +19,7 @@ from torch import Tensor
 from latent_lab.checkpoints import native
 from latent_lab.console import say
 from latent_lab.data.pictures import read_picture
+from latent_lab.devices import put_on
 from latent_lab.editing.inversions import Inversions
 from latent_lab.editing.sources import InvertedPictures
 from latent_lab.figures.page import png_bytes
@@ -119,6 +120,7 @@ def compose_images(config: DictConfig) -> None:
     space = build_space(config.gan, config.seed, compile=False).to(chosen_device(config.device))
     images, codes = images_of(space, inversions, images, seeds)
     region = instantiate(config.mask) if isinstance(config.mask, DictConfig) else config.mask
+    put_on(space.device, application, region)
     mask = None if region is None else mask_of(region, images)
     run = Run.create(
         Path(HydraConfig.get().runtime.output_dir), OmegaConf.to_yaml(config, resolve=True), fixed=asked_folder()

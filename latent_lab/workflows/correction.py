@@ -8,6 +8,7 @@ import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
+from latent_lab.devices import put_on
 from latent_lab.editing.sources import InvertedPictures, Source
 from latent_lab.installation import choices
 from latent_lab.workflows.build import composed
@@ -55,6 +56,5 @@ def build_correction(
         raise ValueError(
             f"correction must be an inverter that corrects edited codes, such as hfgi or hfgi_sf, got {name!r}"
         )
-    if isinstance(inverter, torch.nn.Module):
-        inverter.to(device)
+    put_on(device, inverter)
     return inverter.corrected

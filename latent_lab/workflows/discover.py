@@ -12,9 +12,10 @@ from omegaconf import DictConfig
 
 from latent_lab.attributes.base import Attributes
 from latent_lab.console import say
+from latent_lab.devices import put_on
 from latent_lab.evaluation.report import write_report
 from latent_lab.gans.space import LatentSpace
-from latent_lab.methods.base import Context
+from latent_lab.methods.base import Context, fit_on_device
 from latent_lab.metrics.commutativity import CommutativityError
 from latent_lab.metrics.edit_length import EditLength
 from latent_lab.metrics.side_effects import SideEffectError
@@ -62,7 +63,8 @@ def discover(config: DictConfig) -> None:
             checkpoint=checkpoint,
             measures=lambda names: build_attributes(config.dataset, names),
         )
-        paths = method.fit(space if preview is None else build_space(preview, config.seed, config.compile), context)
+        seen_space = space if preview is None else build_space(preview, config.seed, config.compile)
+        paths = fit_on_device(method, seen_space, context)
         if trainer.is_global_zero:
             if context.findings:
                 run.write("findings.json", json.dumps(context.findings, indent=1))
@@ -79,7 +81,8 @@ def discover(config: DictConfig) -> None:
         torch.distributed.destroy_process_group()  # one rank evaluates: its metrics must not wait for the others
     if not trainer.is_global_zero:
         return
-    score(config, run, space.cpu(), attributes, trainer.loggers)
+    put_on(trainer.strategy.root_device, space, attributes)  # a run that had its paths has not fitted
+    score(config, run, space, attributes, trainer.loggers)
 
 
 def score(

@@ -16,6 +16,7 @@ from latent_lab.attributes.base import Predictor
 from latent_lab.console import say
 from latent_lab.data.photographs import Batch, HeldOut, Photographs, absolute, batches
 from latent_lab.data.pictures import find_pictures, read_photograph, to_tensor
+from latent_lab.devices import put_on
 from latent_lab.editing.inversions import Inversions
 from latent_lab.figures.strips import mosaic_png
 from latent_lab.gans.base import Generator
@@ -103,8 +104,9 @@ def invert(config: DictConfig) -> None:
     run, config = open_run(config, "latent_lab.invert")
     say(f"inversion {run.folder}")
     device = chosen_device(config.device)
-    generator = build_generator(config.gan, config.seed, config.compile).to(device)
+    generator = build_generator(config.gan, config.seed, config.compile)
     inverter = instantiate(config.inverter)
+    put_on(device, generator, inverter)
     space, inversions, failed = preferred(generator, inverter, config.space), Inversions(run), {}
     if config.images == "held_out":
         source: Photographs | HeldOut = HeldOut(
@@ -117,7 +119,7 @@ def invert(config: DictConfig) -> None:
     identity = identity if isinstance(identity, Predictor) else None  # one that reads codes cannot read a picture
     for name, network, why in (("LPIPS", perceptual, no_perceptual), ("identity", identity, no_identity)):
         if network is not None:
-            network.to(device)
+            put_on(device, network)
         elif why:
             say(f"{name} is not among the scores: {why}")
     common, names, done = (

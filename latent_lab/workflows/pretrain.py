@@ -37,7 +37,6 @@ def pretrain(config: DictConfig) -> None:
     if not continued:  # no folder before the data are there
         run, config = open_run(config, "latent_lab.pretrain")
     steps = config.trainer.max_steps
-    config.trainer.max_steps = 2 * steps  # Lightning counts the steps of both optimisers
     with torch.random.fork_rng():
         torch.manual_seed(config.seed)
         generator = instantiate(config.gan.generator)
@@ -47,8 +46,9 @@ def pretrain(config: DictConfig) -> None:
                 f"dataset must hold images of shape {expected} for gan={config.gan.name}, got {data.image_shape}"
             )
         module = instantiate(config.gan.pretraining, generator=generator, data=data, seed=config.seed)
+    config.trainer.max_steps = module.optimisers * steps  # Lightning counts the steps of all
     trainer = build_trainer(config, run)
-    trainer.fit(module, ckpt_path=resume_from(run), weights_only=True)
+    module.fit(trainer, resume_from(run))
     if not trainer.is_global_zero:
         return
     finished = module.cpu().finish(config.statistics_batches)

@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from latent_lab.console import say
 from latent_lab.data.folder import FolderImages
 from latent_lab.data.images import IdxImages
+from latent_lab.devices import put_on
 from latent_lab.figures.strips import mosaic_png
 from latent_lab.gans.space import LatentSpace
 from latent_lab.inversion.encoders.files import encoder_bytes
@@ -58,14 +59,13 @@ def train_encoder(config: DictConfig) -> None:
     trainer = build_trainer(config, run)
     if trainer.is_global_zero:
         run.require_generator(weight_hash(generator))
-    trainer.fit(module, ckpt_path=resume_from(run), weights_only=True)
+    module.fit(trainer, resume_from(run))
     if not trainer.is_global_zero:
         return
     run.collect_curves()
-    module = module.cpu()
     described = {"generator": weight_hash(generator), "gan": config.gan.name, "seed": config.seed}
     weights = run.write("encoder.safetensors", encoder_bytes(module.networks(), *module.known(), described))
-    judge(config, run, module, space.cpu(), data)
+    judge(config, run, module, space, data)
     say(f"encoder {weights}; use it with inverter.weights={weights}")
 
 
@@ -94,10 +94,11 @@ def judge(
     """How well the finished file inverts images that no step has seen: mean scores and, of samples, the mean squared
     error of their latents."""
     inverter = module.inverter(run.folder / "encoder.safetensors")
+    put_on(space.device, inverter)
     samples = space.sample(config.held_out, stream(config.seed, 0, 0, EVALUATION))
     sources = {"samples": space.decode(samples)}
     if data is not None:
-        pictures = resized(data.held_out_split()[0][: config.held_out], space.generator.resolution)
+        pictures = resized(data.held_out_split()[0][: config.held_out].to(space.device), space.generator.resolution)
         sources |= {"pictures": pictures} if len(pictures) else {}
     scores: dict[str, float] = {}
     for name, images in sources.items():

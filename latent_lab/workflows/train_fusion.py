@@ -48,11 +48,11 @@ def train_fusion(config: DictConfig) -> None:
     trainer = build_trainer(config, run)
     if trainer.is_global_zero:
         run.require_generator(weight_hash(generator))
-    trainer.fit(module, ckpt_path=resume_from(run), weights_only=True)
+    module.fit(trainer, resume_from(run))
     if not trainer.is_global_zero:
         return
     run.collect_curves()
-    module = module.cpu().eval()
+    module.eval()
     weights = run.write("fusion.safetensors", fusion_bytes(network.config, network.state_dict()))
     listed = run.write("hierarchy.json", json.dumps({config.node: weights.name}))
     from torchvision.utils import save_image

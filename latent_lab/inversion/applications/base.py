@@ -99,7 +99,6 @@ class Application(ABC):
                 f"images and mask must be of {size} x {size} pixels and {space.generator.channels} channels as the "
                 f"generator's, got {tuple(images.shape)}{'' if mask is None else f' and {tuple(mask.shape)}'}"
             )
-        self.blocks.to(space.device)
         return self.make(space, images, mask, rng, codes, track)
 
     def require_number(self, num: int) -> None:

@@ -136,7 +136,6 @@ class EncoderInverter(Inverter):
         rngs: Sequence[torch.Generator],
         track: Track = untracked,
     ) -> Inverted:
-        self.encoder.to(images.device)
         require_space(space, self.file, self.encoder)
         latents = self.encoder.encode(space, images, self.passes(images.shape[1]), track)
         return Inverted(space.codes(latents, stored_noise=True))

@@ -56,12 +56,11 @@ class StyleEncoderTraining(EncoderTraining):
         if self.shown.generator.resolution < made.resolution:
             self.shown = self.space
 
-    def configure_optimizers(self):
-        return self.scheduled(self.optimiser(self.encoder.parameters()))
+    def optimisers_of_run(self) -> list[torch.optim.Optimizer]:
+        return [self.optimiser(self.encoder.parameters())]
 
     def training_step(self, batch, batch_idx: int) -> None:
-        examples, optimiser = self.examples(batch), self.optimizers()
-        optimiser = optimiser[0] if isinstance(optimiser, list) else optimiser
+        examples, optimiser = self.examples(batch), self.stepped_optimisers()[0]
         seen = resized(examples.images, self.encoder.network.resolution)
         latents, reached = self.encoder.start(len(seen)), None
         if self.iterations > 1:
@@ -152,9 +151,8 @@ class EditableEncoderTraining(StyleEncoderTraining):
         style_dim = self.space.shape[1]
         self.critic, self.pool = LatentCritic(style_dim), LatentPool(pool, style_dim)
 
-    def configure_optimizers(self):
-        critic = torch.optim.Adam(self.critic.parameters(), self.lr_critic)
-        return [self.scheduled(self.optimiser(self.encoder.parameters())), self.scheduled(critic)]
+    def optimisers_of_run(self) -> list[torch.optim.Optimizer]:
+        return [*super().optimisers_of_run(), torch.optim.Adam(self.critic.parameters(), self.lr_critic)]
 
     def deltas_at(self, step: int) -> int:
         """How many rows may differ from the first."""
@@ -178,7 +176,7 @@ class EditableEncoderTraining(StyleEncoderTraining):
 
     def after(self, found: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
         self.critic.requires_grad_(True)
-        optimiser = self.optimizers()[1]
+        optimiser = self.stepped_optimisers()[1]
         real = self.space.generator.sample("w", len(found), rng).latents
         loss = self.critic.gap(real, self.pool.exchange(self.free_rows(found).flatten(0, 1), rng))
         if self.step % self.slope_every == 0:

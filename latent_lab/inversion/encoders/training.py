@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from abc import abstractmethod
 from pathlib import Path
 from typing import NamedTuple
 
-import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
@@ -18,8 +16,7 @@ from latent_lab.gans.space import LatentSpace
 from latent_lab.inversion.base import Inverter
 from latent_lab.inversion.encoders.objective import EncoderObjective, ImageTerms
 from latent_lab.inversion.encoders.ranger import Ranger
-from latent_lab.ops.streams import TRAINING, stream
-from latent_lab.training.optimiser import decaying
+from latent_lab.training.seeded import MakeOptimiser, SeededTraining
 
 
 class Examples(NamedTuple):
@@ -36,11 +33,10 @@ class Examples(NamedTuple):
     rng: torch.Generator
 
 
-class EncoderTraining(pl.LightningModule, ABC):
+class EncoderTraining(SeededTraining):
     """Trains networks that invert a frozen generator. Each optimiser takes one step a batch.
 
-    Examples are the generator's own samples, as many as there are steps, or images of a data set. Everything random is
-    a function of the seed, the rank and the step, so that a resumed run repeats an uninterrupted one.
+    Examples are the generator's own samples, as many as there are steps, or images of a data set.
 
     Arguments:
         space: w+ of the generator.
@@ -50,14 +46,12 @@ class EncoderTraining(pl.LightningModule, ABC):
         data: Images to invert, set up; None for the generator's samples.
         seed: Seed of all that is drawn.
         batch_size: Samples a step and rank; a data set has its own.
-        optimiser: Makes the optimiser of parameters.
-        lr_decay: Share of the run, at its end, in which learning rates fall linearly to 0.
+        optimiser: Makes the optimiser of parameters, with its learning rate.
         flip: Chance that an image of a data set is mirrored.
+        training: What else :class:`SeededTraining` takes.
     """
 
-    strict_loading = False  # the frozen networks are not in the checkpoint
-    optimisers = 1  # Lightning's global_step and max_steps count the steps of all
-    kept: tuple[str, ...] = ()  # what the checkpoint has, by prefix
+    options, remedy = "encoder", "a smaller encoder.optimiser.lr"
     previews = False  # whether a cheaper generator of the same latents will do, where ``gan.preview`` has one
 
     def __init__(
@@ -70,44 +64,30 @@ class EncoderTraining(pl.LightningModule, ABC):
         seed: int,
         preview: LatentSpace | None = None,
         batch_size: int = 8,
-        optimiser: Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer] = Ranger,
-        lr_decay: float = 0.0,
+        optimiser: MakeOptimiser = Ranger,
         flip: float = 0.5,
+        **training,
     ) -> None:
-        super().__init__()
-        if batch_size < 1 or not 0 <= lr_decay <= 1 or not 0 <= flip <= 1:
-            raise ValueError(
-                f"encoder.batch_size must be at least 1, lr_decay and flip between 0 and 1, got {batch_size}, "
-                f"{lr_decay} and {flip}"
-            )
+        super().__init__(seed, batch_size=batch_size, optimiser=optimiser, **training)
+        if not 0 <= flip <= 1:
+            raise ValueError(f"encoder.flip must be between 0 and 1, got {flip}")
         if objective.latents and data is not None:
             raise ValueError(
                 f"encoder.objective.latents must be 0 for images whose latents nobody knows, got {objective.latents}"
             )
-        self.space, self.objective, self.data, self.seed = space, objective, data, seed
+        self.space, self.objective, self.data, self.flip = space, objective, data, flip
         self.shown = space if preview is None else preview
         self.image_terms = ImageTerms(objective, distance, identity)
-        self.batch_size, self.optimiser, self.lr_decay, self.flip = batch_size, optimiser, lr_decay, flip
         self.automatic_optimization = False
 
-    @property
-    def step(self) -> int:
-        """Batches so far."""
-        return self.global_step // self.optimisers
-
-    @property
-    def steps(self) -> int:
-        """Batches of the whole run."""
-        return self.trainer.max_steps // self.optimisers
-
     def train_dataloader(self) -> DataLoader:
-        if self.data is None:  # the data of a step is its number
-            return DataLoader(range(self.steps))
+        if self.data is None:
+            return super().train_dataloader()
         return self.data.train_dataloader(self.steps, self.step, self.global_rank)
 
     def examples(self, batch) -> Examples:
         """What a step inverts."""
-        rng = stream(self.seed, self.global_rank, self.step, TRAINING)
+        rng = self.rng(self.step)
         with torch.no_grad():
             if self.data is None:
                 codes = self.space.sample(self.batch_size, rng)
@@ -117,27 +97,16 @@ class EncoderTraining(pl.LightningModule, ABC):
             mirrored = (torch.rand(len(batch[0]), generator=rng) < self.flip).to(batch[0].device)
             return Examples(torch.where(mirrored[:, None, None, None], batch[0].flip(3), batch[0]), None, rng)
 
-    def scheduled(self, optimiser: torch.optim.Optimizer):
-        return decaying(optimiser, self.lr_decay, self.steps)
-
     def descend(self, loss: Tensor) -> None:
         """Adds the gradient of a loss, which must be finite."""
-        if not loss.isfinite():
-            raise FloatingPointError(f"loss is not finite at step {self.step}; try a smaller encoder.optimiser.lr")
+        self.require_finite({"loss": loss})
         self.manual_backward(loss)
 
     def end_step(self, terms: dict[str, Tensor], loss: Tensor) -> None:
         """Moves the schedules on and logs."""
-        schedules = self.lr_schedulers() or []
-        for schedule in schedules if isinstance(schedules, list) else [schedules]:
-            schedule.step()
+        self.advance_schedules()
         self.log("train/loss", loss.detach(), prog_bar=True)
         self.log_dict({f"train/{name}": value.detach() for name, value in terms.items()})
-
-    def on_save_checkpoint(self, checkpoint: dict) -> None:
-        checkpoint["state_dict"] = {
-            name: value for name, value in checkpoint["state_dict"].items() if name.startswith(self.kept)
-        }
 
     @abstractmethod
     def networks(self) -> dict[str, nn.Module]:

@@ -79,7 +79,7 @@ class HFGISF(Inverter):
         conditions = self.hfgi.conditions(space, codes, target, edited)
         plain = edited.without(*conditions)
         corrected = plain.with_given(conditions)
-        person = self.person.to(space.device)(space.decode(corrected).float().clamp(-1, 1))
+        person = self.person(space.decode(corrected).float().clamp(-1, 1))
         if self.masked:
             conditions = {
                 name: value * F.interpolate(person, value.shape[2:], mode="area") for name, value in conditions.items()

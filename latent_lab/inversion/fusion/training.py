@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
 
 from latent_lab.gans.codes import Codes
 from latent_lab.gans.space import LatentSpace
@@ -16,15 +14,12 @@ from latent_lab.inversion.fusion.objective import FusionObjective, region_error
 from latent_lab.inversion.perceptual import FeatureDistance
 from latent_lab.ops.psnr import psnr
 from latent_lab.ops.region import box_mask, file_mask
-from latent_lab.ops.streams import EVALUATION, TRAINING, stream
-from latent_lab.training.optimiser import decaying_adam
+from latent_lab.ops.streams import EVALUATION, stream
+from latent_lab.training.seeded import SeededTraining
 
 
-class FusionTraining(pl.LightningModule):
-    """Trains the network of one division until ``trainer.max_steps``.
-
-    Everything random is a function of the seed, the rank and the step, so that a resumed run repeats an uninterrupted
-    one.
+class FusionTraining(SeededTraining):
+    """Trains the network of one division.
 
     Arguments:
         space: Space s of the generator; its truncation is that of the samples.
@@ -35,11 +30,12 @@ class FusionTraining(pl.LightningModule):
         seed: Seed of the samples.
         distance: A network whose maps are compared; None for pixels alone.
         batch_size: Fused images a step and rank; each has three samples.
-        lr: Adam's learning rate.
+        lr: Learning rate.
         lr_decay: Share of the run, at its end, in which it falls linearly to 0.
+        training: What else :class:`SeededTraining` takes.
     """
 
-    strict_loading = False  # the frozen networks are not in the checkpoint
+    kept, options, remedy = ("network.",), "fusion", "a smaller fusion.lr"
 
     def __init__(
         self,
@@ -52,12 +48,9 @@ class FusionTraining(pl.LightningModule):
         batch_size: int = 4,
         lr: float = 1e-4,
         lr_decay: float = 0.5,
+        **training,
     ) -> None:
-        super().__init__()
-        if batch_size < 1 or not 0 <= lr_decay <= 1:
-            raise ValueError(
-                f"fusion.batch_size must be at least 1 and lr_decay between 0 and 1, got {batch_size} and {lr_decay}"
-            )
+        super().__init__(seed, batch_size=batch_size, lr_decay=lr_decay, **training)
         if space.name != "s":
             raise ValueError(f"space must be s, whose style vectors are fused, got {space.name!r}")
         size = space.generator.resolution
@@ -67,7 +60,7 @@ class FusionTraining(pl.LightningModule):
             fixed = file_mask(region, size, size) if isinstance(region, str) else box_mask(region, size, size)
         self.register_buffer("fixed", fixed, persistent=False)
         self.space, self.network, self.objective, self.distance = space, network, objective, distance
-        self.seed, self.batch_size, self.lr, self.lr_decay = seed, batch_size, lr, lr_decay
+        self.lr = lr
         # one that is too small is refused before the run
         network.tags(layout_of(space.generator, network.width), 1, colours=False)
 
@@ -84,14 +77,8 @@ class FusionTraining(pl.LightningModule):
                 frozen.eval()
         return self
 
-    def configure_optimizers(self):
-        return decaying_adam(
-            [{"params": list(self.network.parameters()), "lr": self.lr}], self.lr_decay, self.trainer.max_steps
-        )
-
-    # The data of a step is its number: codes are drawn where they are needed.
-    def train_dataloader(self) -> DataLoader:
-        return DataLoader(range(self.trainer.max_steps))
+    def optimisers_of_run(self) -> list[torch.optim.Optimizer]:
+        return [self.groups_optimiser([{"params": list(self.network.parameters()), "lr": self.lr}])]
 
     def drawn(self, num: int, rng: torch.Generator) -> tuple[tuple[Tensor, Tensor, Tensor], dict[str, Tensor]]:
         """Styles of three samples for each fused image, and what else fixes the images."""
@@ -101,19 +88,13 @@ class FusionTraining(pl.LightningModule):
         }
 
     def training_step(self, batch: Tensor, batch_idx: int) -> Tensor:
-        styles, given = self.drawn(self.batch_size, stream(self.seed, self.global_rank, self.global_step, TRAINING))
+        styles, given = self.drawn(self.batch_size, self.rng(self.step))
         places = layout_of(self.space.generator, self.network.width)
         maps = self.distance.maps if self.distance is not None else None
         terms = self.objective.terms(self.network, self.space.generator, places, styles, given, self.mask, maps)
-        if not terms["loss"].isfinite():
-            raise FloatingPointError(f"loss is not finite at step {self.global_step}; try a smaller fusion.lr")
+        self.require_finite({"loss": terms["loss"]})
         self.log_dict({f"train/{name}": value.detach() for name, value in terms.items()}, prog_bar=True)
         return terms["loss"]
-
-    def on_save_checkpoint(self, checkpoint: dict) -> None:
-        checkpoint["state_dict"] = {
-            name: value for name, value in checkpoint["state_dict"].items() if name.startswith("network.")
-        }
 
     @torch.no_grad()
     def judged(self, num: int) -> tuple[dict[str, float], Tensor]:

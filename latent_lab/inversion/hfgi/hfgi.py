@@ -78,7 +78,6 @@ class HFGI(Inverter):
             edited: Codes of the images to align to; None for the inversion itself.
         """
         row = consulted_row(space, self.resolution // 4)
-        self.alignment.to(target.device), self.consultation.to(target.device)
 
         def seen(codes: Codes) -> Tensor:
             return resized(space.decode(without_conditions(codes, row)).clamp(-1, 1), self.resolution)

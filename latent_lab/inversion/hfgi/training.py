@@ -79,11 +79,11 @@ class HFGITraining(EncoderTraining):
         self.encoder.eval()
         return self
 
-    def configure_optimizers(self):
-        return self.scheduled(self.optimiser([*self.align.parameters(), *self.consult.parameters()]))
+    def optimisers_of_run(self) -> list[torch.optim.Optimizer]:
+        return [self.optimiser([*self.align.parameters(), *self.consult.parameters()])]
 
     def training_step(self, batch, batch_idx: int) -> None:
-        examples, optimiser = self.examples(batch), self.optimizers()
+        examples, optimiser = self.examples(batch), self.stepped_optimisers()[0]
         seen = resized(examples.images, self.resolution)
         with torch.no_grad():
             latents = self.encoder.encode(self.space, examples.images, self.passes)

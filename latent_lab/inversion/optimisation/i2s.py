@@ -132,7 +132,6 @@ class Image2StyleGAN(Inverter):
     def invert(
         self, space: LatentSpace, images: Tensor, rngs: Sequence[torch.Generator], track: Track = untracked
     ) -> Inverted:
-        self.comparison.to(space.device)
         mean, deviation = moments(space)
         codes = self.start(space, images, mean, rngs)
         targets, seen = self.comparison.targets(images), Curve(len(images))

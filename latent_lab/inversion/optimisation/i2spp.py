@@ -43,7 +43,6 @@ class Image2StyleGANPlusPlus(Inverter):
     def invert(
         self, space: LatentSpace, images: Tensor, rngs: Sequence[torch.Generator], track: Track = untracked
     ) -> Inverted:
-        self.blocks.to(space.device)
         watch = partial(psnr, images=images)
         codes = mean_codes(space, len(images), self.spread, rngs)
         codes, first = self.blocks.w_plus(

@@ -76,12 +76,6 @@ class BuildingBlocks:
         }
         self.style_layer = style_layer
 
-    def to(self, device: torch.device) -> BuildingBlocks:
-        """Takes the feature network to the generator's device."""
-        if self.features is not None:
-            self.features.to(device)
-        return self
-
     def likeness(self, x: Tensor, mask: Tensor | None = None, feature_mask: Tensor | None = None) -> list[Term]:
         """Terms of images x :math:`(N, C, H, W)`: their pixels within the mask :math:`M_m` and what the network sees
         within :math:`M_p`, by default the same."""

@@ -24,7 +24,7 @@ def mask_of(source: Sequence[float] | str | Path | nn.Module, images: Tensor) ->
     """
     height, width = images.shape[2:]
     if isinstance(source, nn.Module):
-        mask = source.to(images.device)(images[:1]).float()
+        mask = source(images[:1]).float()
     elif isinstance(source, str | Path):
         mask = file_mask(source, height, width, "mask")[None, None]
     else:

@@ -78,7 +78,6 @@ class Projector(Inverter):
         rngs: Sequence[torch.Generator],
         track: Track = untracked,
     ) -> Inverted:
-        self.comparison.to(space.device)
         mean, deviation = moments(space, self.samples)
         spread = deviation.square().sum(-1).mean().sqrt()
         codes = Codes.cat([drawn(space, 1, rng) for rng in rngs])

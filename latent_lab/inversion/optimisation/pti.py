@@ -108,8 +108,6 @@ class PivotalTuning(Inverter):
         rngs: Sequence[torch.Generator],
         track: Track = untracked,
     ) -> Inverted:
-        for part in (self.comparison, self.nearby):
-            part.to(space.device)
         found = self.pivot.invert(space, images, rngs, track)
         mean = moments(space)[0] if self.locality else None
         results = [
