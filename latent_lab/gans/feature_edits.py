@@ -10,7 +10,7 @@ from torch import Tensor
 KINDS = ("scale", "shift", "activation", "mask")
 
 
-def edited(x: Tensor, row: int, given: Mapping[str, Tensor]) -> Tensor:
+def apply_edits(x: Tensor, row: int, given: Mapping[str, Tensor]) -> Tensor:
     r"""The output x :math:`(N, F, h, w)` of the convolution that reads a row of w+, as ``given`` changes it.
 
     .. math:: x' = x (1 + \text{scale}) + \text{shift}, \qquad x'' = x' + \text{mask} (\text{activation} - x')

@@ -12,7 +12,7 @@ from latent_lab.gans.base import Generator
 from latent_lab.gans.codes import Codes
 
 
-def onto_ball(latents: Tensor) -> Tensor:
+def project_to_ball(latents: Tensor) -> Tensor:
     """The nearest points of the unit ball: latents outside it are shortened to length 1."""
     return latents / torch.linalg.vector_norm(latents, dim=-1, keepdim=True).clamp_min(1)
 
@@ -80,7 +80,7 @@ class GLO(Generator):
 
     def sample(self, space: str, num: int, rng: torch.Generator, truncation: float = 1.0) -> Codes:
         noise = torch.randn(num, self.linear.in_features, generator=rng).to(self.mean)
-        return Codes(onto_ball(self.mean + truncation * noise @ self.scale.mT))
+        return Codes(project_to_ball(self.mean + truncation * noise @ self.scale.mT))
 
     def decode(self, space: str, codes: Codes) -> Tensor:
         return self(codes.latents)

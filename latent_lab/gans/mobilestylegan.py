@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from latent_lab.gans.feature_edits import edited
+from latent_lab.gans.feature_edits import apply_edits
 from latent_lab.gans.styled import StyleGenerator, StyleLayer, noise_map
 
 
@@ -26,12 +26,12 @@ def haar(x: Tensor) -> Tensor:
     return torch.cat([a + b + c + d, a + b - c - d, a - b + c - d, a - b - c + d], 1) / 4
 
 
-def modulated(x: Tensor, weight: Tensor, bias: Tensor, style: Tensor) -> Tensor:
+def modulate(x: Tensor, weight: Tensor, bias: Tensor, style: Tensor) -> Tensor:
     """A 1x1 convolution whose input is scaled by styles."""
     return F.conv2d(x * style[:, :, None, None], weight[:, :, None, None], bias)
 
 
-def activated(x: Tensor, stored: Tensor, noise: Tensor | None) -> Tensor:
+def activate(x: Tensor, stored: Tensor, noise: Tensor | None) -> Tensor:
     """Noise and leaky ReLU, in place: the maps must be no view, of which the backward pass would copy the whole."""
     x += noise_map(stored, noise)
     return F.leaky_relu_(x, 0.2)
@@ -50,7 +50,7 @@ class SeparableConv(nn.Module):
 
     def forward(self, x: Tensor, style: Tensor, noise: Tensor | None) -> Tensor:
         x = F.conv2d(x, self.depthwise[:, None], padding=1, groups=x.shape[1])
-        return activated(modulated(x, self.weight, self.bias, style), self.noise, noise)
+        return activate(modulate(x, self.weight, self.bias, style), self.noise, noise)
 
 
 class FirstConv(nn.Module):
@@ -65,7 +65,7 @@ class FirstConv(nn.Module):
 
     def forward(self, x: Tensor, style: Tensor, noise: Tensor | None) -> Tensor:
         x = F.conv2d(x * style[:, :, None, None], self.weight, self.bias, padding=1)
-        return activated(x, self.noise, noise)
+        return activate(x, self.noise, noise)
 
 
 class Block(nn.Module):
@@ -88,7 +88,7 @@ class Colours(nn.Module):
         self.bias = nn.Parameter(torch.zeros(4 * channels))
 
     def forward(self, x: Tensor, style: Tensor) -> Tensor:
-        return modulated(x, self.weight, self.bias, style)
+        return modulate(x, self.weight, self.bias, style)
 
 
 class MobileStyleGAN(StyleGenerator):
@@ -147,12 +147,12 @@ class MobileStyleGAN(StyleGenerator):
             return given.get(f"noise.{i}", given.get("noise"))
 
         x = self.const.expand(len(styles[0]), -1, -1, -1).contiguous(memory_format=torch.channels_last)
-        x = edited(self.conv1(x, styles[0], noise(0)), 0, given)
+        x = apply_edits(self.conv1(x, styles[0], noise(0)), 0, given)
         for i, block in enumerate(self.blocks):
             row = 3 * i + 1
             x = inverse_haar(x * styles[row][:, :, None, None])
-            x = edited(block.conv1(x, styles[row + 1], noise(2 * i + 1)), row + 1, given)
-            x = edited(block.conv2(x, styles[row + 2], noise(2 * i + 2)), row + 2, given)
+            x = apply_edits(block.conv1(x, styles[row + 1], noise(2 * i + 1)), row + 1, given)
+            x = apply_edits(block.conv2(x, styles[row + 2], noise(2 * i + 2)), row + 2, given)
         bands = self.rgb(x, styles[-1])
         return inverse_haar(bands) if self.whole else bands[:, : self.channels]
 

@@ -36,7 +36,7 @@ class StyleLayer(NamedTuple):
         row: The row of w+ that it reads.
         affine: From the row to its style vector.
         features: Shape :math:`(F, h, w)` of its output, where ``given`` may change it
-            (:func:`latent_lab.gans.feature_edits.edited`).
+            (:func:`latent_lab.gans.feature_edits.apply_edits`).
         colours: Whether it makes a part of the image.
     """
 
@@ -77,7 +77,7 @@ class StyleGenerator(Generator):
     Spaces: ``z`` (its direction alone counts), ``w``, ``w+`` with a row for each layer, and ``s``: the style vectors of
     all modulated layers, colours included, one after the other in the order of :meth:`style_layers` (StyleSpace, Wu et
     al., 2021, https://arxiv.org/abs/2011.12799). What convolutions give can be edited through ``given``, see
-    :func:`latent_lab.gans.feature_edits.edited`.
+    :func:`latent_lab.gans.feature_edits.apply_edits`.
 
     Arguments:
         latent_dim, style_dim: Sizes of z, :math:`z \\sim N(0, I)`, and of w.

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from latent_lab.gans.feature_edits import edited
+from latent_lab.gans.feature_edits import apply_edits
 from latent_lab.gans.styled import GAIN, StyleGenerator, StyleLayer, noise_map
 
 FIR = torch.tensor([1.0, 3.0, 3.0, 1.0]) / 8
@@ -135,7 +135,7 @@ class StyleGAN2(StyleGenerator):
         for block in self.blocks:
             for conv in (block.conv0, block.conv1):
                 if conv is not None:
-                    x = edited(conv(x, next(styles), given.get(f"noise.{row}", given.get("noise"))), row, given)
+                    x = apply_edits(conv(x, next(styles), given.get(f"noise.{row}", given.get("noise"))), row, given)
                     row += 1
             colours = block.rgb(x, next(styles))
             if image is not None:

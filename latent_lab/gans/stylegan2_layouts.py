@@ -10,17 +10,17 @@ from torch import Tensor, nn
 from latent_lab.gans.stylegan2 import StyledConv, StyleGAN2
 
 
-def stored(layer: nn.Linear, gain: float = 1.0, bias_gain: float = 1.0) -> dict[str, Tensor]:
+def undo_gains(layer: nn.Linear, gain: float = 1.0, bias_gain: float = 1.0) -> dict[str, Tensor]:
     """A linear layer without the gains that a network of equalised learning rate applies at run time."""
     return {"weight": layer.weight * math.sqrt(layer.in_features) / gain, "bias": layer.bias / bias_gain}
 
 
-def kernel(conv: StyledConv) -> Tensor:
+def read_kernel(conv: StyledConv) -> Tensor:
     """With shape :math:`(\\text{out}, \\text{in}, 3, 3)`."""
     return conv.weight.transpose(0, 1) if conv.up else conv.weight
 
 
-def named(prefix: str, parts: dict[str, Tensor]) -> dict[str, Tensor]:
+def add_prefix(prefix: str, parts: dict[str, Tensor]) -> dict[str, Tensor]:
     return {f"{prefix}.{part}": value for part, value in parts.items()}
 
 
@@ -29,20 +29,22 @@ def nvlabs(model: StyleGAN2) -> dict[str, Tensor]:
     fir = model.fir / 4
     own = {"mapping.w_avg": model.mapping.mean, "synthesis.b4.const": model.const}
     if model.mapping.embed is not None:
-        own |= named("mapping.embed", stored(model.mapping.embed))
+        own |= add_prefix("mapping.embed", undo_gains(model.mapping.embed))
     for i, layer in enumerate(model.mapping.layers):
-        own |= named(f"mapping.fc{i}", stored(layer, 0.01, 0.01))
+        own |= add_prefix(f"mapping.fc{i}", undo_gains(layer, 0.01, 0.01))
     for i, block in enumerate(model.blocks):
         name = f"synthesis.b{4 * 2**i}"
         own[f"{name}.resample_filter"] = fir
         for part, conv in (("conv0", block.conv0), ("conv1", block.conv1)):
             if conv is not None:
-                own |= named(f"{name}.{part}.affine", stored(conv.affine))
-                own |= named(f"{name}.{part}", {"weight": kernel(conv), "bias": conv.bias, "resample_filter": fir})
-                own |= named(f"{name}.{part}", {"noise_strength": conv.noise_strength, "noise_const": conv.noise})
+                own |= add_prefix(f"{name}.{part}.affine", undo_gains(conv.affine))
+                own |= add_prefix(
+                    f"{name}.{part}", {"weight": read_kernel(conv), "bias": conv.bias, "resample_filter": fir}
+                )
+                own |= add_prefix(f"{name}.{part}", {"noise_strength": conv.noise_strength, "noise_const": conv.noise})
         rgb = block.rgb
-        own |= named(f"{name}.torgb.affine", stored(rgb.affine))
-        own |= named(
+        own |= add_prefix(f"{name}.torgb.affine", undo_gains(rgb.affine))
+        own |= add_prefix(
             f"{name}.torgb", {"weight": rgb.conv.weight * math.sqrt(rgb.conv.in_channels), "bias": rgb.conv.bias}
         )
     return own
@@ -57,19 +59,19 @@ def rosinality(model: StyleGAN2) -> dict[str, object]:
         )
     own = {"input.input": model.const[None]}
     for i, layer in enumerate(model.mapping.layers, 1):
-        own |= named(f"style.{i}", stored(layer, 0.01, 0.01))
+        own |= add_prefix(f"style.{i}", undo_gains(layer, 0.01, 0.01))
     convs = [conv for block in model.blocks for conv in (block.conv0, block.conv1) if conv is not None]
     for i, conv in enumerate(convs):
         name = f"convs.{i - 1}" if i else "conv1"
-        own |= named(f"{name}.conv.modulation", stored(conv.affine))
-        own[f"{name}.conv.weight"] = kernel(conv)[None] * math.sqrt(9 * kernel(conv).shape[1])
+        own |= add_prefix(f"{name}.conv.modulation", undo_gains(conv.affine))
+        own[f"{name}.conv.weight"] = read_kernel(conv)[None] * math.sqrt(9 * read_kernel(conv).shape[1])
         own |= {f"{name}.noise.weight": conv.noise_strength[None], f"{name}.activate.bias": conv.bias}
         own[f"noises.noise_{i}"] = conv.noise[None, None]
         if conv.up:
             own[f"{name}.conv.blur.kernel"] = model.fir
     for i, rgb in enumerate(block.rgb for block in model.blocks):
         name = f"to_rgbs.{i - 1}" if i else "to_rgb1"
-        own |= named(f"{name}.conv.modulation", stored(rgb.affine))
+        own |= add_prefix(f"{name}.conv.modulation", undo_gains(rgb.affine))
         own[f"{name}.conv.weight"] = rgb.conv.weight[None] * math.sqrt(rgb.conv.in_channels)
         own[f"{name}.bias"] = rgb.conv.bias[None, :, None, None]
         if i:

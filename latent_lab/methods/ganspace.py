@@ -11,8 +11,8 @@ from latent_lab.gans.space import LatentSpace
 from latent_lab.methods.base import Context, Method
 from latent_lab.ops.streams import TRAINING, stream
 from latent_lab.paths.base import Paths
-from latent_lab.paths.layerwise import across_layers, layer_rows
-from latent_lab.paths.linear import LinearPaths, faced
+from latent_lab.paths.layerwise import layer_rows, restrict_to_rows
+from latent_lab.paths.linear import LinearPaths, fix_signs
 
 LARGEST = 8192  # numbers of an activation: its covariance is half a gigabyte
 
@@ -105,4 +105,4 @@ class GANSpace(Method):
                 f"samples vary, got {self.num_paths}"
             )
         axes, deviations = axes.flip(1)[:, : self.num_paths], variances.flip(0)[: self.num_paths].sqrt()
-        return across_layers(LinearPaths.along(faced(squares[:, :dim].mT @ axes / deviations)), rows)
+        return restrict_to_rows(LinearPaths.along(fix_signs(squares[:, :dim].mT @ axes / deviations)), rows)

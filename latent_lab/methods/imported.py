@@ -14,7 +14,7 @@ from latent_lab.checkpoints.directions import FORMATS, read_directions
 from latent_lab.gans.space import LatentSpace
 from latent_lab.methods.base import Context, Method
 from latent_lab.paths.base import Paths
-from latent_lab.paths.layerwise import across_layers, layer_rows
+from latent_lab.paths.layerwise import layer_rows, restrict_to_rows
 from latent_lab.paths.linear import LinearPaths
 from latent_lab.paths.rowwise import RowwisePaths
 
@@ -85,7 +85,7 @@ class Imported(Method):
             context.findings.setdefault("files", {})[file.name] = hashlib.sha256(file.read_bytes()).hexdigest()
         context.findings["names"] = list(parts)
         if all(direction.ndim == 1 for direction in parts.values()):
-            return across_layers(LinearPaths.along(torch.stack(list(parts.values()), 1)), rows)
+            return restrict_to_rows(LinearPaths.along(torch.stack(list(parts.values()), 1)), rows)
         whole = torch.stack([direction.expand(space.shape) for direction in parts.values()])
         kept = torch.zeros_like(whole)
         kept[:, rows] = whole[:, rows]

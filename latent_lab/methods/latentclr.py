@@ -13,7 +13,7 @@ from latent_lab.gans.space import LatentSpace
 from latent_lab.methods.base import Context, require_amounts
 from latent_lab.methods.path_training import TrainedPaths, features_of
 from latent_lab.paths.base import Paths
-from latent_lab.paths.layerwise import across_layers, layer_rows
+from latent_lab.paths.layerwise import layer_rows, restrict_to_rows
 from latent_lab.paths.linear import LinearPaths
 
 
@@ -60,7 +60,7 @@ class LatentCLR(TrainedPaths):
         self.num_paths, self.feature, self.amounts, self.temperature = num_paths, feature, tuple(amounts), temperature
 
     def fit(self, space: LatentSpace, context: Context) -> Paths:
-        paths = across_layers(
+        paths = restrict_to_rows(
             LinearPaths(space.shape[-1], self.num_paths, "projective", rng=context.rng), layer_rows(space, None)
         )
 

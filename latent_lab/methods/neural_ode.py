@@ -16,7 +16,7 @@ from latent_lab.methods.path_training import TrainedPaths
 from latent_lab.methods.scores import average, deviations, require_gradients, score_samples
 from latent_lab.ops.streams import POOL, stream
 from latent_lab.paths.base import Paths
-from latent_lab.paths.layerwise import across_layers, layer_rows
+from latent_lab.paths.layerwise import layer_rows, restrict_to_rows
 from latent_lab.paths.neural_ode import NeuralODEPaths
 
 
@@ -81,7 +81,7 @@ class NeuralODE(TrainedPaths):
         values = score_samples(space, attributes, self.probe, stream(context.seed, 0, 0, POOL), batch_size=64).values
         mean, deviation = average(attributes, values).to(space.device), deviations(attributes, values).to(space.device)
         paths = NeuralODEPaths(space.shape[-1], len(attributes.names), self.depth, self.step, context.rng)
-        paths = across_layers(paths, layer_rows(space, None))
+        paths = restrict_to_rows(paths, layer_rows(space, None))
 
         def loss(paths: Paths, codes: Codes, rng: torch.Generator) -> Mapping[str, Tensor]:
             return self.terms(space, paths, attributes, mean, deviation, codes, rng)

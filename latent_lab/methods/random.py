@@ -5,7 +5,7 @@ from __future__ import annotations
 from latent_lab.gans.space import LatentSpace
 from latent_lab.methods.base import Context, Method
 from latent_lab.paths.base import Paths
-from latent_lab.paths.layerwise import across_layers, layer_rows
+from latent_lab.paths.layerwise import layer_rows, restrict_to_rows
 from latent_lab.paths.linear import LinearPaths
 
 
@@ -21,4 +21,4 @@ class RandomBasis(Method):
 
     def fit(self, space: LatentSpace, context: Context) -> Paths:
         paths = LinearPaths(space.shape[-1], self.num_paths, "orthogonal", 10.0, context.rng).requires_grad_(False)
-        return across_layers(paths, layer_rows(space, None))
+        return restrict_to_rows(paths, layer_rows(space, None))

@@ -11,7 +11,7 @@ from latent_lab.gans.space import LatentSpace
 from latent_lab.methods.base import Context, Method, require_amounts
 from latent_lab.methods.reconstructor_training import Objective, ReconstructorTraining
 from latent_lab.paths.base import Paths
-from latent_lab.paths.layerwise import across_layers, layer_rows
+from latent_lab.paths.layerwise import layer_rows, restrict_to_rows
 from latent_lab.training.seeded import MakeOptimiser, MakeSchedule
 
 
@@ -80,7 +80,7 @@ class ReconstructorGuided(Method):
 
     def module(self, space: LatentSpace, context: Context) -> ReconstructorTraining:
         """Everything that is trained, before the first step."""
-        paths = across_layers(
+        paths = restrict_to_rows(
             self.paths(dim=space.shape[-1], num_paths=self.num_paths, rng=context.rng), layer_rows(space, None)
         )
         with torch.random.fork_rng():

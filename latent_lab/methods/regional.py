@@ -16,8 +16,8 @@ from latent_lab.methods.base import Context, Method
 from latent_lab.ops.region import region_masks, region_metrics
 from latent_lab.ops.streams import TRAINING, VALIDATION, stream
 from latent_lab.paths.base import Paths
-from latent_lab.paths.layerwise import across_layers, layer_rows
-from latent_lab.paths.linear import LinearPaths, faced
+from latent_lab.paths.layerwise import layer_rows, restrict_to_rows
+from latent_lab.paths.linear import LinearPaths, fix_signs
 
 
 @torch.no_grad()
@@ -93,7 +93,7 @@ class Regional(Method):
         masks = region_masks(self.region, space, codes)
         basis, metrics = region_metrics(space, codes, masks, rows, self.rank, context.rng, self.chunk)
         found = basis.mT @ self.directions(*metrics)[:, : self.num_paths]
-        paths = across_layers(LinearPaths.along(faced(found).float()), rows)
+        paths = restrict_to_rows(LinearPaths.along(fix_signs(found).float()), rows)
         self.report(space, paths, context.seed)
         return paths
 
@@ -104,7 +104,7 @@ class Regional(Method):
         random = LinearPaths(paths.dim, min(paths.num_paths, 8), "projective", 10.0, stream(seed, 0, 1, VALIDATION)).to(
             space.device
         )
-        random = across_layers(random, layer_rows(space, self.layers))
+        random = restrict_to_rows(random, layer_rows(space, self.layers))
         own, other = (region_changes(space, each, codes, masks, self.length) for each in (paths, random))
         ratios = ", ".join(f"{ratio:.3g}" for ratio in (own[:, 0] / own[:, 1])[:8].tolist())
         changes = other.mean(0)

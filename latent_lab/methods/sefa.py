@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from latent_lab.gans.space import LatentSpace
 from latent_lab.methods.base import Context, Method
 from latent_lab.paths.base import Paths
-from latent_lab.paths.layerwise import across_layers, layer_rows
-from latent_lab.paths.linear import LinearPaths, faced
+from latent_lab.paths.layerwise import layer_rows, restrict_to_rows
+from latent_lab.paths.linear import LinearPaths, fix_signs
 
 
 class SeFa(Method):
@@ -49,4 +49,4 @@ class SeFa(Method):
         if self.normalise:
             matrix = F.normalize(matrix, dim=1)
         directions = torch.linalg.eigh(matrix.mT @ matrix).eigenvectors.flip(1)[:, : self.num_paths]
-        return across_layers(LinearPaths.along(faced(directions)), rows)
+        return restrict_to_rows(LinearPaths.along(fix_signs(directions)), rows)

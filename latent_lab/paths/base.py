@@ -1,4 +1,4 @@
-"""What was discovered, by whatever means: K families of edits of a latent."""
+"""The base of all paths: K families of edits of a latent, by whatever means they were discovered."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Paths(Recorded, nn.Module, ABC):
         num_paths: Number K of paths.
     """
 
-    unrecorded = ("rng",)
+    unrecorded: tuple[str, ...] = ("rng",)
 
     def __init__(self, dim: int, num_paths: int) -> None:
         super().__init__()
@@ -32,10 +32,13 @@ class Paths(Recorded, nn.Module, ABC):
         self.dim, self.num_paths = dim, num_paths
 
     def shift(self, latents: Tensor, k: Tensor, eps: Tensor, given: dict[str, Tensor] | None = None) -> Tensor:
-        """Latents :math:`(N, D)` after edits of the signed amounts ``eps`` :math:`(N,)` along the paths ``k``
-        :math:`(N,)`.
+        """Return latents after edits along the paths, with shape :math:`(N, D)`; an amount of 0 changes nothing.
 
-        An amount of 0 returns the latents. Half-precision latents come back in float32.
+        Arguments:
+            latents: Latents, with shape :math:`(N, D)`; those in half precision come back in float32.
+            k: Number of the path of each edit, from 0 to K - 1, with shape :math:`(N,)`.
+            eps: Signed amount of each edit, with shape :math:`(N,)`.
+            given: The rest of the codes, which some paths read.
         """
         with torch.autocast(latents.device.type, enabled=False):
             latents = latents.to(torch.promote_types(latents.dtype, torch.float32))
@@ -44,11 +47,11 @@ class Paths(Recorded, nn.Module, ABC):
     def move(
         self, latents: Tensor, k: Tensor, eps: Tensor, given: dict[str, Tensor] | None = None
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """:meth:`shift`, and the penalties that the same pass gives (means over the batch), by name."""
+        """Return what :meth:`shift` returns, and the penalties of the same pass (means over the batch) by name."""
         return self.shift(latents, k, eps, given), {}
 
     def fan(self, latents: Tensor, eps: float, given: dict[str, Tensor] | None = None) -> Tensor:
-        """Latents after an edit of amount ``eps`` along every path, with shape :math:`(N, K, D)`."""
+        """Return latents after an edit of amount ``eps`` along every path, with shape :math:`(N, K, D)`."""
         num = len(latents)
         k = torch.arange(self.num_paths, device=latents.device).repeat(num)
         amounts = torch.full(
@@ -58,18 +61,19 @@ class Paths(Recorded, nn.Module, ABC):
         return self.shift(many.latents, k, amounts, many.given).unflatten(0, (num, self.num_paths))
 
     def coordinates(self, latents: Tensor) -> Tensor | None:
-        """Coordinates :math:`(N, K)` of which path k changes the k-th alone; None where paths are not the axes of
-        any."""
+        """Return coordinates :math:`(N, K)` of which path k changes the k-th alone; None where there are none."""
         return None
 
     @property
     def straight(self) -> bool:
-        """Whether an edit adds the same vector to every latent, times its amount."""
+        """True if an edit adds the same vector to every latent, times its amount."""
         return False
 
     def anchor(self, space: LatentSpace, codes: Codes) -> Codes:
-        """The codes of where edits start, with all that the paths need of it in ``given``; global paths need
-        nothing."""
+        """Return the codes at which edits start, with all that the paths need of them in ``given``.
+
+        Local paths keep their directions there; global paths need nothing.
+        """
         return codes
 
     @abstractmethod

@@ -30,7 +30,15 @@ class CalibratedPaths(Paths):
         knots: Number of intervals between them.
         slope: Initial slope of the models, factor per unit of length.
         rng: Source of the initial directions.
+
+    Example:
+        >>> paths = CalibratedPaths(dim=4, num_paths=2, slope=2.0)
+        >>> moved = paths.shift(torch.zeros(1, 4), torch.tensor([0]), torch.tensor([1.0]))
+        >>> torch.linalg.vector_norm(moved, dim=1)  # one unit of a factor that changes by 2 for each unit of length
+        tensor([0.5000], grad_fn=<LinalgVectorNormBackward0>)
     """
+
+    centre: Tensor
 
     unrecorded = ("slope", "rng")
 
@@ -52,18 +60,28 @@ class CalibratedPaths(Paths):
         self.register_buffer("centre", torch.zeros(dim))
 
     def directions(self) -> Tensor:
-        """The unit vectors u, with shape :math:`(K, D)`."""
+        """Return the unit vectors u, with shape :math:`(K, D)`."""
         return F.normalize(self.weight, dim=1)
 
     def model(self, projections: Tensor, k: Tensor) -> Tensor:
-        """:math:`g_k(c)`, with shape :math:`(N,)`; 0 at the first knot."""
+        """Return the factors :math:`g_k(c)`, with shape :math:`(N,)`; 0 at the first knot.
+
+        Arguments:
+            projections: Projections c, with shape :math:`(N,)`.
+            k: Numbers of the paths, with shape :math:`(N,)`.
+        """
         slopes = self.log_slopes.exp()[k]
         index = ((projections.detach() + self.extent) / self.interval).long().clamp(0, slopes.shape[1] - 1)[:, None]
         beyond = projections - self._knots(index, projections)
         return self._values(slopes).gather(1, index)[:, 0] + slopes.gather(1, index)[:, 0] * beyond
 
     def inverse(self, values: Tensor, k: Tensor) -> Tensor:
-        """:math:`g_k^{-1}(t)`, with shape :math:`(N,)`."""
+        """Return the projections :math:`g_k^{-1}(t)`, with shape :math:`(N,)`.
+
+        Arguments:
+            values: Factors t, with shape :math:`(N,)`.
+            k: Numbers of the paths, with shape :math:`(N,)`.
+        """
         slopes = self.log_slopes.exp()[k]
         table = self._values(slopes)
         index = (torch.searchsorted(table.detach(), values.detach()[:, None], right=True) - 1).clamp(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -28,12 +30,19 @@ class CurvilinearPaths(Paths):
         flow: ``coupling`` or ``ffjord``.
         options: Arguments of the flow, see :class:`CouplingFlow` and :class:`FFJORDFlow`.
         rng: Source of the initial values.
+
+    Example:
+        >>> paths, z = CurvilinearPaths(dim=4, num_paths=2), torch.ones(1, 4)
+        >>> one, two, amount = torch.tensor([0]), torch.tensor([1]), torch.tensor([0.5])
+        >>> order = paths.shift(paths.shift(z, one, amount), two, amount)
+        >>> torch.allclose(order, paths.shift(paths.shift(z, two, amount), one, amount), atol=1e-5)
+        True
     """
 
     flows = {"coupling": CouplingFlow, "ffjord": FFJORDFlow}
 
     def __init__(
-        self, dim: int, num_paths: int, flow: str = "coupling", rng: torch.Generator | None = None, **options
+        self, dim: int, num_paths: int, flow: str = "coupling", rng: torch.Generator | None = None, **options: Any
     ) -> None:
         super().__init__(dim, num_paths)
         if flow not in self.flows:
@@ -46,11 +55,11 @@ class CurvilinearPaths(Paths):
         self.flow = self.flows[flow](dim, rng=rng, **options)
 
     def coordinates(self, latents: Tensor) -> Tensor:
-        """:math:`f(z)`, the first K of D, with shape :math:`(N, K)`."""
+        """Return the first K entries of :math:`f(z)`, with shape :math:`(N, K)`."""
         return self.flow()(latents)[:, : self.num_paths]
 
     def latents(self, coordinates: Tensor) -> Tensor:
-        """:math:`f^{-1}(v)`, with shape :math:`(N, D)`."""
+        """Return the latents :math:`f^{-1}(v)` of coordinates v, both with shape :math:`(N, D)`."""
         return self.flow().inv(coordinates)
 
     def _stepped(self, coordinates: Tensor, k: Tensor, eps: Tensor) -> Tensor:
@@ -63,8 +72,8 @@ class CurvilinearPaths(Paths):
         return torch.where(eps[:, None] == 0, latents.detach() + (moved - moved.detach()), moved)
 
     def fan(self, latents: Tensor, eps: float, given: dict[str, Tensor] | None = None) -> Tensor:
-        """Latents after an edit of amount ``eps`` along every path, with shape :math:`(N, K, D)`; f is evaluated once a
-        latent."""
+        """Return latents after an edit of amount ``eps`` along every path, with shape :math:`(N, K, D)`; f is evaluated
+        once for each latent."""
         with torch.autocast(latents.device.type, enabled=False):
             latents = latents.to(torch.promote_types(latents.dtype, torch.float32))
             transform = self.flow()
@@ -74,7 +83,7 @@ class CurvilinearPaths(Paths):
     def move(
         self, latents: Tensor, k: Tensor, eps: Tensor, given: dict[str, Tensor] | None = None
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        r"""Moved latents and two penalties.
+        r"""Return the moved latents and two penalties.
 
         ``log_det``: :math:`\mathbb{E}[(\log|\det \partial f / \partial z|)^2]` at the edited latent (the paper's
         regulariser). ``likelihood``: :math:`\mathbb{E}[\|f(z)\|^2 / 2 - \log|\det \partial f / \partial z|] / D`, which

@@ -17,7 +17,7 @@ from zuko.transforms import (
 
 
 class CouplingFlow(nn.Module):
-    r"""A learned rotation, then coupling layers: analytic inverse, exact log-determinant.
+    r"""A learned rotation, then coupling layers, with an analytic inverse and an exact log-determinant.
 
     The last layer of each network starts at 0, so that f starts as the rotation and the paths as straight orthogonal
     ones.
@@ -30,7 +30,7 @@ class CouplingFlow(nn.Module):
         dim: Size D of a latent, at least 2.
         layers: Number of coupling layers; they transform the even and the odd coordinates in turn.
         width: Width of each layer's network, which has two hidden layers.
-        affine: Whether a layer scales as well as shifts; if not, f keeps volumes exactly (NICE).
+        affine: True for layers that scale and shift, False for layers that only shift, so that f keeps volumes (NICE).
         rng: Source of the initial values.
     """
 
@@ -44,25 +44,28 @@ class CouplingFlow(nn.Module):
                 f"{layers} and {width}"
             )
         self.skew = nn.Parameter(torch.randn(dim, dim, generator=rng) / dim**0.5)
-        self.layers = nn.ModuleList(Coupling(dim, i % 2, width, affine) for i in range(layers))
+        couplings = [Coupling(dim, i % 2, width, affine) for i in range(layers)]
+        self.layers = nn.ModuleList(couplings)
         initialise(self.layers, rng)
-        for layer in self.layers:
+        for layer in couplings:
             nn.init.zeros_(layer.hyper[-1].weight)
             nn.init.zeros_(layer.hyper[-1].bias)
 
     def forward(self) -> ComposedTransform:
+        """Return the transform f."""
         return ComposedTransform(RotationTransform(self.skew), *[layer() for layer in self.layers])
 
 
-class Coupling(GeneralCouplingTransform):
-    """zuko's coupling layer of every second coordinate, with two hidden layers; its own constructor reads the mask,
-    which on the meta device has no values.
+class Coupling(GeneralCouplingTransform):  # type: ignore[misc]  # zuko has no types
+    """zuko's coupling layer of every second coordinate, with two hidden layers.
+
+    The constructor of zuko reads the values of the mask, which has none on the meta device.
 
     Arguments:
         dim: Size D of a latent.
         first: The first coordinate that stays, 0 or 1.
         width: Width of the hidden layers.
-        affine: Whether it scales as well as shifts.
+        affine: True for a layer that scales and shifts, False for one that only shifts.
     """
 
     def __init__(self, dim: int, first: int, width: int, affine: bool) -> None:
@@ -80,6 +83,10 @@ class ConcatSquash(nn.Module):
     References:
         | FFJORD: Free-form Continuous Dynamics for Scalable Reversible Generative Models (Grathwohl et al., 2018)
         | https://arxiv.org/abs/1810.01367
+
+    Arguments:
+        inner: Size of the input x.
+        outer: Size of the output.
     """
 
     def __init__(self, inner: int, outer: int) -> None:
@@ -91,6 +98,7 @@ class ConcatSquash(nn.Module):
         )
 
     def forward(self, t: Tensor, x: Tensor) -> Tensor:
+        """Map :math:`(N, I)` at one time to :math:`(N, O)`."""
         t = t.reshape(1, 1)
         return self.linear(x) * self.gate(t).sigmoid() + self.drift(t)
 
@@ -142,10 +150,15 @@ class FFJORDFlow(nn.Module):
         self.evaluations = 0
 
     def velocity(self, t: Tensor, x: Tensor) -> Tensor:
-        """:math:`g(t, x)`, with the shape of x."""
-        for layer in self.layers[:-1]:
+        """Return the velocity :math:`g(t, x)`, with the shape of x.
+
+        Raises:
+            FloatingPointError: if it is not finite, or a transform asks for it more than 20,000 times.
+        """
+        *hidden, last = self.layers
+        for layer in hidden:
             x = layer(t, x).tanh()
-        x = self.layers[-1](t, x)
+        x = last(t, x)
         # the solver shortens its step for ever when it meets nan, or a tolerance below the rounding
         self.evaluations += 1
         if self.evaluations > self.most_evaluations or not x.isfinite().all():
@@ -160,6 +173,7 @@ class FFJORDFlow(nn.Module):
         return x
 
     def forward(self) -> FreeFormJacobianTransform:
+        """Return the transform f."""
         self.evaluations = 0
         return FreeFormJacobianTransform(
             self.velocity, 0.0, self.time, tuple(self.parameters()), self.atol, self.rtol, self.exact
@@ -167,8 +181,8 @@ class FFJORDFlow(nn.Module):
 
 
 def initialise(modules: nn.Module, rng: torch.Generator | None) -> None:
-    r"""The default of linear layers of torch and zuko, :math:`U(-1/\sqrt{n}, 1/\sqrt{n})` with n inputs, but drawn from
-    ``rng``."""
+    r"""Draw the parameters of all linear layers from :math:`U(-1/\sqrt{n}, 1/\sqrt{n})` for n inputs, as torch and zuko
+    do, but from ``rng``."""
     for module in modules.modules():
         if isinstance(module, nn.Linear | zuko.nn.Linear):
             bound = module.in_features**-0.5

@@ -1,4 +1,4 @@
-"""Walking along a field of directions: the integrator of every path that is a flow."""
+"""The integrator of every path that follows a field of directions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,12 @@ STEPS = 100_000  # of a walk; a file may say how long a step is
 
 
 def require_few(counts: Tensor, step: float) -> None:
-    """An error where walks of these numbers of steps :math:`(N,)` would have no end."""
+    """Raise an error where walks would take more than 100,000 steps.
+
+    Arguments:
+        counts: Numbers of steps, with shape :math:`(N,)`.
+        step: Length of a step, for the message.
+    """
     if len(counts) and not counts.max() <= STEPS:
         raise ValueError(
             f"step must be such that an edit takes at most {STEPS} of them, got {step}, "
@@ -20,14 +25,20 @@ def require_few(counts: Tensor, step: float) -> None:
 
 
 def walk(field: Callable[[Tensor], Tensor], latents: Tensor, eps: Tensor, step: float, integrator: str) -> Tensor:
-    r"""Solves :math:`\dot z = \mathrm{field}(z)` for the signed amounts ``eps`` :math:`(N,)`, in equal steps of at most
-    ``step``.
+    r"""Solve :math:`\dot z = \mathrm{field}(z)` in equal steps, and return the last latents :math:`(N, D)`.
 
     Each sample takes the steps that its own amount needs, so that results do not depend on the batch.
 
     Arguments:
         field: Takes latents :math:`(N, D)`, returns velocities :math:`(N, D)`.
+        latents: The first latents, with shape :math:`(N, D)`.
+        eps: Signed amounts, with shape :math:`(N,)`.
+        step: Longest step.
         integrator: ``euler`` or ``rk4``.
+
+    Example:
+        >>> walk(lambda z: -z, torch.ones(1, 1), torch.ones(1), step=0.1, integrator="rk4")  # exp(-1)
+        tensor([[0.3679]])
     """
     # 1e-4: an amount of exactly n steps must not take n + 1 because of its rounding
     counts = (eps.abs() / step - 1e-4).ceil().clamp_min(1)

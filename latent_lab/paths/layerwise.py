@@ -1,4 +1,4 @@
-"""Edits of some layers: what a layer range means, for every method."""
+"""Edits of some layers of w+: the meaning of a layer range, for every method."""
 
 from __future__ import annotations
 
@@ -14,13 +14,16 @@ from latent_lab.paths.base import Paths
 def layer_rows(
     space: LatentSpace, layers: int | str | Sequence[int | str] | None, argument: str = "method.layers"
 ) -> list[int] | None:
-    """The rows of w+ that a layer range selects; None where latents are vectors, which have no layers.
+    """Return the rows of w+ that a layer range selects; None where latents are vectors, which have no layers.
 
     Arguments:
         space: The latent space.
         layers: None for all, or numbers from 0 and ranges that include their ends: ``4``, ``"4-7"``, ``"0-3,6"``, ``[0,
             1, "4-7"]``.
-        argument: What a user calls it.
+        argument: Name for error messages.
+
+    Raises:
+        ValueError: if there are no such layers.
     """
     if len(space.shape) == 1:
         if layers is not None:
@@ -82,7 +85,7 @@ class LayerwisePaths(Paths):
     def move(
         self, latents: Tensor, k: Tensor, eps: Tensor, given: dict[str, Tensor] | None = None
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """:meth:`shift`, and the base paths' penalties over all edited rows."""
+        """Return what :meth:`shift` returns, and the base paths' penalties over all edited rows."""
         moved, penalties = self.base.move(*self._spread(latents, k, eps))
         return self._gather(latents, moved), penalties
 
@@ -90,6 +93,6 @@ class LayerwisePaths(Paths):
         return self._gather(latents, self.base.shift(*self._spread(latents, k, eps)))
 
 
-def across_layers(paths: Paths, rows: Sequence[int] | None) -> Paths:
-    """The paths as :func:`layer_rows` asks: as they are, or on rows of w+."""
+def restrict_to_rows(paths: Paths, rows: Sequence[int] | None) -> Paths:
+    """Return paths that edit the rows that :func:`layer_rows` selects; for None the paths as they are."""
     return paths if rows is None else LayerwisePaths(paths, rows)

@@ -26,6 +26,12 @@ class LinearPaths(Paths):
         kind: ``orthogonal``, ``projective`` or ``free``.
         init: Standard deviation of the initial M, or of the noise on the initial unit matrix of the other kinds.
         rng: Source of the initial values.
+
+    Example:
+        >>> paths = LinearPaths.along(torch.tensor([[0.0, 2.0], [1.0, 0.0]]))
+        >>> paths.shift(torch.zeros(2, 2), torch.tensor([0, 1]), torch.tensor([3.0, -1.0]))
+        tensor([[ 0.,  3.],
+                [-2.,  0.]])
     """
 
     kinds = ("orthogonal", "projective", "free")
@@ -57,13 +63,14 @@ class LinearPaths(Paths):
 
     @classmethod
     def along(cls, directions: Tensor) -> LinearPaths:
-        """Frozen paths along the columns of ``directions`` :math:`(D, K)`; an amount of 1 is a column's length."""
-        paths = cls(*directions.shape, "free", rng=torch.Generator()).requires_grad_(False)
+        """Return frozen paths along the columns of a matrix :math:`(D, K)`; an amount of 1 is a column's length."""
+        dim, num_paths = directions.shape
+        paths = cls(dim, num_paths, "free", rng=torch.Generator()).requires_grad_(False)
         paths.weight.copy_(directions)
         return paths.to(directions.device)
 
     def matrix(self) -> Tensor:
-        """The directions A, with shape :math:`(D, K)`."""
+        """Return the directions A, with shape :math:`(D, K)`."""
         if self.kind == "orthogonal":
             return torch.linalg.matrix_exp(self.weight - self.weight.mT)[:, : self.num_paths]
         if self.kind == "projective":
@@ -75,14 +82,22 @@ class LinearPaths(Paths):
         return True
 
     def coordinates(self, latents: Tensor) -> Tensor:
-        """:math:`A^+ z`, with shape :math:`(N, K)`."""
+        """Return the coordinates :math:`A^+ z`, with shape :math:`(N, K)`."""
         return latents @ torch.linalg.pinv(self.matrix()).mT
 
     def _shift(self, latents: Tensor, k: Tensor, eps: Tensor) -> Tensor:
         return latents + eps[:, None] * self.matrix().mT[k]
 
 
-def faced(directions: Tensor) -> Tensor:
-    r"""Directions, the columns of :math:`(\dots, D, K)`, whose largest entries are positive: an eigenvector's sign is
-    arbitrary, a run's must repeat."""
+def fix_signs(directions: Tensor) -> Tensor:
+    r"""Return directions, the columns of :math:`(\dots, D, K)`, with the signs at which their largest entries are
+    positive.
+
+    The sign of an eigenvector is arbitrary, while that of a run must repeat.
+
+    Example:
+        >>> fix_signs(torch.tensor([[0.6], [-0.8]]))
+        tensor([[-0.6000],
+                [ 0.8000]])
+    """
     return directions * directions.gather(-2, directions.abs().argmax(-2, keepdim=True)).sign()

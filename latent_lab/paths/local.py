@@ -15,7 +15,7 @@ from latent_lab.gans.space import LatentSpace
 from latent_lab.gans.styled import StyleGenerator
 from latent_lab.ops.region import region_metrics
 from latent_lab.paths.base import Paths
-from latent_lab.paths.linear import faced
+from latent_lab.paths.linear import fix_signs
 
 
 class LocalPaths(Paths):
@@ -41,15 +41,15 @@ class LocalPaths(Paths):
 
     @abstractmethod
     def directions(self, space: LatentSpace, codes: Codes) -> Tensor:
-        """Unit vectors at one code, as columns :math:`(D, K)`, best first."""
+        """Return the unit vectors at one code as columns :math:`(D, K)`, best first."""
 
     @torch.no_grad()
     def anchor(self, space: LatentSpace, codes: Codes) -> Codes:
         found = [self.directions(space, codes.select(slice(n, n + 1)))[:, : self.num_paths] for n in range(len(codes))]
-        return codes.with_given(directions=faced(torch.stack(found)).mT.to(codes.latents))
+        return codes.with_given(directions=fix_signs(torch.stack(found)).mT.to(codes.latents))
 
     def shift(self, latents: Tensor, k: Tensor, eps: Tensor, given: dict[str, Tensor] | None = None) -> Tensor:
-        """See :meth:`Paths.shift`; ``given`` is that of anchored codes."""
+        """Return latents after edits along the paths; ``given`` is that of anchored codes, see :meth:`Paths.shift`."""
         if given is None or "directions" not in given:
             raise ValueError(
                 "given must hold the directions of local paths: take codes = paths.anchor(space, codes), "
@@ -91,12 +91,14 @@ class LocalBasisPaths(LocalPaths):
                 "codes must come from samples for method=local_basis, which needs the z that they are mapped from"
             )
         z, label = codes.given["z"], codes.given.get("label")
-        jacobian = torch.func.jacfwd(lambda moved: space.generator.mapping(moved, label)[0])(z)[:, 0]
+        mapping = space.generator.mapping
+        jacobian = torch.func.jacfwd(lambda moved: mapping(moved, label)[0])(z)[:, 0]
         return torch.linalg.svd(jacobian.double(), full_matrices=True).U
 
 
 class RegionalPaths(LocalPaths):
-    """ReSeFa of single images, see :class:`latent_lab.methods.resefa.ReSeFa`.
+    """Directions that change a region of one image most and the rest least: ReSeFa, see
+    :class:`latent_lab.methods.resefa.ReSeFa`.
 
     Arguments:
         dim, num_paths, layers: See :class:`LocalPaths`.
@@ -104,6 +106,8 @@ class RegionalPaths(LocalPaths):
         tau: Regulariser, see :func:`generalised_directions`.
         chunk: Jacobian products made at once.
     """
+
+    mask: Tensor
 
     def __init__(
         self, dim: int, num_paths: int, layers: Sequence[int] | None, resolution: int, tau: float, chunk: int
@@ -115,15 +119,23 @@ class RegionalPaths(LocalPaths):
     def directions(self, space: LatentSpace, codes: Codes) -> Tensor:
         masks = torch.stack([self.mask, 1 - self.mask])[None]
         _, metrics = region_metrics(space, codes, masks, self.layers, None, torch.Generator(), self.chunk)
-        return generalised_directions(*metrics, self.tau)
+        foreground, background = metrics
+        return generalised_directions(foreground, background, self.tau)
 
 
 def generalised_directions(foreground: Tensor, background: Tensor, tau: float) -> Tensor:
-    r"""Unit vectors :math:`(M, M)`, a column each, with :math:`A n = \lambda (B + \tau \tfrac{\operatorname{tr} B}{M}
-    I) n`, largest :math:`\lambda` first.
+    r"""Return unit vectors n as columns :math:`(M, M)` with :math:`A n = \lambda (B + \tau \tfrac{\operatorname{tr}
+    B}{M} I) n`, largest :math:`\lambda` first.
 
     By a Cholesky factor L of the right-hand matrix, :math:`L^{-1} A L^{-\top} y = \lambda y,\ n = L^{-\top} y`:
     symmetric, unlike the published inverse, so that the eigenvalues are real and sorted.
+
+    Arguments:
+        foreground, background: Symmetric matrices A and B, with shape :math:`(M, M)`.
+        tau: Regulariser :math:`\tau`, at least 0.
+
+    Raises:
+        ValueError: if the right-hand matrix is singular.
     """
     mean = background.diagonal().mean()
     regularised = background + tau * mean * torch.eye(len(background), dtype=background.dtype, device=background.device)

@@ -34,10 +34,12 @@ class PotentialPaths(Paths):
         dim: Size D of a latent, at least 4.
         num_paths: Number K of paths.
         times: Number T of time steps that the potentials are trained on.
-        bounded: Whether o is the hyperbolic tangent; the paper leaves it out in W of StyleGAN2, where changes would be
-            too small.
+        bounded: True for the hyperbolic tangent as o, False for none, as in the paper's W of StyleGAN2, where changes
+            would be too small.
         rng: Source of the initial values, those of linear layers of torch.
     """
+
+    rates: Tensor
 
     def __init__(
         self, dim: int, num_paths: int, times: int = 5, bounded: bool = True, rng: torch.Generator | None = None
@@ -64,8 +66,11 @@ class PotentialPaths(Paths):
         self.register_buffer("rates", rates, persistent=False)
 
     def potentials(self, k: Tensor) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]:
-        r"""Of the paths k :math:`(N,)`: from latents :math:`(N, D)` and times :math:`(N,)` to :math:`u_k(z, t)`
-        :math:`(N,)` and its gradient :math:`\nabla_z u_k` :math:`(N, D)`."""
+        r"""Return the function of the potentials of paths k :math:`(N,)`.
+
+        It takes latents :math:`(N, D)` and times :math:`(N,)`, and returns :math:`u_k(z, t)` :math:`(N,)` and its
+        gradient :math:`\nabla_z u_k` :math:`(N, D)`.
+        """
         inner, inner_bias, time, time_bias, time_outer, time_outer_bias, fusion, fusion_bias, outer, outer_bias = (
             getattr(self, name).index_select(0, k) for name in NAMES
         )

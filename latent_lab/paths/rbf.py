@@ -31,9 +31,17 @@ class RBFPaths(Paths):
         num_dipoles: Pairs of opposite support vectors of each path.
         step: Longest step of the integrator, in units of latent length.
         integrator: ``euler`` or ``rk4``.
-        learn_gammas: Whether each path learns its width :math:`\gamma_k`, which starts at 1 / D.
+        learn_gammas: True for paths that learn their widths :math:`\gamma_k`, which start at 1 / D.
         rng: Source of the initial support vectors.
+
+    Example:
+        >>> paths, z = RBFPaths(dim=4, num_paths=2), torch.zeros(1, 4)
+        >>> moved = paths.shift(z, torch.tensor([0]), torch.tensor([0.25]))  # one step, of that length
+        >>> torch.linalg.vector_norm(moved - z, dim=1)
+        tensor([0.2500], grad_fn=<LinalgVectorNormBackward0>)
     """
+
+    alphas: Tensor
 
     integrators = ("euler", "rk4")
 
@@ -64,12 +72,13 @@ class RBFPaths(Paths):
         self.register_buffer("alphas", torch.tensor([1.0, -1.0]).repeat(num_dipoles), persistent=False)
 
     def warping(self, latents: Tensor, k: Tensor) -> Tensor:
-        """:math:`f_k(z)`, with shape :math:`(N,)`."""
+        """Return the warpings :math:`f_k(z)`, with shape :math:`(N,)`."""
         distances = (latents[:, None] - self.supports[k]).square().sum(-1)
         return (self.alphas * torch.exp(-self.log_gammas[k].exp()[:, None] * distances)).sum(-1)
 
     def direction(self, latents: Tensor, k: Tensor) -> Tensor:
-        """The unit vector along the gradient of the warping, with shape :math:`(N, D)`; 0 where the gradient is 0."""
+        """Return the unit vectors along the gradients of the warpings, with shape :math:`(N, D)`; 0 where a gradient is
+        0."""
         return self._direction(latents, self.supports[k], self.log_gammas[k].exp()[:, None])
 
     def _direction(self, latents: Tensor, supports: Tensor, gammas: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Straight paths of w+ whose step is another in each layer."""
+"""Straight paths of w+ with a step of its own for each layer."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class RowwisePaths(Paths):
 
     @classmethod
     def along(cls, directions: Tensor) -> RowwisePaths:
-        """Frozen paths along ``directions`` :math:`(K, L, D)`."""
+        """Return frozen paths along directions :math:`(K, L, D)`."""
         num_paths, rows, dim = directions.shape
         paths = cls(dim, num_paths, rows).requires_grad_(False)
         paths.weight.copy_(directions)

@@ -35,7 +35,7 @@ class WalkPaths(Paths):
         dim: Size D of a latent.
         num_paths: Number K of paths.
         kind: ``linear`` or ``network``.
-        keep_norm: Whether a latent's norm stays, which a latent of N(0, I) needs to stay plausible far out.
+        keep_norm: True for walks that keep a latent's norm, as a latent of N(0, I) needs to stay plausible far out.
         classes: Classes with directions of their own, for a class-conditional generator; 0 for none.
         width: Width of a network's hidden layer.
         step: Longest step of a network's walk, in units of amount.
@@ -83,13 +83,14 @@ class WalkPaths(Paths):
         return self.kind == "linear" and not self.keep_norm and not self.classes
 
     def shift(self, latents: Tensor, k: Tensor, eps: Tensor, given: dict[str, Tensor] | None = None) -> Tensor:
-        """See :meth:`Paths.shift`; a class-dependent walk reads ``given["label"]``."""
+        """Return latents after edits along the paths, see :meth:`Paths.shift`; a walk of a class reads
+        ``given["label"]``."""
         if self.classes and given and "label" in given:
             k = k + self.num_paths * (1 + given["label"])
         return super().shift(latents, k, eps)
 
     def velocity(self, latents: Tensor, k: Tensor) -> Tensor:
-        """:math:`v_k(z)`, with shape :math:`(N, D)`."""
+        """Return the velocities :math:`v_k(z)`, with shape :math:`(N, D)`."""
         if self.kind == "linear":
             table = torch.cat([self.weight.mean(0, keepdim=True), self.weight]) if self.classes else self.weight
             return table.flatten(0, 1)[k]

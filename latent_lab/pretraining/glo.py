@@ -11,7 +11,7 @@ from torchmetrics.image.kid import KernelInceptionDistance
 from latent_lab.attributes.classifier import Classifier
 from latent_lab.data.folder import FolderImages
 from latent_lab.data.images import Batches, IdxImages
-from latent_lab.gans.glo import GLO, onto_ball
+from latent_lab.gans.glo import GLO, project_to_ball
 from latent_lab.ops.psnr import psnr
 from latent_lab.pretraining.base import Pretraining
 
@@ -90,7 +90,7 @@ class GLOPretraining(Pretraining):
 
     def first_latents(self, images: Tensor) -> Tensor:
         """Whitened principal components of images, on the ball."""
-        return onto_ball((images.flatten(1) - self.centre) @ self.whitening)
+        return project_to_ball((images.flatten(1) - self.centre) @ self.whitening)
 
     def train_dataloader(self) -> DataLoader:
         order = Batches(len(self.images), self.data.batch_size, self.seed, self.global_rank, self.steps, self.step)
@@ -127,7 +127,7 @@ class GLOPretraining(Pretraining):
             optimiser.step()
         self.advance_schedules()
         with torch.no_grad():
-            self.latents.weight[index] = onto_ball(self.latents.weight[index])
+            self.latents.weight[index] = project_to_ball(self.latents.weight[index])
         self.log("train/loss", loss.detach(), prog_bar=True)
 
     @torch.no_grad()
@@ -152,7 +152,7 @@ class GLOPretraining(Pretraining):
             optimiser.zero_grad()
             self.loss(generator(latents), images).sum().backward()
             optimiser.step()
-            latents.data = onto_ball(latents.data)
+            latents.data = project_to_ball(latents.data)
         return latents.detach()
 
     @torch.no_grad()

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import nn
 
-from latent_lab.gans.stylegan2_layouts import kernel
+from latent_lab.gans.stylegan2_layouts import read_kernel
 
 
 def random_weights(module: nn.Module, seed: int = 0) -> nn.Module:
@@ -173,7 +173,7 @@ def stylegan2_genforce(model) -> dict:
         affine = unscaled(layer.affine)
         own |= {f"{name}.style.weight": affine["weight"], f"{name}.style.bias": affine["bias"] - 1}
         inner = layer.conv if "output" in name else layer
-        weight = inner.weight if "output" in name else kernel(layer)
+        weight = inner.weight if "output" in name else read_kernel(layer)
         weight = weight * math.sqrt(weight[0].numel())
         if "layer" in name:
             own |= {f"{name}.noise_strength": layer.noise_strength, f"{name}.noise": layer.noise[None, None]}

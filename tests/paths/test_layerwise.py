@@ -8,7 +8,7 @@ import torch
 from latent_lab.checkpoints import native
 from latent_lab.gans.stylegan2 import StyleGAN2
 from latent_lab.paths.curvilinear import CurvilinearPaths
-from latent_lab.paths.layerwise import LayerwisePaths, across_layers, layer_rows
+from latent_lab.paths.layerwise import LayerwisePaths, layer_rows, restrict_to_rows
 from latent_lab.paths.linear import LinearPaths
 from latent_lab.paths.rbf import RBFPaths
 from latent_lab.runs import described_paths
@@ -102,7 +102,7 @@ def generator():
 def test_a_range_names_rows(generator, layers, rows):
     space = generator.space("w+")
     assert layer_rows(space, layers) == rows
-    assert isinstance(across_layers(LinearPaths(8, 2), rows), LayerwisePaths)
+    assert isinstance(restrict_to_rows(LinearPaths(8, 2), rows), LayerwisePaths)
 
 
 @pytest.mark.parametrize("layers", [4, "2-4", "3-1", "a", [], "", "-1", [0, 7]])
@@ -115,6 +115,6 @@ def test_a_range_outside_the_network_is_said(generator, layers):
 
 def test_vectors_have_no_layers(generator):
     paths = LinearPaths(8, 2)
-    assert layer_rows(generator.space("w"), None) is None and across_layers(paths, None) is paths
+    assert layer_rows(generator.space("w"), None) is None and restrict_to_rows(paths, None) is paths
     with pytest.raises(ValueError, match=r"method.layers needs gan.space=w\+, .* got '0-1' in space w"):
         layer_rows(generator.space("w"), "0-1")

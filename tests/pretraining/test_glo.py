@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from latent_lab import load_generator
 from latent_lab import pretrain as command
 from latent_lab.data.images import Batches, IdxImages
-from latent_lab.gans.glo import GLO, onto_ball
+from latent_lab.gans.glo import GLO, project_to_ball
 from latent_lab.ops.psnr import psnr
 from latent_lab.pretraining.glo import GLOPretraining, laplacian_pyramid
 from tests.idx_files import write_idx
@@ -98,7 +98,10 @@ def test_latents_begin_as_whitened_components_on_the_ball(digits):
     made = module(digits)
     scores = (made.images.flatten(1) - made.centre) @ made.whitening
     torch.testing.assert_close(scores.mT.cov(), torch.eye(6), rtol=0, atol=1e-3)
-    assert torch.equal(made.latents.weight, onto_ball(scores)) and (made.latents.weight.norm(dim=1) <= 1 + 1e-6).all()
+    assert (
+        torch.equal(made.latents.weight, project_to_ball(scores))
+        and (made.latents.weight.norm(dim=1) <= 1 + 1e-6).all()
+    )
 
 
 def test_only_the_latents_of_a_batch_and_their_moments_change(digits):
@@ -123,8 +126,8 @@ def test_samples_have_the_learned_latents_mean_and_covariance():
     samples = generator.space().sample(5000, rng).latents
     inside = latents.norm(dim=1) < 1
     assert inside.float().mean() > 0.95 and samples.norm(dim=1).max() <= 1 + 1e-6
-    torch.testing.assert_close(samples.mean(0), onto_ball(latents).mean(0), rtol=0, atol=0.02)
-    torch.testing.assert_close(samples.T.cov(), onto_ball(latents).T.cov(), rtol=0.1, atol=0.005)
+    torch.testing.assert_close(samples.mean(0), project_to_ball(latents).mean(0), rtol=0, atol=0.02)
+    torch.testing.assert_close(samples.T.cov(), project_to_ball(latents).T.cov(), rtol=0.1, atol=0.005)
     assert torch.allclose(generator.space(truncation=0.0).sample(2, rng).latents, generator.mean)
 
 
