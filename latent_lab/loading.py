@@ -14,6 +14,7 @@ from latent_lab.checkpoints.locate import locate
 from latent_lab.checkpoints.rebuild import build_on_meta, rebuild
 from latent_lab.checkpoints.weights import read_weights
 from latent_lab.configuration.options import OPTIONS
+from latent_lab.configuration.schema import GAN
 from latent_lab.configuration.validate import check_keys, require_plain
 from latent_lab.gans.base import Generator
 from latent_lab.gans.space import LatentSpace
@@ -80,9 +81,10 @@ def load_generator(source: str | Path, **options) -> Generator:
     if str(source) not in choices("gan"):
         raise ValueError(f"source must be a file or one of {choices('gan')}, got {str(source)!r}")
     gan = configuration("gan", str(source))
-    unknown = sorted(options.keys() - gan.keys())
+    known = {key.rstrip("?") for key in GAN}
+    unknown = sorted(options.keys() - known)
     if unknown:
-        raise ValueError(f"options must be among {sorted(gan)}, got {unknown}")
+        raise ValueError(f"options must be among {sorted(known)}, got {unknown}")
     gan = {**gan, **options}
     return build_generator(gan, own_class(gan["generator"]["_target_"], "gans", Generator))
 
