@@ -42,8 +42,8 @@ def site(tmp_path_factory) -> Path:
 def workplace(tmp_path_factory) -> Path:
     """Where the commands run, with the foreign checkpoint that the page converts."""
     folder = tmp_path_factory.mktemp("work")
-    weights = torch.randn(16 * 16, 8, generator=torch.Generator().manual_seed(0))
-    torch.save({"W": weights, "b": torch.zeros(16 * 16)}, folder / "published.pt")
+    weights = torch.randn(3 * 32 * 32, 8, generator=torch.Generator().manual_seed(0))
+    torch.save({"W": weights, "b": torch.zeros(3 * 32 * 32)}, folder / "published.pt")
     return folder
 
 

@@ -10,6 +10,9 @@ def head(outputs: int) -> nn.Sequential:
     return nn.Sequential(nn.Linear(120, 84), nn.BatchNorm1d(84), nn.ReLU(), nn.Linear(84, outputs))
 
 
+SMALLEST = 32  # pixels that three convolutions of 5 and two halvings need
+
+
 class LeNetReconstructor(nn.Module):
     r"""From a pair of images, which path was taken and how far.
 
@@ -37,6 +40,15 @@ class LeNetReconstructor(nn.Module):
         self.path, self.amount = head(num_paths), head(1)
 
     def forward(self, before: Tensor, after: Tensor) -> tuple[Tensor, Tensor]:
-        """Images :math:`(N, C, H, W)` to logits :math:`(N, K)` and amounts :math:`(N,)`."""
+        """Return logits :math:`(N, K)` and amounts :math:`(N,)` of pairs of images :math:`(N, C, H, W)`.
+
+        Raises:
+            ValueError: The images have fewer than 32 pixels a side.
+        """
+        if min(before.shape[2:]) < SMALLEST:
+            raise ValueError(
+                f"reconstructor=lenet needs images of at least {SMALLEST} pixels a side, "
+                f"got {tuple(before.shape[2:])}; take reconstructor=resnet18"
+            )
         features = self.features(torch.cat([before, after], 1)).mean((2, 3))
         return self.path(features), self.amount(features).squeeze(-1)

@@ -41,3 +41,9 @@ def test_gradients_reach_both_images_and_all_weights(rng):
         tensor.grad is not None and tensor.grad.isfinite().all()
         for tensor in (before, after, *reconstructor.parameters())
     )
+
+
+def test_images_that_are_too_small_are_refused_in_one_line():
+    small = torch.zeros(2, 1, 16, 16)
+    with pytest.raises(ValueError, match=r"needs images of at least 32 pixels a side, got \(16, 16\)"):
+        LeNetReconstructor(image_channels=1, num_paths=3)(small, small)
