@@ -88,7 +88,7 @@ def discover(
     *,
     steps: int = 600,
     seed: int = 0,
-    attributes: Attributes | None = None,
+    predictor: Attributes | None = None,
     trainer: pl.Trainer | None = None,
     measure: Callable[[Sequence[str] | None], Attributes | None] | None = None,
     metrics: Callable[[int], Mapping[str, Metric]] | None = None,
@@ -103,9 +103,9 @@ def discover(
         space: The latent space.
         steps: Steps of a method that trains.
         seed: Seed of all that is drawn.
-        attributes: What supervised methods are guided by.
+        predictor: Measures the attributes that supervised methods are guided by.
         trainer: Trains methods that train; by default one for ``steps`` steps that logs nothing.
-        measure: Makes a predictor of the attributes of these names; by default from ``attributes``.
+        measure: Makes a predictor of the attributes of these names; by default from ``predictor``.
         metrics: Makes the metrics of the validation for a number of paths; by default none.
         checkpoint: A training state of the same method to continue from.
         findings: Takes what the method measured while it fitted, e.g. the names of its paths.
@@ -124,12 +124,12 @@ def discover(
         seed=seed,
         rng=stream(seed, 0, 0, INITIAL),
         metrics=metrics or (lambda num_paths: {}),
-        attributes=attributes,
+        attributes=predictor,
         checkpoint=checkpoint,
-        measures=measure or (lambda names: select_attributes(attributes, names)),
+        measures=measure or (lambda names: select_attributes(predictor, names)),
         findings={} if findings is None else findings,
     )
-    return fit_on_device(method, space, context)
+    return fit_on_device(method, space, context).eval()
 
 
 def invert(

@@ -64,6 +64,14 @@ class Evaluation:
     sequences: Tensor
     notes: list[str] = field(default_factory=list)
 
+    def main_score(self) -> float:
+        """Return the one number that searches of options minimise: the mean side effects at the smallest change, or the
+        error of order in latents where no attribute is measured."""
+        found = {score.name: score.mean for score in self.scores}
+        effects = [found[name] for name in found if name.startswith("side_effects/") and name.endswith("/mean")]
+        measured = [value for value in effects if value == value]
+        return measured[-1] if measured else found["commutativity/swap/latents"]
+
 
 @dataclass
 class Matrix:

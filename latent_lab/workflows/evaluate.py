@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import statistics
+
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
@@ -29,8 +31,9 @@ def evaluate_run(run: Run, subject: Subject, evaluation: DictConfig) -> Evaluati
     return found
 
 
-def evaluate_runs(config: DictConfig) -> None:
-    """Evaluates each run, adds the scores to its ``metrics.json`` and makes its report again."""
+def evaluate_runs(config: DictConfig) -> float:
+    """Evaluate each run, add the scores to its ``metrics.json``, make its report again; return the mean main score."""
+    main_scores = []
     device = chosen_device(config.device)
     for run in find_runs(config.run, config.weights):
         made = OmegaConf.create(config_of(run))
@@ -46,3 +49,5 @@ def evaluate_runs(config: DictConfig) -> None:
             if name == "wandb"
         ]
         say(f"report {write_report(run, evaluation, loggers)}")
+        main_scores.append(evaluation.main_score())
+    return statistics.fmean(main_scores)

@@ -4,6 +4,7 @@ import sys
 from types import SimpleNamespace
 
 import pytest
+import yaml
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
@@ -86,3 +87,17 @@ def test_every_method_is_in_the_sweep():
     with initialize_config_dir(str(CONF), version_base="1.3"):
         config = compose("train", ["sweep=all_methods"], return_hydra_config=True)
     assert config.hydra.sweeper.params.method == "glob(*,exclude=imported)"  # that one needs files
+
+
+def test_optuna_searches_for_the_options_with_the_best_main_score(folder):
+    """The main returns its main score; a study of two trials ends with the better one's options."""
+    pytest.importorskip("hydra_plugins.hydra_optuna_sweeper")
+    from latent_lab import train
+
+    search = ["sweep=optuna", "hydra.sweeper.n_trials=2", "hydra.sweep.dir=searched", "evaluation.strip_steps=3"]
+    sys.argv = ["latent_lab.train", *TINY, *search, "method=random", "gan.edits.num_paths=range(2,5)"]
+    GlobalHydra.instance().clear()
+    train.main()
+    best = yaml.safe_load((folder / "searched" / "optimization_results.yaml").read_text())
+    assert best["name"] == "optuna" and isinstance(best["best_value"], float)
+    assert set(best["best_params"]) == {"gan.edits.num_paths"}
