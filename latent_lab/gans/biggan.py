@@ -14,7 +14,16 @@ from latent_lab.gans.conditional import draw_codes
 
 
 class Modulation(nn.Module):
-    r"""Batch normalisation with stored statistics, then :math:`x (1 + \text{gain}(y)) + \text{bias}(y)`."""
+    r"""Batch normalisation with stored statistics, then :math:`x (1 + \text{gain}(y)) + \text{bias}(y)`.
+
+    Arguments:
+        channels: Channels of x.
+        condition: Size of the condition y.
+        eps: Added to the variances.
+    """
+
+    mean: Tensor
+    var: Tensor
 
     def __init__(self, channels: int, condition: int, eps: float = 1e-5) -> None:
         super().__init__()
@@ -30,7 +39,11 @@ class Modulation(nn.Module):
 
 
 class Attention(nn.Module):
-    """Self-attention; keys and values are pooled 2x2."""
+    """Self-attention with keys and values that are pooled 2x2.
+
+    Arguments:
+        channels: Channels of the input, a multiple of 8.
+    """
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -47,7 +60,13 @@ class Attention(nn.Module):
 
 
 class Block(nn.Module):
-    """Modulate, ReLU, x2, conv, modulate, ReLU, conv, plus the upsampled input through a 1x1 convolution."""
+    """Modulate, ReLU, x2, conv, modulate, ReLU, conv, plus the upsampled input through a 1x1 convolution.
+
+    Arguments:
+        inner: Channels of the input.
+        outer: Channels of the output.
+        condition: Size of the condition.
+    """
 
     def __init__(self, inner: int, outer: int, condition: int) -> None:
         super().__init__()
@@ -78,6 +97,11 @@ class BigGAN(Generator):
         widths: Channels at 4x4 and after each block, which doubles the size.
         attention: Index of the block that self-attention follows; None for none.
         labels: Classes to sample from; None for all.
+
+    Example:
+        >>> gan = BigGAN(latent_dim=6, classes=3, embedding=4, widths=[16, 8, 8], attention=None)
+        >>> gan.space().decode(gan.space().codes(torch.zeros(2, 6), label=[0, 2])).shape
+        torch.Size([2, 3, 16, 16])
     """
 
     spaces = ("z",)
@@ -96,7 +120,8 @@ class BigGAN(Generator):
         widths = list(widths)
         if len(widths) < 2 or latent_dim % len(widths):
             raise ValueError(f"latent_dim must be a multiple of the number of widths, got {latent_dim} and {widths}")
-        self.classes, self.labels = classes, range(classes) if labels is None else list(labels)
+        self.classes = classes
+        self.labels: Sequence[int] = range(classes) if labels is None else list(labels)
         self.resolution, self.latent_dim = 4 * 2 ** (len(widths) - 1), latent_dim
         part = latent_dim // len(widths)
         self.embed = nn.Embedding(classes, embedding)
@@ -107,6 +132,7 @@ class BigGAN(Generator):
         self.conv = nn.Conv2d(widths[-1], 3, 3, padding=1)
 
     def forward(self, z: Tensor, label: Tensor) -> Tensor:
+        """Make images of latents :math:`(N, D)` and classes :math:`(N,)`."""
         first, *parts = z.chunk(len(self.blocks) + 1, 1)
         x = self.linear(first).unflatten(1, (-1, 4, 4)).contiguous(memory_format=torch.channels_last)
         condition = self.embed(label)
@@ -121,12 +147,13 @@ class BigGAN(Generator):
 
     def first_weights(self, space: str) -> list[Tensor]:
         part = self.latent_dim // (len(self.blocks) + 1)
-        norms = [[layer.weight for norm in (b.norm1, b.norm2) for layer in (norm.gain, norm.bias)] for b in self.blocks]
+        blocks = [block for block in self.blocks if isinstance(block, Block)]
+        norms = [[layer.weight for norm in (b.norm1, b.norm2) for layer in (norm.gain, norm.bias)] for b in blocks]
         own = [self.linear.weight, *[torch.cat(weights)[:, -part:] for weights in norms]]
         return [F.pad(weight, (i * part, self.latent_dim - (i + 1) * part)) for i, weight in enumerate(own)]
 
     def sample(self, space: str, num: int, rng: torch.Generator, truncation: float = 1.0) -> Codes:
-        return draw_codes(self, num, rng, truncation)
+        return draw_codes(self.labels, self.latent_dim, num, rng, truncation, self.linear.weight.device)
 
     def decode(self, space: str, codes: Codes) -> Tensor:
         return self(codes.latents, codes.given["label"])

@@ -15,8 +15,11 @@ from latent_lab.gans.conditional import draw_codes
 
 
 def statistics_at(table: Tensor, truncation: Tensor) -> Tensor:
-    """Rows of a table over truncations 0, ..., 1 for each of ``truncation`` :math:`(N,)`: :math:`(R, C)` to :math:`(N,
-    C)`.
+    """Look up statistics for truncations, with shape :math:`(N, C)`.
+
+    Arguments:
+        table: Rows for the truncations 0, ..., 1, with shape :math:`(R, C)`.
+        truncation: Truncations in [0, 1], with shape :math:`(N,)`.
 
     Between two rows the published network blends with the weights exchanged (the nearer row gets the smaller one); its
     weights know no other blend.
@@ -29,7 +32,17 @@ def statistics_at(table: Tensor, truncation: Tensor) -> Tensor:
 
 
 class TruncatedNorm(nn.Module):
-    """Batch normalisation with the statistics of a truncation; an affine map of the condition, or a fixed one."""
+    """Batch normalisation with the statistics of a truncation, then an affine map that depends on the condition.
+
+    Arguments:
+        channels: Channels of the input.
+        condition: Size of the condition.
+        rows: Number of truncations 0, ..., 1 with statistics.
+        eps: Added to the variances.
+    """
+
+    means: Tensor
+    vars: Tensor
 
     def __init__(self, channels: int, condition: int, rows: int, eps: float) -> None:
         super().__init__()
@@ -45,7 +58,16 @@ class TruncatedNorm(nn.Module):
 
 
 class Bottleneck(nn.Module):
-    """1x1, 3x3, 3x3, 1x1 convolutions at a quarter of the width; the skip drops channels and is upsampled."""
+    """Convolutions of 1x1, 3x3, 3x3 and 1x1 at a quarter of the width; the skip drops channels and is upsampled.
+
+    Arguments:
+        inner: Channels of the input.
+        outer: Channels of the output.
+        up: True to double the size.
+        condition: Size of the condition.
+        rows: Number of truncations 0, ..., 1 with statistics.
+        eps: Added to the variances.
+    """
 
     def __init__(self, inner: int, outer: int, up: bool, condition: int, rows: int, eps: float) -> None:
         super().__init__()
@@ -78,12 +100,15 @@ class BigGANDeep(Generator):
         classes: Number of classes.
         embedding: Size of a class's embedding.
         width: Channels of the last block.
-        layers: Each block: whether it doubles the size, and the factors of ``width`` before and after it.
+        layers: For each block True where it doubles the size, and the factors of ``width`` before and after it.
         attention: Number of blocks before self-attention.
-        rows: Truncations 0, ..., 1 that there are statistics for.
-        eps: Of the normalisations.
+        rows: Number of truncations 0, ..., 1 with statistics.
+        eps: Added to the variances of the normalisations.
         labels: Classes to sample from; None for all.
     """
+
+    means: Tensor
+    vars: Tensor
 
     spaces = ("z",)
     channels = 3
@@ -108,7 +133,8 @@ class BigGANDeep(Generator):
         self.config["layers"] = [list(layer) for layer in layers]
         if not layers or not 0 < attention <= len(layers):
             raise ValueError(f"attention must be from 1 to the number of layers, got {attention} and {len(layers)}")
-        self.classes, self.labels = classes, range(classes) if labels is None else list(labels)
+        self.classes = classes
+        self.labels: Sequence[int] = range(classes) if labels is None else list(labels)
         self.resolution, self.latent_dim = 4 * 2 ** sum(up for up, _, _ in layers), latent_dim
         condition = latent_dim + embedding
         self.embed = nn.Embedding(classes, embedding)
@@ -125,8 +151,13 @@ class BigGANDeep(Generator):
         self.eps = eps
 
     def forward(self, z: Tensor, label: Tensor, truncation: Tensor) -> Tensor:
-        """Images of latents :math:`(N, D)`, classes :math:`(N,)` or shares of classes :math:`(N, \\text{classes})`, and
-        truncations :math:`(N,)` in [0, 1], which choose the statistics."""
+        """Make images.
+
+        Arguments:
+            z: Latents, with shape :math:`(N, D)`.
+            label: Classes, with shape :math:`(N,)`, or shares of C classes :math:`(N, C)`.
+            truncation: Truncations in [0, 1], with shape :math:`(N,)`, which choose the statistics.
+        """
         condition = torch.cat([z, self.embed(label) if label.ndim == 1 else label @ self.embed.weight], 1)
         x = self.linear(condition).unflatten(1, (4, 4, -1)).permute(0, 3, 1, 2)  # channels last, as it is stored
         for i, block in enumerate(self.blocks, 1):
@@ -141,11 +172,17 @@ class BigGANDeep(Generator):
         return (self.latent_dim,)
 
     def first_weights(self, space: str) -> list[Tensor]:
-        norms = [[part.weight for norm in block.norms for part in (norm.scale, norm.offset)] for block in self.blocks]
-        return [torch.cat(weights)[:, : self.latent_dim] for weights in ([self.linear.weight], *norms)]
+        blocks = [block for block in self.blocks if isinstance(block, Bottleneck)]
+        norms = [[norm for norm in block.norms if isinstance(norm, TruncatedNorm)] for block in blocks]
+        weights = [[part.weight for norm in some for part in (norm.scale, norm.offset)] for some in norms]
+        return [torch.cat(some)[:, : self.latent_dim] for some in ([self.linear.weight], *weights)]
 
     def sample(self, space: str, num: int, rng: torch.Generator, truncation: float = 1.0) -> Codes:
-        return self.complete(space, draw_codes(self, num, rng, truncation), truncation=truncation)
+        return self.complete(
+            space,
+            draw_codes(self.labels, self.latent_dim, num, rng, truncation, self.linear.weight.device),
+            truncation=truncation,
+        )
 
     def complete(
         self,
@@ -156,7 +193,8 @@ class BigGANDeep(Generator):
         truncation_layers: int | None = None,
         noise: str = "const",
     ) -> Codes:
-        """See :meth:`Generator.complete`; ``truncation`` chooses the statistics of the normalisations."""
+        """Return codes with a truncation, which chooses the statistics of the normalisations; see
+        :meth:`Generator.complete`."""
         codes = super().complete(space, codes)
         if "truncation" in codes.given:
             return codes

@@ -14,11 +14,11 @@ class Codes:
     """Everything that fixes N images. ``len(codes)`` is N.
 
     Arguments:
-        latents: What an edit changes, with shape :math:`(N, D)`; in w+ :math:`(N, L, D)`.
-        given: What an edit leaves alone (label, noise maps, conditions), each with N first.
+        latents: The part that an edit changes, with shape :math:`(N, D)`; in w+ :math:`(N, L, D)`.
+        given: The part that an edit leaves alone (label, noise maps, conditions), each with N first.
 
     Raises:
-        ValueError: A tensor of ``given`` has another length than the latents.
+        ValueError: if a tensor of ``given`` has another length than the latents.
 
     Example:
         >>> codes = Codes(torch.zeros(2, 3), {"label": torch.tensor([7, 8])})
@@ -45,7 +45,7 @@ class Codes:
 
     @property
     def has_noise(self) -> bool:
-        """Whether noise is given: a share of the stored maps (``noise``), or maps (``noise.<number>``)."""
+        """True if noise is given: a share of the stored maps (``noise``), or maps (``noise.<number>``)."""
         return any(name.partition(".")[0] == "noise" for name in self.given)
 
     @staticmethod

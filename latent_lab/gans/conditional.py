@@ -11,7 +11,12 @@ from latent_lab.gans.codes import Codes
 
 
 def truncated_normal(shape: tuple[int, ...], rng: torch.Generator) -> Tensor:
-    """Standard normal numbers within -2 to 2."""
+    """Draw standard normal numbers from -2 to 2.
+
+    Arguments:
+        shape: Shape of the result.
+        rng: Source of the random numbers.
+    """
     edge = torch.special.ndtr(torch.tensor([-2.0, 2.0], dtype=torch.float64))
     uniform = torch.rand(shape, generator=rng, dtype=torch.float64)
     return torch.special.ndtri(edge[0] + uniform * (edge[1] - edge[0])).float()
@@ -24,6 +29,13 @@ def class_labels(label: int | Sequence[int] | Tensor, num: int, classes: int) ->
         label: A number for all images, or one for each.
         num: Number N of images.
         classes: Number of classes of the generator; 0 where it has none, so that no label is right.
+
+    Raises:
+        ValueError: if a label is no class.
+
+    Example:
+        >>> class_labels(3, 2, classes=10)
+        tensor([3, 3])
     """
     if not classes:
         raise ValueError(f"label must be None for a generator without classes, got {str(label)[:60]}")
@@ -37,12 +49,21 @@ def class_labels(label: int | Sequence[int] | Tensor, num: int, classes: int) ->
     return numbers.long().expand(num)
 
 
-def draw_codes(generator, num: int, rng: torch.Generator, truncation: float) -> Codes:
-    """Labels first, uniform over ``generator.labels``; then latents: normal at truncation 1, below it truncated normal
-    and scaled."""
-    device = next(generator.parameters()).device
-    choice = torch.randint(len(generator.labels), (num,), generator=rng)
-    label = torch.tensor(list(generator.labels))[choice]
-    shape = (num, generator.latent_dim)
+def draw_codes(
+    labels: Sequence[int], dim: int, num: int, rng: torch.Generator, truncation: float, device: torch.device
+) -> Codes:
+    """Draw codes: first labels, then latents, normal at truncation 1, below it truncated normal and scaled.
+
+    Arguments:
+        labels: Classes, all as likely.
+        dim: Size D of a latent.
+        num: Number N of codes.
+        rng: Source of the random numbers.
+        truncation: Factor of the latents.
+        device: Device of the result.
+    """
+    choice = torch.randint(len(labels), (num,), generator=rng)
+    label = torch.tensor(list(labels))[choice]
+    shape = (num, dim)
     z = torch.randn(shape, generator=rng) if truncation == 1 else truncation * truncated_normal(shape, rng)
     return Codes(z.to(device), {"label": label.to(device)})

@@ -1,4 +1,4 @@
-"""Edits of what a convolution gives, on the way to the image: conditions of a correction, activations of another
+"""Edits of a convolution's output, on the way to the image: conditions of a correction, activations of another
 image."""
 
 from __future__ import annotations
@@ -11,11 +11,16 @@ KINDS = ("scale", "shift", "activation", "mask")
 
 
 def apply_edits(x: Tensor, row: int, given: Mapping[str, Tensor]) -> Tensor:
-    r"""The output x :math:`(N, F, h, w)` of the convolution that reads a row of w+, as ``given`` changes it.
+    r"""Return the output of a convolution with the edits in ``given``.
 
     .. math:: x' = x (1 + \text{scale}) + \text{shift}, \qquad x'' = x' + \text{mask} (\text{activation} - x')
 
     Each is absent or named ``<kind>.<row>``; a missing mask is 1.
+
+    Arguments:
+        x: The output, with shape :math:`(N, F, h, w)`.
+        row: The row of w+ that the convolution reads.
+        given: The edits, among the rest of the codes.
 
     References:
         | High-Fidelity GAN Inversion for Image Attribute Editing (Wang et al., 2022), Section 3.3
@@ -34,11 +39,11 @@ def apply_edits(x: Tensor, row: int, given: Mapping[str, Tensor]) -> Tensor:
 
 
 def require_edits(given: Mapping[str, Tensor], num: int, maps: Mapping[int, tuple[int, int, int]]) -> None:
-    """An error unless every edit in ``given`` is of a convolution's output, and of its shape.
+    """Raise an error unless every edit in ``given`` is one of a convolution's output, with its shape.
 
     Arguments:
-        given: What codes have given; other names are left alone.
-        num: Images N.
+        given: The edits, among the rest of the codes.
+        num: Number N of images.
         maps: Shape :math:`(F, h, w)` of each output that can be edited, by the row that its convolution reads.
     """
     for name, value in given.items():

@@ -1,5 +1,4 @@
-"""GLO: a convolutional generator that was trained with one latent per image, and what those latents are distributed
-like."""
+"""GLO: a convolutional generator that was trained with one latent per image, and the distribution of those latents."""
 
 from __future__ import annotations
 
@@ -13,7 +12,13 @@ from latent_lab.gans.codes import Codes
 
 
 def project_to_ball(latents: Tensor) -> Tensor:
-    """The nearest points of the unit ball: latents outside it are shortened to length 1."""
+    """Return the nearest points of the unit ball: latents outside of it are shortened to length 1.
+
+    Example:
+        >>> project_to_ball(torch.tensor([[3.0, 4.0], [0.3, 0.4]]))
+        tensor([[0.6000, 0.8000],
+                [0.3000, 0.4000]])
+    """
     return latents / torch.linalg.vector_norm(latents, dim=-1, keepdim=True).clamp_min(1)
 
 
@@ -35,6 +40,9 @@ class GLO(Generator):
         widths: Channels at 4x4 and after each doubling but the last.
         image_channels: 1 for grey, 3 for colour.
     """
+
+    mean: Tensor
+    scale: Tensor
 
     spaces = ("z",)
 
@@ -64,7 +72,8 @@ class GLO(Generator):
         return self.layers(self.norm(x).relu()).tanh()
 
     def fit_prior(self, latents: Tensor) -> None:
-        """Takes mean and covariance of the learned latents :math:`(N, D)`, of which there must be more than D."""
+        """Set the mean and the covariance of samples to those of learned latents :math:`(N, D)`, more than D of
+        them."""
         centred = latents.double() - latents.double().mean(0)
         covariance = centred.mT @ centred / (len(latents) - 1)
         # a coordinate that is never used has none

@@ -13,32 +13,62 @@ from latent_lab.gans.styled import StyleGenerator, StyleLayer, noise_map
 
 
 def inverse_haar(x: Tensor) -> Tensor:
-    """The image of its four bands :math:`(N, 4C, H, W)`, twice as large; bands of a C each, all with the gain 1/2
-    already."""
+    """Return an image of its four bands, with shape :math:`(N, C, 2H, 2W)`.
+
+    Arguments:
+        x: The bands, C channels each, with the gain 1/2, with shape :math:`(N, 4C, H, W)`.
+
+    Example:
+        >>> image = torch.rand(1, 3, 4, 4)
+        >>> torch.allclose(inverse_haar(haar(image)), image)
+        True
+    """
     mean, rows, columns, corners = x.chunk(4, 1)
     upper, lower, near, far = mean + rows, mean - rows, columns + corners, columns - corners
     return F.pixel_shuffle(torch.stack([upper + near, upper - near, lower + far, lower - far], 2).flatten(1, 2), 2)
 
 
 def haar(x: Tensor) -> Tensor:
-    """The inverse of :func:`inverse_haar`; the first band is the image averaged over 2x2 pixels."""
+    """Return the four bands of an image, with shape :math:`(N, 4C, H, W)`; the first is the image averaged over 2x2
+    pixels."""
     a, b, c, d = F.pixel_unshuffle(x, 2).unflatten(1, (x.shape[1], 4)).unbind(2)
     return torch.cat([a + b + c + d, a + b - c - d, a - b + c - d, a - b - c + d], 1) / 4
 
 
 def modulate(x: Tensor, weight: Tensor, bias: Tensor, style: Tensor) -> Tensor:
-    """A 1x1 convolution whose input is scaled by styles."""
+    """Convolve images with a kernel of 1x1 after their channels were scaled by styles.
+
+    Arguments:
+        x: The images, with shape :math:`(N, I, H, W)`.
+        weight: Kernel, with shape :math:`(O, I)`.
+        bias: Bias, with shape :math:`(O,)`.
+        style: Factors, with shape :math:`(N, I)`.
+    """
     return F.conv2d(x * style[:, :, None, None], weight[:, :, None, None], bias)
 
 
 def activate(x: Tensor, stored: Tensor, noise: Tensor | None) -> Tensor:
-    """Noise and leaky ReLU, in place: the maps must be no view, of which the backward pass would copy the whole."""
+    """Add noise to images and apply the leaky ReLU, in place; they must be no view, which the backward pass would copy.
+
+    Arguments:
+        x: The images, with shape :math:`(N, C, H, W)`.
+        stored, noise: See :func:`latent_lab.gans.styled.noise_map`.
+    """
     x += noise_map(stored, noise)
     return F.leaky_relu_(x, 0.2)
 
 
 class SeparableConv(nn.Module):
-    """A 3x3 convolution a channel, a modulated 1x1 convolution, noise, bias and leaky ReLU."""
+    """A 3x3 convolution of each channel, a modulated 1x1 convolution, noise, bias and leaky ReLU.
+
+    Arguments:
+        inner: Channels of the input.
+        outer: Channels of the output.
+        style_dim: Size of w.
+        size: Side of the images.
+    """
+
+    noise: Tensor
 
     def __init__(self, inner: int, outer: int, style_dim: int, size: int) -> None:
         super().__init__()
@@ -54,7 +84,14 @@ class SeparableConv(nn.Module):
 
 
 class FirstConv(nn.Module):
-    """The modulated 3x3 convolution of the learned constant."""
+    """The modulated 3x3 convolution of the learned constant.
+
+    Arguments:
+        width: Channels.
+        style_dim: Size of w.
+    """
+
+    noise: Tensor
 
     def __init__(self, width: int, style_dim: int) -> None:
         super().__init__()
@@ -69,7 +106,14 @@ class FirstConv(nn.Module):
 
 
 class Block(nn.Module):
-    """One resolution: modulated bands become a map of twice the size, then two convolutions."""
+    """The layers of one resolution: modulated bands become a map of twice the size, then two convolutions.
+
+    Arguments:
+        inner: Channels of the input, a multiple of 4.
+        outer: Channels of the output.
+        style_dim: Size of w.
+        size: Side of the output.
+    """
 
     def __init__(self, inner: int, outer: int, style_dim: int, size: int) -> None:
         super().__init__()
@@ -79,7 +123,13 @@ class Block(nn.Module):
 
 
 class Colours(nn.Module):
-    """A modulated 1x1 convolution to the bands of the image."""
+    """A modulated 1x1 convolution to the bands of the image.
+
+    Arguments:
+        inner: Channels of the input.
+        channels: Channels of an image.
+        style_dim: Size of w.
+    """
 
     def __init__(self, inner: int, channels: int, style_dim: int) -> None:
         super().__init__()
@@ -140,7 +190,11 @@ class MobileStyleGAN(StyleGenerator):
         self.rgb = Colours(widths[-1], image_channels, style_dim)
         for layer in self.style_layers():
             nn.init.ones_(layer.affine.bias)  # a style of 1 changes nothing
-        self.to(memory_format=torch.channels_last)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch has no types for it
+
+    def resolutions(self) -> list[Block]:
+        """Return the layers of each resolution, from 8x8 on."""
+        return [block for block in self.blocks if isinstance(block, Block)]
 
     def render(self, styles: Sequence[Tensor], given: dict[str, Tensor]) -> Tensor:
         def noise(i: int) -> Tensor | None:
@@ -148,7 +202,7 @@ class MobileStyleGAN(StyleGenerator):
 
         x = self.const.expand(len(styles[0]), -1, -1, -1).contiguous(memory_format=torch.channels_last)
         x = apply_edits(self.conv1(x, styles[0], noise(0)), 0, given)
-        for i, block in enumerate(self.blocks):
+        for i, block in enumerate(self.resolutions()):
             row = 3 * i + 1
             x = inverse_haar(x * styles[row][:, :, None, None])
             x = apply_edits(block.conv1(x, styles[row + 1], noise(2 * i + 1)), row + 1, given)
@@ -157,14 +211,14 @@ class MobileStyleGAN(StyleGenerator):
         return inverse_haar(bands) if self.whole else bands[:, : self.channels]
 
     def noise_maps(self) -> list[Tensor]:
-        return [self.conv1.noise, *[conv.noise for block in self.blocks for conv in (block.conv1, block.conv2)]]
+        return [self.conv1.noise, *[conv.noise for block in self.resolutions() for conv in (block.conv1, block.conv2)]]
 
     def noise_scales(self) -> list[tuple[int, float]]:
         return [(len(stored), stored.std().item()) for stored in self.noise_maps()]  # their strength is part of them
 
     def style_layers(self) -> list[StyleLayer]:
         layers = [StyleLayer("4x4 conv1", 0, self.conv1.affine, (len(self.conv1.bias), 4, 4))]
-        for i, block in enumerate(self.blocks):
+        for i, block in enumerate(self.resolutions()):
             size, row = 8 * 2**i, 3 * i + 1
             layers.append(StyleLayer(f"{size}x{size} bands", row, block.up))
             for part, conv in enumerate((block.conv1, block.conv2), 1):

@@ -1,4 +1,4 @@
-"""ProgGAN: pixel normalisation before every convolution, nothing else to know."""
+"""ProgGAN: convolutions with pixel normalisation."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from latent_lab.gans.codes import Codes
 
 
 def pixel_norm(x: Tensor) -> Tensor:
-    """Unit mean square over the channels."""
+    """Scale to a mean square of 1 over the channels, axis 1 (Karras et al., 2018, Section 4.2)."""
     return x * (x.square().mean(1, keepdim=True) + 1e-8).rsqrt()
 
 
@@ -32,6 +32,10 @@ class ProgGAN(Generator):
         latent_dim: Size D of a latent, :math:`z \sim N(0, I)`.
         widths: Channels at 4x4, 8x8 and so on; the default is CelebA-HQ 1024.
         image_channels: Channels C of an image.
+
+    Example:
+        >>> ProgGAN(latent_dim=4, widths=[8, 4])(torch.zeros(1, 4)).shape
+        torch.Size([1, 3, 8, 8])
     """
 
     spaces = ("z",)

@@ -13,8 +13,12 @@ from latent_lab.gans.codes import Codes
 
 
 class UpBlock(nn.Module):
-    """BN, ReLU, x2, conv, BN, ReLU, conv, plus the upsampled input (through a 3x3 convolution where the width
-    changes)."""
+    """BN, ReLU, x2, conv, BN, ReLU, conv, plus the upsampled input, through a 3x3 convolution where the width changes.
+
+    Arguments:
+        inner: Channels of the input.
+        outer: Channels of the output.
+    """
 
     def __init__(self, inner: int, outer: int) -> None:
         super().__init__()
@@ -39,6 +43,10 @@ class SNGAN(Generator):
         latent_dim: Size D of a latent, :math:`z \sim N(0, I)`.
         widths: Channels at 4x4 and after each block; ``[256] * 4`` makes 32x32 images with 4,074,753 parameters.
         image_channels: 1 for grey, 3 for colour.
+
+    Example:
+        >>> SNGAN(latent_dim=4, widths=[8, 8], image_channels=1).eval()(torch.zeros(2, 4)).shape
+        torch.Size([2, 1, 8, 8])
     """
 
     spaces = ("z",)
@@ -79,7 +87,12 @@ class SNGAN(Generator):
 
 
 class DownBlock(nn.Module):
-    """Conv, average pool, ReLU, conv, plus the pooled input. Pooling first costs a quarter of pooling last."""
+    """ReLU, conv, average pool, ReLU, conv, plus the pooled input; pooling first costs a quarter of pooling last.
+
+    Arguments:
+        inner: Channels of the input.
+        outer: Channels of the output.
+    """
 
     def __init__(self, inner: int, outer: int) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The door to a generator: latents go in, images come out, nothing else is visible downstream."""
+"""The door to a generator: latents go in, images come out, and later stages see nothing else."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 from latent_lab.gans.codes import Codes
 from latent_lab.gans.conditional import class_labels
@@ -21,7 +22,14 @@ class LatentSpace(nn.Module):
     Arguments:
         generator: The generator, in eval mode and without parameter gradients.
         name: One of ``generator.spaces``.
-        sampling: What the generator's ``sample`` takes: ``truncation`` and the like.
+        sampling: Keywords of the generator's ``sample``, such as ``truncation``.
+
+    Example:
+        >>> from latent_lab.gans.shapes import Shapes
+        >>> space = Shapes().space()
+        >>> codes = space.sample(2, torch.Generator().manual_seed(0))
+        >>> codes.latents.shape, space.decode(codes).shape
+        (torch.Size([2, 7]), torch.Size([2, 3, 32, 32]))
     """
 
     def __init__(self, generator: Generator, name: str, sampling: Mapping[str, Any]) -> None:
@@ -35,15 +43,15 @@ class LatentSpace(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where the generator's tensors are."""
+        """The device of the generator's tensors."""
         return next((tensor.device for tensor in self.state_dict().values()), torch.device("cpu"))
 
     def train(self, mode: bool = True) -> LatentSpace:
-        """Stays in eval mode, whatever a training around it sets."""
+        """Stay in eval mode, whatever a training around it sets."""
         return super().train(False)
 
     def sample(self, num: int, rng: torch.Generator) -> Codes:
-        """Codes of ``num`` images of the prior. Drawn on the CPU, so that every device sees the same ones."""
+        """Draw the codes of ``num`` images from the prior, on the CPU, so that every device sees the same ones."""
         return self.generator.sample(self.name, num, rng, **self.sampling)
 
     def codes(
@@ -60,7 +68,7 @@ class LatentSpace(nn.Module):
         it (z of the style-based families, BigGAN-deep); elsewhere it is a matter of how latents are drawn.
 
         Arguments:
-            latents: With shape :math:`(N, \dots)`, ending in :attr:`shape`.
+            latents: Latents, with shape :math:`(N, \dots)`, ending in :attr:`shape`.
             label: A class for all, or one for each; needed in the first space of a class-conditional generator.
             stored_noise, rng: See :meth:`complete`.
 
@@ -83,8 +91,8 @@ class LatentSpace(nn.Module):
         """Return codes with the truncation and the noise of this space, where they have none of their own.
 
         Arguments:
-            codes: N of them.
-            stored_noise: Whether codes without noise get the generator's stored maps, whatever the space has.
+            codes: The codes.
+            stored_noise: True for codes without noise to get the generator's stored maps, whatever the space has.
             rng: Source of the noise maps, where the space's are random.
         """
         if stored_noise and "noise" in self.sampling and not codes.has_noise:
@@ -99,14 +107,22 @@ class LatentSpace(nn.Module):
         return self.generator.decode(self.name, self.complete(codes, rng=rng))
 
     def activations(self, codes: Codes, names: Sequence[str]) -> dict[str, Tensor]:
-        """Outputs of the named submodules of the generator on the way to the images."""
+        """Return the outputs of submodules of the generator on the way to the images.
+
+        Arguments:
+            codes: The codes.
+            names: Names of the submodules.
+
+        Raises:
+            ValueError: if there are no such submodules, or they do not run.
+        """
         modules = dict(self.generator.named_modules())
         unknown = [name for name in names if name not in modules]
         if unknown:
             raise ValueError(f"names must be submodules of the generator, e.g. {list(modules)[1:4]}, got {unknown}")
         outputs: dict[str, Tensor] = {}
 
-        def keep(name: str):
+        def keep(name: str) -> RemovableHandle:
             return modules[name].register_forward_hook(lambda module, inputs, output: outputs.update({name: output}))
 
         hooks = [keep(name) for name in names]
@@ -120,8 +136,8 @@ class LatentSpace(nn.Module):
         return outputs
 
     def visible(self, latents: Tensor) -> Tensor:
-        r"""Latents as the generator sees them: on a spherical space (PixelNorm) :math:`\sqrt{D}\, z / \|z\|`, else
-        unchanged.
+        r"""Return latents as the generator sees them: on a spherical space (PixelNorm) :math:`\sqrt{D}\, z / \|z\|`,
+        else unchanged.
 
         The generator does not see the radial part of an edit there, so lengths are measured after this.
         """
@@ -130,6 +146,6 @@ class LatentSpace(nn.Module):
         return latents * (latents.square().mean(-1, keepdim=True) + 1e-8).rsqrt()
 
     def radius(self, latents: Tensor) -> Tensor:
-        r"""How far out in the prior, with shape :math:`(N,)`: :math:`\|z\|`, on a spherical space 1, in w the
-        Mahalanobis distance."""
+        r"""Return the distance from the prior's centre, with shape :math:`(N,)`: :math:`\|z\|`, on a spherical space 1,
+        in w the Mahalanobis distance."""
         return self.generator.radius(self.name, latents)

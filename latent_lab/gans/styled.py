@@ -1,4 +1,4 @@
-"""What the style-based families share: the mapping, the spaces z, w, w+ and s, truncation, labels."""
+"""The part that the style-based families share: the mapping, the spaces z, w, w+ and s, truncation, labels."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Sequence
 from types import MethodType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -22,7 +22,13 @@ GAIN = math.sqrt(2)  # of a leaky ReLU that keeps the scale
 
 
 def noise_map(stored: Tensor, noise: Tensor | None) -> Tensor:
-    """Maps :math:`(N, 1, H, W)` as they are, a share :math:`(N,)` of the stored map, or for None the whole of it."""
+    """Return the noise of a convolution, for broadcasting over :math:`(N, C, H, W)`.
+
+    Arguments:
+        stored: The stored map, with shape :math:`(H, W)`.
+        noise: Maps :math:`(N, 1, H, W)`, which are returned; shares :math:`(N,)` of the stored map; None for the whole
+            of it.
+    """
     if noise is None:
         return stored
     return noise if noise.ndim == 4 else noise[:, None, None, None] * stored
@@ -34,10 +40,10 @@ class StyleLayer(NamedTuple):
     Arguments:
         name: Its resolution and its part.
         row: The row of w+ that it reads.
-        affine: From the row to its style vector.
+        affine: Linear layer from the row to its style vector.
         features: Shape :math:`(F, h, w)` of its output, where ``given`` may change it
             (:func:`latent_lab.gans.feature_edits.apply_edits`).
-        colours: Whether it makes a part of the image.
+        colours: True if it makes a part of the image.
     """
 
     name: str
@@ -48,7 +54,18 @@ class StyleLayer(NamedTuple):
 
 
 class Mapping(nn.Module):
-    """Latents, and classes where there are any, to styles. The learning rate's multiplier is part of the weights."""
+    """The mapping of latents, and classes where there are any, to styles.
+
+    The learning rate's multiplier is part of the weights (Karras et al., 2020, https://arxiv.org/abs/1912.04958).
+
+    Arguments:
+        latent_dim: Size of z.
+        style_dim: Size of w.
+        classes: Number of classes; 0 for an unconditional network.
+        layers: Number of layers.
+    """
+
+    mean: Tensor
 
     def __init__(self, latent_dim: int, style_dim: int, classes: int, layers: int) -> None:
         super().__init__()
@@ -58,25 +75,39 @@ class Mapping(nn.Module):
         self.register_buffer("mean", torch.zeros(style_dim))
 
     def forward(self, z: Tensor, label: Tensor | None) -> Tensor:
+        """Return styles :math:`(N, W)` in the precision of the mean, also within autocast; see :meth:`styles`."""
         with torch.autocast(z.device.type, enabled=False):  # whatever the images are made in, styles are not halved
             return self.styles(z.to(self.mean.dtype), label)
 
     def styles(self, z: Tensor, label: Tensor | None) -> Tensor:
+        """Return styles :math:`(N, W)`.
+
+        Arguments:
+            z: Latents, with shape :math:`(N, D)`.
+            label: Classes, with shape :math:`(N,)`, or shares of C classes :math:`(N, C)`; None for an
+                unconditional network.
+        """
         x = pixel_norm(z)
         if self.embed is not None:
+            if label is None:
+                raise ValueError(f"label must be a class from 0 to {self.embed.in_features - 1}, got None")
             shares = F.one_hot(label, self.embed.in_features).to(x.dtype) if label.ndim == 1 else label
             x = torch.cat([x, pixel_norm(self.embed(shares))], 1)
         for layer in self.layers:
             x = F.leaky_relu(layer(x), 0.2) * GAIN
         return x
 
+    def linear_layers(self) -> list[nn.Linear]:
+        """Return the layers in order."""
+        return [layer for layer in self.layers if isinstance(layer, nn.Linear)]
+
 
 class StyleGenerator(Generator):
-    """A mapping and a synthesis.
+    """The base of generators of a mapping and a synthesis.
 
     Spaces: ``z`` (its direction alone counts), ``w``, ``w+`` with a row for each layer, and ``s``: the style vectors of
     all modulated layers, colours included, one after the other in the order of :meth:`style_layers` (StyleSpace, Wu et
-    al., 2021, https://arxiv.org/abs/2011.12799). What convolutions give can be edited through ``given``, see
+    al., 2021, https://arxiv.org/abs/2011.12799). Outputs of convolutions can be edited through ``given``, see
     :func:`latent_lab.gans.feature_edits.apply_edits`.
 
     Arguments:
@@ -88,7 +119,7 @@ class StyleGenerator(Generator):
 
     spaces = ("z", "w", "w+", "s")
     spherical = ("z",)
-    options = ("truncation_layers",)
+    options: tuple[str, ...] = ("truncation_layers",)
 
     def __init__(self, latent_dim: int, style_dim: int, classes: int, mapping_layers: int, rows: int) -> None:
         super().__init__()
@@ -103,38 +134,49 @@ class StyleGenerator(Generator):
 
     @abstractmethod
     def render(self, styles: Sequence[Tensor], given: dict[str, Tensor]) -> Tensor:
-        """Images of a style vector :math:`(N, C)` for each of :meth:`style_layers`."""
+        """Make images of a style vector :math:`(N, C)` for each of :meth:`style_layers`."""
 
     @abstractmethod
     def style_layers(self) -> list[StyleLayer]:
-        """The modulated layers in the order in which they run. Where several read a row, the last gives it its name and
-        weights."""
+        """Return the modulated layers in the order in which they run.
+
+        Where several of them read a row, the last one gives it its name and weights.
+        """
 
     def styles(self, w: Tensor) -> list[Tensor]:
-        """The style vectors of rows :math:`(N, L, D)`."""
+        """Return the style vectors of rows :math:`(N, L, D)`."""
         return [layer.affine(w[:, layer.row]) for layer in self.style_layers()]
 
     def style_sizes(self) -> list[int]:
-        """The length of each style vector: where a latent of s splits."""
+        """Return the length of each style vector, by which a latent of s is split."""
         return [layer.affine.out_features for layer in self.style_layers()]
 
     def feature_maps(self) -> dict[int, tuple[int, int, int]]:
-        """Shape :math:`(F, h, w)` of each convolution's output that ``given`` may change, by the row that it reads."""
+        """Return the shape :math:`(F, h, w)` of each convolution's output that ``given`` may change, by the row that it
+        reads."""
         return {layer.row: layer.features for layer in self.style_layers() if layer.features is not None}
 
-    def compile(self, *args, **kwargs) -> None:
-        """Compiles :meth:`render`, where the work is (a module's own method compiles its call, of which this one has
-        none)."""
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """Compile :meth:`render`, where the work is; a module's own method compiles its call, which this one lacks.
+
+        Arguments:
+            args, kwargs: Arguments of :func:`torch.compile`.
+        """
         # a copy's is bound to the copy
-        self.render = MethodType(torch.compile(type(self).render, *args, **kwargs), self)
+        made = MethodType(torch.compile(type(self).render, *args, **kwargs), self)
+        self.render = made  # type: ignore[method-assign]  # the object's goes before the class's
 
     def synthesise(self, w: Tensor, given: dict[str, Tensor]) -> Tensor:
-        """Images of rows of styles :math:`(N, L, D)`."""
+        """Make images of rows of styles :math:`(N, L, D)`."""
         return self.render(self.styles(w), given)
 
     def map(self, z: Tensor, given: dict[str, Tensor]) -> Tensor:
-        """Rows of styles :math:`(N, L, D)` of latents; ``given`` may hold ``label``, ``truncation`` and
-        ``truncation_layers``, each with N first."""
+        """Return rows of styles :math:`(N, L, D)`.
+
+        Arguments:
+            z: Latents, with shape :math:`(N, D)`.
+            given: The rest of the codes; ``label``, ``truncation`` and ``truncation_layers`` are read.
+        """
         w = self.mapping(z, given.get("label"))[:, None].expand(-1, self.num_rows, -1)
         if "truncation" not in given:
             return w
@@ -149,14 +191,14 @@ class StyleGenerator(Generator):
         return {"z": (self.latent_dim,), "w": (self.style_dim,), "w+": (self.num_rows, self.style_dim)}[space]
 
     def latent_layers(self, space: str) -> list[str]:
-        """Which layer each row of w+, or each entry of s, feeds."""
+        """Return the layer that each row of w+, or each entry of s, feeds."""
         if space == "s":
             return [layer.name for layer in self.style_layers() for _ in range(layer.affine.out_features)]
         return list({layer.row: layer.name for layer in self.style_layers()}.values()) if space == "w+" else []
 
     def first_weights(self, space: str) -> list[Tensor]:
         if space == "z":
-            return [self.mapping.layers[0].weight[:, : self.latent_dim]]
+            return [self.mapping.linear_layers()[0].weight[:, : self.latent_dim]]
         if space == "s":
             raise NotApplicable(
                 "gan.space must be z, w or w+ where the first weights are asked for, got 's', "
@@ -192,10 +234,13 @@ class StyleGenerator(Generator):
         truncation_layers: int | None = None,
         noise: str = "const",
     ) -> Codes:
-        """See :meth:`Generator.complete`; z is truncated on the way through the mapping, later spaces hold what came
-        of that."""
+        """Return codes with truncation and noise, see :meth:`Generator.complete`.
+
+        z is truncated on the way through the mapping; latents of later spaces are truncated already.
+        """
         codes = super().complete(space, codes)
-        num, device, missing = len(codes), codes.latents.device, {}
+        num, device = len(codes), codes.latents.device
+        missing: dict[str, Tensor] = {}
         if space == "z" and not codes.given.keys() & {"truncation", "truncation_layers"}:
             if truncation != 1:
                 missing["truncation"] = torch.full((num,), truncation, device=device)
@@ -206,7 +251,13 @@ class StyleGenerator(Generator):
         return codes.with_given(missing)
 
     def noise(self, mode: str, num: int, rng: torch.Generator | None) -> dict[str, Tensor]:
-        """Return what ``given`` holds of the noise maps in a mode."""
+        """Return the part of ``given`` that stands for the noise.
+
+        Arguments:
+            mode: ``const``, ``none`` or ``random``, see :meth:`Generator.space`.
+            num: Number N of images.
+            rng: Source of random maps.
+        """
         if mode == "none":
             return {"noise": torch.zeros(num)}
         if mode == "random" and rng is None:
@@ -240,7 +291,7 @@ class StyleGenerator(Generator):
 
     @torch.no_grad()
     def radius(self, space: str, latents: Tensor) -> Tensor:
-        r"""How far from the mean of the mapping's styles.
+        r"""Return the distance from the mean of the mapping's styles, with shape :math:`(N,)`.
 
         In w the Mahalanobis distance :math:`\|\Sigma^{-1/2} (w - \bar w)\|`, in w+ its mean square root over the rows.
         In s, where styles fill few of the dimensions, each entry counts in its own standard deviation:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -19,7 +20,18 @@ class StyledConv(nn.Module):
 
     Styles scale the input's channels and :math:`d` the output's: the same numbers as a kernel of its own for every
     image (Karras et al., 2020, Eq. 1 and 3), with one kernel for all.
+
+    Arguments:
+        inner: Channels of the input.
+        outer: Channels of the output.
+        style_dim: Size of w.
+        size: Side of the output.
+        up: True to double the size.
+        clamp: Largest magnitude of the output; None for no limit.
     """
+
+    noise: Tensor
+    fir: Tensor
 
     def __init__(self, inner: int, outer: int, style_dim: int, size: int, up: bool, clamp: float | None) -> None:
         super().__init__()
@@ -33,10 +45,16 @@ class StyledConv(nn.Module):
         self.up, self.clamp = up, clamp
 
     def forward(self, x: Tensor, style: Tensor, noise: Tensor | None) -> Tensor:
-        """``style``: what ``affine`` makes of a row; ``noise``: as :func:`noise_map` takes it."""
+        """Convolve images :math:`(N, C, H, W)`.
+
+        Arguments:
+            x: The images.
+            style: Factors of the channels, from ``affine``, with shape :math:`(N, C)`.
+            noise: Noise, see :func:`latent_lab.gans.styled.noise_map`.
+        """
         energy = self.weight.square().sum((2, 3))
         demodulation = (style.square() @ (energy if self.up else energy.mT) + 1e-8).rsqrt()
-        weight = self.weight
+        weight: Tensor = self.weight
         if len(x) == 1:  # an image alone: its kernels are fewer numbers than its map
             weight = weight * (style.mT if self.up else style)[..., None, None]
         else:
@@ -55,7 +73,14 @@ class StyledConv(nn.Module):
 
 
 class ToRGB(nn.Module):
-    """A modulated 1x1 convolution to colours, without demodulation."""
+    """A modulated 1x1 convolution to colours, without demodulation.
+
+    Arguments:
+        inner: Channels of the input.
+        channels: Channels of an image.
+        style_dim: Size of w.
+        clamp: Largest magnitude of the output; None for no limit.
+    """
 
     def __init__(self, inner: int, channels: int, style_dim: int, clamp: float | None) -> None:
         super().__init__()
@@ -65,12 +90,21 @@ class ToRGB(nn.Module):
 
     def forward(self, x: Tensor, style: Tensor) -> Tensor:
         kernels = self.conv.weight.flatten(1) * style[:, None]  # (N, 3, C): three rows cost less than the map
-        x = torch.baddbmm(self.conv.bias[:, None], kernels, x.flatten(2)).unflatten(2, x.shape[2:])
+        x = torch.baddbmm(cast(Tensor, self.conv.bias)[:, None], kernels, x.flatten(2)).unflatten(2, x.shape[2:])
         return x if self.clamp is None else x.clamp(-self.clamp, self.clamp)
 
 
 class Block(nn.Module):
-    """One resolution: an upsampling convolution (not at 4x4), a convolution, and its part of the image."""
+    """The layers of one resolution: an upsampling convolution (not at 4x4), a convolution, and its part of the image.
+
+    Arguments:
+        inner: Channels of the input; None at 4x4.
+        outer: Channels of the output.
+        style_dim: Size of w.
+        size: Side of the output.
+        channels: Channels of an image.
+        clamp: Largest magnitude of an activation; None for no limit.
+    """
 
     def __init__(
         self, inner: int | None, outer: int, style_dim: int, size: int, channels: int, clamp: float | None
@@ -103,6 +137,7 @@ class StyleGAN2(StyleGenerator):
     """
 
     options = ("truncation_layers", "noise")
+    fir: Tensor
 
     def __init__(
         self,
@@ -127,29 +162,34 @@ class StyleGAN2(StyleGenerator):
             for i, width in enumerate(widths)
         )
         self.register_buffer("fir", torch.outer(FIR, FIR) * 4, persistent=False)
-        self.to(memory_format=torch.channels_last)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch has no types for it
+
+    def resolutions(self) -> list[Block]:
+        """Return the layers of each resolution, from 4x4 on."""
+        return [block for block in self.blocks if isinstance(block, Block)]
 
     def render(self, styles: Sequence[Tensor], given: dict[str, Tensor]) -> Tensor:
         x = self.const.expand(len(styles[0]), -1, -1, -1).contiguous(memory_format=torch.channels_last)
-        image, row, styles = None, 0, iter(styles)
-        for block in self.blocks:
+        image: Tensor | None = None
+        row, vectors = 0, iter(styles)
+        for block in self.resolutions():
             for conv in (block.conv0, block.conv1):
                 if conv is not None:
-                    x = apply_edits(conv(x, next(styles), given.get(f"noise.{row}", given.get("noise"))), row, given)
+                    x = apply_edits(conv(x, next(vectors), given.get(f"noise.{row}", given.get("noise"))), row, given)
                     row += 1
-            colours = block.rgb(x, next(styles))
+            colours = block.rgb(x, next(vectors))
             if image is not None:
                 kernel = self.fir.expand(self.channels, 1, 4, 4)
                 colours = colours + F.conv_transpose2d(image, kernel, stride=2, padding=1, groups=self.channels)
             image = colours
-        return image
+        return colours
 
     def noise_maps(self) -> list[Tensor]:
-        return [conv.noise for block in self.blocks for conv in (block.conv0, block.conv1) if conv is not None]
+        return [conv.noise for block in self.resolutions() for conv in (block.conv0, block.conv1) if conv is not None]
 
     def style_layers(self) -> list[StyleLayer]:
         layers = []
-        for i, block in enumerate(self.blocks):
+        for i, block in enumerate(self.resolutions()):
             size = 4 * 2**i
             for part, conv in enumerate((block.conv0, block.conv1)):
                 if conv is not None:

@@ -11,28 +11,35 @@ from latent_lab.gans.stylegan2 import StyledConv, StyleGAN2
 
 
 def undo_gains(layer: nn.Linear, gain: float = 1.0, bias_gain: float = 1.0) -> dict[str, Tensor]:
-    """A linear layer without the gains that a network of equalised learning rate applies at run time."""
+    """Return a linear layer without the gains that a network of equalised learning rate applies at run time.
+
+    Arguments:
+        layer: The layer.
+        gain: Further factor that the network applies to the weights.
+        bias_gain: Factor that it applies to the biases.
+    """
     return {"weight": layer.weight * math.sqrt(layer.in_features) / gain, "bias": layer.bias / bias_gain}
 
 
 def read_kernel(conv: StyledConv) -> Tensor:
-    """With shape :math:`(\\text{out}, \\text{in}, 3, 3)`."""
+    """Return the kernel of a convolution, with shape :math:`(O, I, 3, 3)`."""
     return conv.weight.transpose(0, 1) if conv.up else conv.weight
 
 
 def add_prefix(prefix: str, parts: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return tensors with a prefix and a dot before their names."""
     return {f"{prefix}.{part}": value for part, value in parts.items()}
 
 
 def nvlabs(model: StyleGAN2) -> dict[str, Tensor]:
-    """The state dict of ``Generator`` in NVIDIA's PyTorch repositories."""
+    """Return the state dict of ``Generator`` in NVIDIA's PyTorch repositories."""
     fir = model.fir / 4
-    own = {"mapping.w_avg": model.mapping.mean, "synthesis.b4.const": model.const}
+    own: dict[str, Tensor] = {"mapping.w_avg": model.mapping.mean, "synthesis.b4.const": model.const}
     if model.mapping.embed is not None:
         own |= add_prefix("mapping.embed", undo_gains(model.mapping.embed))
-    for i, layer in enumerate(model.mapping.layers):
+    for i, layer in enumerate(model.mapping.linear_layers()):
         own |= add_prefix(f"mapping.fc{i}", undo_gains(layer, 0.01, 0.01))
-    for i, block in enumerate(model.blocks):
+    for i, block in enumerate(model.resolutions()):
         name = f"synthesis.b{4 * 2**i}"
         own[f"{name}.resample_filter"] = fir
         for part, conv in (("conv0", block.conv0), ("conv1", block.conv1)):
@@ -45,22 +52,29 @@ def nvlabs(model: StyleGAN2) -> dict[str, Tensor]:
         rgb = block.rgb
         own |= add_prefix(f"{name}.torgb.affine", undo_gains(rgb.affine))
         own |= add_prefix(
-            f"{name}.torgb", {"weight": rgb.conv.weight * math.sqrt(rgb.conv.in_channels), "bias": rgb.conv.bias}
+            f"{name}.torgb",
+            {"weight": rgb.conv.weight * math.sqrt(rgb.conv.in_channels), "bias": rgb.conv.get_parameter("bias")},
         )
     return own
 
 
 def rosinality(model: StyleGAN2) -> dict[str, object]:
-    """``g_ema`` and ``latent_avg`` of rosinality's repository. It has no clamp; where a network has one, it is left
-    out, as every converter does: at 256 a trained network's activations do not reach it."""
+    """Return ``g_ema`` and ``latent_avg`` as in rosinality's repository, which has no clamp.
+
+    Where a network has one, it is left out, as every converter does: at 256 a trained network's activations do not
+    reach it.
+
+    Raises:
+        ValueError: if the network has classes.
+    """
     if model.classes:
         raise ValueError(
             f"layout must be nvlabs or null for a conditional network, got 'rosinality' and {model.classes} classes"
         )
-    own = {"input.input": model.const[None]}
-    for i, layer in enumerate(model.mapping.layers, 1):
+    own: dict[str, Tensor] = {"input.input": model.const[None]}
+    for i, layer in enumerate(model.mapping.linear_layers(), 1):
         own |= add_prefix(f"style.{i}", undo_gains(layer, 0.01, 0.01))
-    convs = [conv for block in model.blocks for conv in (block.conv0, block.conv1) if conv is not None]
+    convs = [conv for block in model.resolutions() for conv in (block.conv0, block.conv1) if conv is not None]
     for i, conv in enumerate(convs):
         name = f"convs.{i - 1}" if i else "conv1"
         own |= add_prefix(f"{name}.conv.modulation", undo_gains(conv.affine))
@@ -69,11 +83,11 @@ def rosinality(model: StyleGAN2) -> dict[str, object]:
         own[f"noises.noise_{i}"] = conv.noise[None, None]
         if conv.up:
             own[f"{name}.conv.blur.kernel"] = model.fir
-    for i, rgb in enumerate(block.rgb for block in model.blocks):
+    for i, rgb in enumerate(block.rgb for block in model.resolutions()):
         name = f"to_rgbs.{i - 1}" if i else "to_rgb1"
         own |= add_prefix(f"{name}.conv.modulation", undo_gains(rgb.affine))
         own[f"{name}.conv.weight"] = rgb.conv.weight[None] * math.sqrt(rgb.conv.in_channels)
-        own[f"{name}.bias"] = rgb.conv.bias[None, :, None, None]
+        own[f"{name}.bias"] = rgb.conv.get_parameter("bias")[None, :, None, None]
         if i:
             own[f"{name}.upsample.kernel"] = model.fir
     return {

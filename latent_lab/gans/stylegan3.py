@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import TypedDict
 
 import numpy as np
 import scipy.signal
@@ -20,7 +21,14 @@ PLANES_AT_ONCE = 2**21  # numbers of the widest map that a CPU keeps near: its m
 
 
 def low_pass(taps: int, cutoff: float, width: float, rate: float, radial: bool) -> Tensor | None:
-    """A Kaiser low-pass filter; None for a single tap."""
+    """Design a Kaiser low-pass filter (Karras et al., 2021, Appendix C); None for a single tap.
+
+    Arguments:
+        taps: Length of the filter.
+        cutoff, width: Cutoff frequency, and width of the transition.
+        rate: Sampling rate.
+        radial: True for a plane with circular symmetry, False for a separable filter.
+    """
     if taps == 1:
         return None
     if not radial:
@@ -33,7 +41,19 @@ def low_pass(taps: int, cutoff: float, width: float, rate: float, radial: bool) 
 
 
 class FourierInput(nn.Module):
-    """Sinusoids on a plane that the style rotates and shifts."""
+    """Sinusoids on a plane that the style rotates and shifts (Karras et al., 2021, Section 3.1 and Appendix F).
+
+    Arguments:
+        style_dim: Size of w.
+        channels: Channels of the output.
+        size: Side of the output.
+        rate: Sampling rate.
+        bandwidth: Highest frequency.
+    """
+
+    freqs: Tensor
+    phases: Tensor
+    transform: Tensor
 
     def __init__(self, style_dim: int, channels: int, size: int, rate: float, bandwidth: float) -> None:
         super().__init__()
@@ -49,6 +69,12 @@ class FourierInput(nn.Module):
         self.weight = nn.Parameter(torch.randn(channels, channels) / math.sqrt(channels))
 
     def forward(self, t: Tensor, transform: Tensor | None) -> Tensor:
+        """Make the first maps :math:`(N, C, H, W)`.
+
+        Arguments:
+            t: Rotation and shift, from ``affine``, with shape :math:`(N, 4)`.
+            transform: Further transforms of the plane, with shape :math:`(N, 3, 3)`; None for the stored one.
+        """
         t = t.to(self.freqs)  # its angles are not halved, whatever the images are made in
         cos, sin, x, y = (t / torch.linalg.vector_norm(t[:, :2], dim=1, keepdim=True)).unbind(1)
         zero, one = torch.zeros_like(x), torch.ones_like(x)
@@ -69,12 +95,42 @@ class FourierInput(nn.Module):
         return (waves @ self.weight.mT).permute(0, 3, 1, 2)
 
 
+class Geometry(TypedDict):
+    """The resampling of a layer.
+
+    Attributes:
+        up, down: Factors of the rates before and after the activation.
+        padding: Zeros before and after each axis, at the higher rate.
+        up_filter, down_filter: The filters; None for none.
+    """
+
+    up: int
+    down: int
+    padding: tuple[int, int]
+    up_filter: Tensor | None
+    down_filter: Tensor | None
+
+
 class FilteredConv(nn.Module):
-    """Modulated convolution, then leaky ReLU between an upsampling and a downsampling filter. The last one only makes
-    colours."""
+    """Modulated convolution, then leaky ReLU between an upsampling and a downsampling filter; the last one only makes
+    colours.
+
+    Arguments:
+        inner: Channels of the input.
+        outer: Channels of the output.
+        style_dim: Size of w.
+        kernel: Size of the convolution.
+        colours: True for the last layer.
+        clamp: Largest magnitude of an activation.
+        geometry: Factors of the rates, padding and filters.
+    """
+
+    magnitude: Tensor
+    up_filter: Tensor | None
+    down_filter: Tensor | None
 
     def __init__(
-        self, inner: int, outer: int, style_dim: int, kernel: int, colours: bool, clamp: float, geometry: dict
+        self, inner: int, outer: int, style_dim: int, kernel: int, colours: bool, clamp: float, geometry: Geometry
     ) -> None:
         super().__init__()
         self.affine = nn.Linear(style_dim, inner)
@@ -83,11 +139,11 @@ class FilteredConv(nn.Module):
         self.register_buffer("magnitude", torch.ones(()))
         self.colours, self.clamp = colours, clamp
         self.up, self.down, self.padding = geometry["up"], geometry["down"], geometry["padding"]
-        for name in ("up_filter", "down_filter"):
-            self.register_buffer(name, geometry[name])
+        self.register_buffer("up_filter", geometry["up_filter"])
+        self.register_buffer("down_filter", geometry["down_filter"])
 
     def forward(self, x: Tensor, style: Tensor) -> Tensor:
-        weight = self.weight
+        weight: Tensor = self.weight
         demodulation = (style.square() @ weight.square().sum((2, 3)).mT + 1e-8).rsqrt()
         if len(x) == 1:  # an image alone: its kernels are fewer numbers than its map
             weight = weight * style[..., None, None]
@@ -100,10 +156,10 @@ class FilteredConv(nn.Module):
         # the activation's gain goes into the few numbers before it, for its map is many times as large
         x.mul_((demodulation * gain * GAIN)[:, :, None, None]).add_(self.bias[:, None, None] * GAIN)
         planes = max(1, PLANES_AT_ONCE // (x[0, 0].numel() * self.up**2)) if x.device.type == "cpu" else x.shape[1]
-        return torch.cat([self.activated(part) for part in x.split(planes, 1)], 1)
+        return torch.cat([self.activate(part) for part in x.split(planes, 1)], 1)
 
-    def activated(self, x: Tensor) -> Tensor:
-        """Leaky ReLU at the higher rate, without what that rate alone could hold."""
+    def activate(self, x: Tensor) -> Tensor:
+        """Apply the leaky ReLU at the higher rate, and remove the frequencies that only that rate can hold."""
         x = (
             F.pad(x, (*self.padding, *self.padding))
             if self.up_filter is None
@@ -133,9 +189,10 @@ class StyleGAN3(StyleGenerator):
         layers: Layers but the last; ``critical`` of them, at the end, are sampled critically.
         channel_base, channel_max: Channels of a layer: half of the base over its cutoff frequency, at most the maximum.
         kernel: Size of the convolutions.
-        radial: Whether the downsampling filters have circular symmetry.
-        first_cutoff, first_stopband, last_stopband_rel, margin, filter_size: Of the filters.
-        output_scale, clamp: Of the image, and largest magnitude of an activation.
+        radial: True for downsampling filters with circular symmetry.
+        first_cutoff, first_stopband, last_stopband_rel, margin, filter_size: Design of the filters.
+        output_scale: Factor of the image.
+        clamp: Largest magnitude of an activation.
     """
 
     def __init__(
@@ -196,10 +253,15 @@ class StyleGAN3(StyleGenerator):
                 )
             total = int((sizes[i] - 1) * down + 1 - (sizes[before] + size - 1) * up + up_taps + down_taps - 2)
             low = (total + up) // 2
-            geometry = {"up": up, "down": down, "padding": (low, total - low)}
-            geometry["up_filter"] = low_pass(up_taps, cutoffs[before], widths[before] * 2, between, False)
-            round_filter = radial and i < layers - critical
-            geometry["down_filter"] = low_pass(down_taps, cutoffs[i], widths[i] * 2, between, round_filter)
+            geometry: Geometry = {
+                "up": up,
+                "down": down,
+                "padding": (low, total - low),
+                "up_filter": low_pass(up_taps, cutoffs[before], widths[before] * 2, between, False),
+                "down_filter": low_pass(
+                    down_taps, cutoffs[i], widths[i] * 2, between, radial and i < layers - critical
+                ),
+            }
             self.layers.append(
                 FilteredConv(int(channels[before]), int(channels[i]), style_dim, size, colours, clamp, geometry)
             )
@@ -211,7 +273,6 @@ class StyleGAN3(StyleGenerator):
         return x * self.output_scale
 
     def style_layers(self) -> list[StyleLayer]:
-        layers = [
-            StyleLayer(f"L{i}", i + 1, layer.affine, colours=layer.colours) for i, layer in enumerate(self.layers)
-        ]
+        filtered = [layer for layer in self.layers if isinstance(layer, FilteredConv)]
+        layers = [StyleLayer(f"L{i}", i + 1, layer.affine, colours=layer.colours) for i, layer in enumerate(filtered)]
         return [StyleLayer("input", 0, self.input.affine), *layers]
