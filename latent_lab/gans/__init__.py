@@ -1,0 +1,3 @@
+from latent_lab.lazy import export_classes
+
+__all__, __getattr__ = export_classes(__name__, __path__)
