@@ -21,6 +21,7 @@ def test_the_wheel_holds_what_it_needs(tmp_path):
         archive.extractall(tmp_path / "site")
     assert {
         "latent_lab/conf/train.yaml",
+        "latent_lab/py.typed",
         "latent_lab/conf/gan/sngan_mnist.yaml",
         "latent_lab/figures/templates/report.html",
         "latent_lab/gans/weights/sngan_mnist.safetensors",

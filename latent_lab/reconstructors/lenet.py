@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 
 
-def head(outputs: int) -> nn.Sequential:
+def make_head(outputs: int) -> nn.Sequential:
+    """Return the layers from 120 features to outputs."""
     return nn.Sequential(nn.Linear(120, 84), nn.BatchNorm1d(84), nn.ReLU(), nn.Linear(84, outputs))
 
 
@@ -14,9 +15,9 @@ SMALLEST = 32  # pixels that three convolutions of 5 and two halvings need
 
 
 class LeNetReconstructor(nn.Module):
-    r"""From a pair of images, which path was taken and how far.
+    """LeNet on a pair of images, with a head for the path that was taken and one for its amount.
 
-    82,755 parameters for grey images and 128 paths.
+    It has 82,755 parameters for grey images and 128 paths.
 
     References:
         | Unsupervised Discovery of Interpretable Directions in the GAN Latent Space (Voynov & Babenko, 2020), Section
@@ -26,6 +27,12 @@ class LeNetReconstructor(nn.Module):
     Arguments:
         image_channels: Channels C of an image, at least 32x32 pixels.
         num_paths: Number K of paths.
+
+    Example:
+        >>> images = torch.zeros(2, 1, 32, 32)
+        >>> logits, amounts = LeNetReconstructor(image_channels=1, num_paths=5)(images, images)
+        >>> logits.shape, amounts.shape
+        (torch.Size([2, 5]), torch.Size([2]))
     """
 
     def __init__(self, image_channels: int, num_paths: int) -> None:
@@ -37,13 +44,13 @@ class LeNetReconstructor(nn.Module):
         self.features = nn.Sequential(
             *stage(2 * image_channels, 6), nn.MaxPool2d(2), *stage(6, 16), nn.MaxPool2d(2), *stage(16, 120)
         )
-        self.path, self.amount = head(num_paths), head(1)
+        self.path, self.amount = make_head(num_paths), make_head(1)
 
     def forward(self, before: Tensor, after: Tensor) -> tuple[Tensor, Tensor]:
         """Return logits :math:`(N, K)` and amounts :math:`(N,)` of pairs of images :math:`(N, C, H, W)`.
 
         Raises:
-            ValueError: The images have fewer than 32 pixels a side.
+            ValueError: if the images have fewer than 32 pixels a side.
         """
         if min(before.shape[2:]) < SMALLEST:
             raise ValueError(

@@ -22,8 +22,9 @@ class ResNetReconstructor(nn.Module):
         image_channels: Channels C of an image.
         num_paths: Number K of paths.
         image_size: Side that larger pairs are downsampled to first; None reads them at full size.
-        difference: Whether it reads the first image and the change instead of both images: the same functions (the
-            first layer is linear), but from another start, which learns several times as fast.
+        difference: True to read the first image and the change, False to read both images. The functions are the same
+            (the first layer is linear), but the start is another, from which the change is learned several times as
+            fast.
     """
 
     def __init__(
@@ -38,7 +39,7 @@ class ResNetReconstructor(nn.Module):
         self.path, self.amount = nn.Linear(512, num_paths), nn.Linear(512, 1)
 
     def forward(self, before: Tensor, after: Tensor) -> tuple[Tensor, Tensor]:
-        """Images :math:`(N, C, H, W)` to logits :math:`(N, K)` and amounts :math:`(N,)`."""
+        """Return logits :math:`(N, K)` and amounts :math:`(N,)` of pairs of images :math:`(N, C, H, W)`."""
         pair = torch.cat([before, after - before if self.difference else after], 1)
         if self.image_size is not None and pair.shape[-1] > self.image_size:
             pair = F.interpolate(pair, size=(self.image_size, self.image_size), mode="area")

@@ -1,4 +1,4 @@
-"""What keeps a run from being lost: atomic checkpoints and orderly interruption."""
+"""Atomic checkpoints and orderly interruption, so that no run is lost."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from latent_lab.runs import Run
 
 
 class RunCheckpoint(pl.Callback):
-    """Saves the training state every few steps and when asked to stop (Ctrl-C, SIGTERM).
+    """Callback that saves the training state every few steps and when asked to stop (Ctrl-C, SIGTERM).
 
     A signal is only noted: the step that runs is finished first, since half an optimiser step cannot be repeated. A
     second signal stops at once; the last save is then where the run continues.
@@ -43,6 +43,7 @@ class RunCheckpoint(pl.Callback):
                 self.replaced[number] = signal.signal(number, self.note)
 
     def note(self, number: int, frame: object) -> None:
+        """Note a signal; the second one interrupts at once."""
         if self.signal:
             raise KeyboardInterrupt
         self.signal = number
@@ -65,6 +66,11 @@ class RunCheckpoint(pl.Callback):
             )
 
     def save(self, trainer: pl.Trainer) -> None:
+        """Save the training state into the run's folder; the last two states are kept.
+
+        Raises:
+            OSError: if the disk is full; the message says where.
+        """
         fresh = self.run.folder / "checkpoints" / ".fresh.ckpt"
         try:
             trainer.save_checkpoint(fresh)

@@ -1,4 +1,4 @@
-"""What a long run will cost, said at its beginning."""
+"""The cost of a long run, said at its beginning."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ import torch
 
 
 class Estimate(pl.Callback):
-    """Prints the time and the memory that a run will take, measured on its second step, if it will take longer than
-    ``minutes``."""
+    """Callback that says how much time and memory a long run will take, measured on its second step.
+
+    Arguments:
+        minutes: Shortest run of which it is said.
+    """
 
     def __init__(self, minutes: float = 10.0) -> None:
         self.minutes, self.begun, self.first, self.steps = minutes, 0.0, 0, 0

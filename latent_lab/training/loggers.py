@@ -1,4 +1,4 @@
-"""The logger that must decide something before it starts."""
+"""The logger of W&B, which decides before it starts whether it is online."""
 
 from __future__ import annotations
 
@@ -16,9 +16,13 @@ from pytorch_lightning.loggers import WandbLogger
 MODES = ("online", "offline", "disabled", "dryrun", "shared")
 
 
-def answers(address: str, timeout: float = 2.0) -> bool:
-    """Whether a server, or the proxy before it, takes a connection in time; a name that is looked for in vain takes no
-    longer."""
+def is_reachable(address: str, timeout: float = 2.0) -> bool:
+    """Tell whether a server, or the proxy before it, takes a connection in time.
+
+    Arguments:
+        address: Address of the server.
+        timeout: Seconds; the look-up of its name takes no longer either.
+    """
     server = urlparse(address)
     if (proxy := urllib.request.getproxies().get(server.scheme)) and not urllib.request.proxy_bypass(
         server.hostname or ""
@@ -42,22 +46,24 @@ def answers(address: str, timeout: float = 2.0) -> bool:
 
 
 def has_login() -> bool:
-    """Whether a key of W&B is on this machine."""
+    """Tell whether a key of W&B is on this machine."""
     return bool(os.environ.get("WANDB_API_KEY")) or Path(os.environ.get("NETRC", "~/.netrc")).expanduser().exists()
 
 
 def wandb_offline(timeout: float = 2.0) -> bool:
-    """Whether W&B must log to disk: ``WANDB_MODE`` decides if set, else a login and an answer from the server are
-    needed.
+    """Tell whether W&B must log to disk.
 
-    With ``WANDB_MODE=online`` and no login or no answer there is an error at once, since W&B would try for minutes.
+    ``WANDB_MODE`` decides if it is set; else a login and an answer from the server are needed.
+
+    Raises:
+        ValueError: if ``WANDB_MODE`` is ``online`` without a login or an answer, for which W&B would try for minutes.
     """
     mode = os.environ.get("WANDB_MODE")
     server = os.environ.get("WANDB_BASE_URL") or wandb.Settings().base_url
     if mode and mode not in MODES:
         raise ValueError(f"WANDB_MODE must be one of {list(MODES)}, got {mode!r}")
     if mode == "online":
-        if not answers(server, timeout):
+        if not is_reachable(server, timeout):
             raise ValueError(f"WANDB_MODE=online, but {server} does not answer; set WANDB_MODE=offline, or logger=csv")
         if not has_login():
             raise ValueError(
@@ -65,7 +71,7 @@ def wandb_offline(timeout: float = 2.0) -> bool:
             )
     if mode:
         return mode != "online"
-    if not has_login() or not answers(server, timeout):
+    if not has_login() or not is_reachable(server, timeout):
         return True
     try:
         return not wandb.login(prompt=False, verify=False)
@@ -79,7 +85,7 @@ class RunWandbLogger(WandbLogger):
 
     Arguments:
         save_dir: Folder of the local files, which the run gives.
-        project, group, name, entity, notes: What W&B calls the run, and where it shows it.
+        project, group, name, entity, notes: Names of the run in W&B, and its place there.
         options: Other arguments of Lightning's logger, or of ``wandb.init``.
     """
 

@@ -1,5 +1,8 @@
-"""What every training shares: a step that is a function of its number, optimisers and their schedules, finite losses
-and gradients, and checkpoints that hold what is trained and nothing else."""
+"""The part that every training shares.
+
+A step is a function of its number; optimisers have schedules; losses and gradients are finite; checkpoints hold what is
+trained and nothing else.
+"""
 
 from __future__ import annotations
 
@@ -162,7 +165,7 @@ class ValidatedTraining(SeededTraining):
 
     Arguments:
         validation_batches: Batches a validation and rank.
-        training: What :class:`SeededTraining` takes.
+        training: Arguments of :class:`SeededTraining`.
     """
 
     def __init__(self, validation_batches: int, **training) -> None:
