@@ -1,8 +1,12 @@
-"""What the commands print: one line at a time, and nothing that a terminal would obey."""
+"""What latent_lab says: by its logger, which prints a line at a time while a command runs, and nothing that a terminal
+would obey."""
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import sys
+from collections.abc import Iterator
 
 
 def visible(text: object) -> str:
@@ -18,15 +22,36 @@ def visible(text: object) -> str:
     )
 
 
-def say(text: object, error: bool = False) -> None:
-    """Print one line of the program, at once: ``latent_lab: <text>``.
+log = logging.getLogger("latent_lab")
 
-    Arguments:
-        text: What is said; see :func:`visible`.
-        error: Whether it goes to the standard error instead of the standard output.
+
+class ConsoleHandler(logging.Handler):
+    """Prints each record at once as one line of the program, ``latent_lab: <text>``; see :func:`visible`.
+
+    Warnings and errors go to the standard error, everything else to the standard output.
     """
-    stream = sys.stderr if error else sys.stdout
-    encoding = getattr(stream, "encoding", None) or "utf-8"
-    # a terminal may have no letter for it
-    line = f"latent_lab: {visible(text)}".encode(encoding, "backslashreplace").decode(encoding)
-    print(line, file=stream, flush=True)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        stream = sys.stderr if record.levelno >= logging.WARNING else sys.stdout
+        encoding = getattr(stream, "encoding", None) or "utf-8"
+        line = f"latent_lab: {visible(record.getMessage())}"
+        # a terminal may have no letter for it
+        print(line.encode(encoding, "backslashreplace").decode(encoding), file=stream, flush=True)
+
+
+@contextlib.contextmanager
+def printed() -> Iterator[None]:
+    """Print what is logged, as the commands do; from Python nothing is printed unless logging is configured."""
+    if any(isinstance(handler, ConsoleHandler) for handler in log.handlers):
+        yield
+        return
+    handler, level, propagate = ConsoleHandler(), log.level, log.propagate
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    log.propagate = False  # Hydra's own handler would print it again
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(level)
+        log.propagate = propagate

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from latent_lab.console import printed
 from latent_lab.gans.base import Generator
 from latent_lab.gans.codes import Codes
 from latent_lab.gans.sngan import SNGAN
@@ -37,6 +38,13 @@ class SphereGenerator(Generator):
     def decode(self, space: str, codes: Codes) -> Tensor:
         z = codes.latents / codes.latents.square().mean(-1, keepdim=True).sqrt()
         return self.linear(z).tanh().unflatten(1, (1, 8, 8))
+
+
+@pytest.fixture
+def spoken():
+    """What is logged is printed, as while a command runs."""
+    with printed():
+        yield
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ TRAIN_GROUPS = (
     "evaluation",
     "trainer",
     "logger",
+    "callbacks",
     "launcher",
     "debug",
 )

@@ -23,7 +23,7 @@ LAYERS = [
         "picture_files",
         "plain",
     },
-    {"ops"},
+    {"ops", "progress"},
     {"checkpoints", "claims", "trust"},
     {"graphs"},
     {"gans"},

@@ -19,6 +19,8 @@ from latent_lab.data.pictures import find_pictures, read_photograph
 from latent_lab.names import LONGEST, file_name, require_file_name, same_file
 from latent_lab.picture_files import FORMATS, files_below, identity_of
 
+pytestmark = pytest.mark.usefixtures("spoken")
+
 
 def picture(file: Path, value: int = 100) -> Path:
     file.parent.mkdir(parents=True, exist_ok=True)

@@ -29,6 +29,7 @@ TRAINING = {
     "gan": GAN,
     "trainer": Built("pytorch_lightning.Trainer"),
     "logger?": LOGGERS,
+    "callbacks?": (Mapping[str, Built("pytorch_lightning.Callback")], None),
     "seed": int,
     "run": TEXT,
     "weights?": TEXT,

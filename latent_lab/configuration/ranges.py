@@ -106,6 +106,7 @@ RANGES: dict[str, Range] = {
     "patience": count(MORE),
     "keep_every": POSITIVE,
     "checkpoint_every": count(MORE),
+    "checkpointing.every": count(MORE),
     "encoder.every": count(MORE),
     "optimiser.every": count(MORE, 0),
     "slope_every": count(MORE),

@@ -26,7 +26,11 @@ from latent_lab.installation import CONF, extensions
 
 LONGEST, DEEPEST, MOST = 10_000, 40, 100_000  # letters of a text, levels, values
 GIVEN = ("seed",)  # plain arguments that the commands give to what they build
-RUN_GIVES = {"logger": ("save_dir", "dir", "root_dir"), "trainer": ("logger", "callbacks", "default_root_dir")}
+RUN_GIVES = {
+    "logger": ("save_dir", "dir", "root_dir"),
+    "callbacks": ("run",),
+    "trainer": ("logger", "callbacks", "default_root_dir"),
+}
 HYDRAS = ("_target_", "_partial_", "_convert_", "_recursive_")
 
 

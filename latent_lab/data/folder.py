@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms.functional import pil_to_tensor
 
-from latent_lab.console import say, visible
+from latent_lab.console import log, visible
 from latent_lab.data.images import Batches
 from latent_lab.data.tables import read_table, rows_of
 from latent_lab.picture_files import DAMAGED, FORMATS, files_below, opened, quiet, reason, upright
@@ -221,7 +221,7 @@ class FolderImages(LightningDataModule):
         some = ", ".join(map(visible, faults[:3])) + (f" and {len(faults) - 3} more" if len(faults) > 3 else "")
         if len(faults) == num:
             raise ValueError(f"dataset: none of the {num} pictures in {self.folder} can be used: {some}")
-        say(f"dataset: {len(faults)} of {num} pictures in {self.folder} are left out: {some}")
+        log.info(f"dataset: {len(faults)} of {num} pictures in {self.folder} are left out: {some}")
 
     def split(self, names: list[str]) -> tuple[list[str], list[str]]:
         """Held-out and training names, each in an order that ``split_seed`` and the names alone decide."""

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from latent_lab.attributes.faces.landmarks import DlibLandmarks
-from latent_lab.console import say, visible
+from latent_lab.console import log, visible
 from latent_lab.data.alignment import chosen_face, cut, ffhq_square
 from latent_lab.data.folder import FolderImages
 from latent_lab.data.images import IdxImages
@@ -121,10 +121,10 @@ def batches(source: Photographs | HeldOut, names: Sequence[str], size: int, fail
             pixels, about = source.read(name)
         except (ValueError, OSError) as error:
             failed[name] = visible(error)
-            say(f"{name} is left out: {failed[name]}", error=True)
+            log.warning(f"{name} is left out: {failed[name]}")
         else:
             if about["notes"]:
-                say(f"{name}: {', '.join(about['notes'])}")
+                log.info(f"{name}: {', '.join(about['notes'])}")
             waiting.append((name, pixels, about))
         if waiting and (len(waiting) == size or position == len(names) - 1):
             some, pixels, known = zip(*waiting)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from latent_lab.checkpoints.directions import FORMATS, directions_bytes
-from latent_lab.console import say
+from latent_lab.console import log
 from latent_lab.gans.space import LatentSpace
 from latent_lab.gans.styled import StyleGenerator
 from latent_lab.loading import space_and_paths
@@ -48,4 +48,4 @@ def write_directions(folder: str, path: str | int | None, target: Path, weights:
     if path is not None:
         directions = directions[path_number(run, paths, str(path))][None]
     write_atomically(target, directions_bytes(directions, mean_latent(space), target.suffix))
-    say(f"{len(directions)} directions of space {space.name}, {tuple(directions.shape)}, in {target}")
+    log.info(f"{len(directions)} directions of space {space.name}, {tuple(directions.shape)}, in {target}")

@@ -11,7 +11,7 @@ from pathlib import Path
 from markupsafe import Markup
 from scipy.stats import t as student
 
-from latent_lab.console import say
+from latent_lab.console import log
 from latent_lab.figures.curves import band_figure
 from latent_lab.figures.page import page_html, png_bytes
 from latent_lab.figures.tables import Cell, Table, comma_separated, html, latex, markdown
@@ -132,7 +132,7 @@ def scored_runs(runs: Sequence[Run], protocol: str) -> list[Scored]:
         else:
             scored.append(Scored(run, made["gan"]["name"], run.label(), made["seed"], result))
     for folder in skipped if scored else ():
-        say(f"{folder} has no evaluation {protocol} and is left out")
+        log.info(f"{folder} has no evaluation {protocol} and is left out")
     return scored
 
 

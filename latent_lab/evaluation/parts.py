@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import torch
-from rich.progress import track
 from torch import Tensor
 
 from latent_lab.checkpoints import native
+from latent_lab.progress import track
 from latent_lab.runs import Run
 
 
@@ -31,7 +31,7 @@ def observe_in_parts(
         place: The part of that folder.
     """
     parts: list[dict[str, Tensor]] = []
-    for first in track(range(0, total, chunk), title, transient=True):
+    for first in track(range(0, total, chunk), title):
         num = min(chunk, total - first)
         if run is None:
             parts.append(observe(first, num))

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from latent_lab.checkpoints import native
-from latent_lab.console import say
+from latent_lab.console import log
 from latent_lab.inversion.base import Track, require_number, untracked
 from latent_lab.inversion.parts import Part, fit, load, tensors_of
 from latent_lab.plain import fits, read_json
@@ -116,9 +116,8 @@ class Keeper:
         file = self.folder / "batch.json"
         if not file.is_file() or file.read_bytes() != text.encode():
             if self.folder.exists():
-                say(
-                    f"{self.folder} is of other pictures, another configuration or another generator, and is not used",
-                    error=True,
+                log.warning(
+                    f"{self.folder} is of other pictures, another configuration or another generator, and is not used"
                 )
             self.clear()
             self.run.write("state/batch.json", text)
@@ -169,10 +168,10 @@ class Keeper:
             try:
                 steps.done, steps.ended = self.read(file, steps)
             except (ValueError, OSError, RecursionError) as error:
-                say(f"{steps.name} begins again: {error}", error=True)
+                log.warning(f"{steps.name} begins again: {error}")
             else:
                 if not steps.ended:
-                    say(f"{steps.name} continues at step {steps.done} of {steps.num}")
+                    log.info(f"{steps.name} continues at step {steps.done} of {steps.num}")
         self.continues = steps.ended  # what came after a loop that had not ended is of another attempt
         self.inside = not steps.ended
 
@@ -210,7 +209,7 @@ class Keeper:
                 content = native.to_bytes(tensors, about | {"sha256": sha256(tensors, about)})
                 self.run.write(f"state/{stage}.safetensors", content)
         except OSError as error:
-            say(f"the state of the inversion is not kept: {error}", error=True)
+            log.warning(f"the state of the inversion is not kept: {error}")
             self.every = float("inf")
         self.waiting, self.due = [], time.monotonic() + self.every
 

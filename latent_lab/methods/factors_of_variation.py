@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from latent_lab.console import log
 from latent_lab.gans.codes import Codes
 from latent_lab.gans.space import LatentSpace
 from latent_lab.methods.base import Context, Method, vector_size
@@ -111,8 +112,8 @@ class TrajectoryMethod(Method):
                 "explained": explained,
                 "error": torch.cat([part.errors for part in found], 1).mean().item(),
             }
-            print(
-                f"latent_lab: {name}: one direction explains {explained:.1%} of the variance of the amounts along "
+            log.info(
+                f"{name}: one direction explains {explained:.1%} of the variance of the amounts along "
                 "held-out trajectories"
             )
         return paths

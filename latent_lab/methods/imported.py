@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from latent_lab.checkpoints.directions import FORMATS, read_directions
+from latent_lab.console import log
 from latent_lab.gans.space import LatentSpace
 from latent_lab.methods.base import Context, Method
 from latent_lab.paths.base import Paths
@@ -103,8 +104,8 @@ class Imported(Method):
         layers = space.generator.latent_shape("w+")[0] if "w+" in space.generator.spaces else None
         if array.ndim == 2 and len(array) == layers and self.per_layer is not False:
             if self.per_layer is None and layers > 1:
-                print(
-                    f"latent_lab: {file.name}: {shape} is taken for one direction with a row for each layer; "
+                log.info(
+                    f"{file.name}: {shape} is taken for one direction with a row for each layer; "
                     f"method.per_layer=false for {layers}"
                 )
             array = array[None]

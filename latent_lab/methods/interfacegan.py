@@ -10,6 +10,7 @@ import torch
 from scipy.optimize import minimize
 from torch import Tensor
 
+from latent_lab.console import log
 from latent_lab.gans.space import LatentSpace
 from latent_lab.methods.base import Context, Method, vector_size
 from latent_lab.methods.scores import centred, deviations, score_samples
@@ -80,8 +81,8 @@ class Hyperplane(Method):
             normal, found = self.separate(latents, values[:, i], name, context.rng)
             normals.append(normal)
             context.findings["accuracy"][name] = found
-            print(
-                f"latent_lab: {name}: {found['validation']:.1%} of {found['validated']} held-out extremes on the "
+            log.info(
+                f"{name}: {found['validation']:.1%} of {found['validated']} held-out extremes on the "
                 "right side, "
                 f"{found['rest']:.1%} of the samples between; {found['not_found']} not measured"
             )

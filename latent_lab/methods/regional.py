@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from latent_lab.console import log
 from latent_lab.edits.moves import Moves
 from latent_lab.edits.views import amounts_for_length
 from latent_lab.gans.codes import Codes
@@ -108,10 +109,9 @@ class Regional(Method):
         own, other = (region_changes(space, each, codes, masks, self.length) for each in (paths, random))
         ratios = ", ".join(f"{ratio:.3g}" for ratio in (own[:, 0] / own[:, 1])[:8].tolist())
         changes = other.mean(0)
-        print(
-            "latent_lab: change within the region over that outside it, mean square of a pixel, "
+        log.info(
+            "change within the region over that outside it, mean square of a pixel, "
             f"{self.held_out} held-out latents, edits of length {self.length:g}: "
             f"paths {ratios}{', ...' if len(own) > 8 else ''}; "
-            f"random directions {(changes[0] / changes[1]).item():.3g}",
-            flush=True,
+            f"random directions {(changes[0] / changes[1]).item():.3g}"
         )

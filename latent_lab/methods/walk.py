@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
+from latent_lab.console import log
 from latent_lab.gans.codes import Codes
 from latent_lab.gans.space import LatentSpace
 from latent_lab.methods.base import Context, Method, vector_size
@@ -186,8 +187,8 @@ class Walk(Method):
         context.findings["names"] = list(target.names)
         context.findings["response"] = described = describe(curves, target.names)
         for name, found in described.items() if context.trainer.is_global_zero else ():
-            print(
-                f"latent_lab: {name}: an amount of {self.amounts[1]:g} changes it by {found['at_largest']:.2f}; "
+            log.info(
+                f"{name}: an amount of {self.amounts[1]:g} changes it by {found['at_largest']:.2f}; "
                 f"its walk ends at {found['limits'][0]:g} and {found['limits'][1]:g}"
             )
         return paths

@@ -9,6 +9,8 @@ import time
 import pytorch_lightning as pl
 import torch
 
+from latent_lab.console import log
+
 
 class Estimate(pl.Callback):
     """Callback that says how much time and memory a long run will take, measured on its second step.
@@ -40,7 +42,4 @@ class Estimate(pl.Callback):
         left = steps * step / 60
         if left > self.minutes:
             text = f"{left:.0f} minutes" if left < 120 else f"{left / 60:.1f} hours"
-            print(
-                f"latent_lab: about {text} for the {steps} steps left ({step:.3g} s each), {memory:.1f} GiB",
-                flush=True,
-            )
+            log.info(f"about {text} for the {steps} steps left ({step:.3g} s each), {memory:.1f} GiB")

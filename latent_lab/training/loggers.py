@@ -107,3 +107,4 @@ class RunWandbLogger(WandbLogger):
         settings = wandb.Settings(console="off", init_timeout=20)
         options |= {"group": group, "name": name, "entity": entity, "notes": notes}
         super().__init__(save_dir=save_dir, project=project, offline=wandb_offline(), settings=settings, **options)
+        self._wandb_init.pop("anonymous", None)  # W&B warns of it, and Lightning gives it always

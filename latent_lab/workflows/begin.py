@@ -17,10 +17,9 @@ from latent_lab import cli
 from latent_lab.claims import claimed
 from latent_lab.configuration.machine import require_machine
 from latent_lab.configuration.validate import validate
-from latent_lab.console import say
+from latent_lab.console import log
+from latent_lab.installation import configuration
 from latent_lab.runs import Run
-from latent_lab.training.checkpointing import RunCheckpoint
-from latent_lab.training.estimate import Estimate
 
 if TYPE_CHECKING:
     import pytorch_lightning as pl
@@ -101,15 +100,13 @@ def resume_from(run: Run) -> Path | None:
     """The training state to continue from, if there is one; names what is damaged."""
     checkpoint, complaints = run.newest_checkpoint()
     for line in complaints:
-        say(line, error=True)
-    say(f"run {run.folder}" + (f", continued from {checkpoint.name}" if checkpoint else ""))
+        log.warning(line)
+    log.info(f"run {run.folder}" + (f", continued from {checkpoint.name}" if checkpoint else ""))
     return checkpoint
 
 
 def build_trainer(config: DictConfig, run: Run) -> pl.Trainer:
-    """Lightning's trainer with the run's loggers, its checkpoints and a live progress bar."""
-    from pytorch_lightning.callbacks import RichProgressBar
-
+    """Return Lightning's trainer with the run's loggers and callbacks."""
     # what Lightning says of workers, evaluation mode and its own products concerns no user of this command
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", module="pytorch_lightning|lightning_fabric")
@@ -118,5 +115,10 @@ def build_trainer(config: DictConfig, run: Run) -> pl.Trainer:
         instantiate(part)(save_dir=str(run.folder if name == "wandb" else folder))
         for name, part in (config.get("logger") or {}).items()
     ]
-    callbacks = [RunCheckpoint(run, config.checkpoint_every), Estimate(), RichProgressBar(refresh_rate=10)]
+    if "callbacks" not in config:  # of version 0.1.0
+        config = OmegaConf.merge(config, {"callbacks": configuration("callbacks", "default")})
+    callbacks = [
+        instantiate(part)(run=run) if part.get("_partial_") else instantiate(part)
+        for part in (config.callbacks or {}).values()
+    ]
     return instantiate(config.trainer, logger=loggers or False, callbacks=callbacks, default_root_dir=str(run.folder))

@@ -16,7 +16,7 @@ from pathlib import Path
 from unittest import mock
 
 from latent_lab import cli
-from latent_lab.console import say, visible
+from latent_lab.console import log, printed, visible
 from latent_lab.cpu_memory import keep_freed_memory
 from latent_lab.errors import NotApplicable
 from latent_lab.installation import CONF
@@ -54,7 +54,7 @@ def command(name: str) -> Callable[[Callable], Callable[[], None]]:
 def run(task: Callable, name: str) -> None:
     """Runs a command with the arguments of this process."""
     cli.continues = cli.failures = cli.skipped = None
-    with terminable():
+    with terminable(), printed():
         try:
             import hydra
             from hydra._internal import utils
@@ -85,7 +85,7 @@ def report_jobs(batches: object) -> None:
     values = [job.return_value for job in jobs if isinstance(job.return_value, cli.Failed)]
     skipped, failed = ([value.text for value in values if value.skipped is which] for which in (True, False))
     if skipped:
-        say(f"{len(skipped)} runs of the sweep were skipped, which do not apply: " + "; ".join(skipped))
+        log.info(f"{len(skipped)} runs of the sweep were skipped, which do not apply: " + "; ".join(skipped))
     if failed:
         sys.exit(f"latent_lab: {len(failed)} runs of the sweep failed: " + "; ".join(failed))
 
@@ -127,7 +127,8 @@ def guarded(function: Callable, name: str, config) -> object:
         from latent_lab.workflows.overrides import validate_here
 
         validate_here(config, name)
-        return function(config)
+        with printed():  # in a job of its own too
+            return function(config)
     except (KeyboardInterrupt, cli.Stopped):
         sys.exit(f"latent_lab: {cli.stopped(name)}")
     except Exception as error:
@@ -137,7 +138,7 @@ def guarded(function: Callable, name: str, config) -> object:
         inapplicable, subdir = isinstance(cause, NotApplicable), cli.running if cli.failures is not None else sweeping()
         if subdir is None:
             sys.exit(f"latent_lab: {visible(text)}")
-        say(f"{'skipped: ' if inapplicable else ''}{text}; the sweep goes on", error=True)
+        log.warning(f"{'skipped: ' if inapplicable else ''}{text}; the sweep goes on")
         failed = cli.Failed(f"{subdir}: {visible(text)}", inapplicable)
         if cli.failures is None:
             return failed

@@ -8,7 +8,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from latent_lab.claims import fresh
-from latent_lab.console import say
+from latent_lab.console import log
 from latent_lab.evaluation.compare import scored_runs, write_comparison
 from latent_lab.figures.tables import markdown
 from latent_lab.loading import find_runs
@@ -31,4 +31,4 @@ def compare(config: DictConfig) -> None:
     title = f"{len(scored)} runs, evaluation {config.protocol}"
     for table in write_comparison(scored, config.columns, target, title).values():
         print(markdown(table))
-    say(f"report {target / 'compare.html'}")
+    log.info(f"report {target / 'compare.html'}")

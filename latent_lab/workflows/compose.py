@@ -13,11 +13,10 @@ import torch
 from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
-from rich.progress import track
 from torch import Tensor
 
 from latent_lab.checkpoints import native
-from latent_lab.console import say
+from latent_lab.console import log
 from latent_lab.data.pictures import read_picture
 from latent_lab.devices import put_on
 from latent_lab.editing.inversions import Inversions
@@ -31,6 +30,7 @@ from latent_lab.inversion.optimisation.i2s import drawn
 from latent_lab.inversion.optimisation.masks import mask_of
 from latent_lab.loading import chosen_device
 from latent_lab.ops.psnr import psnr
+from latent_lab.progress import track
 from latent_lab.runs import Run, weight_hash
 from latent_lab.workflows.begin import asked_folder
 from latent_lab.workflows.build import build_space
@@ -136,7 +136,7 @@ def compose_images(config: DictConfig) -> None:
         mask,
         torch.Generator().manual_seed(config.seed),
         codes,
-        lambda steps, stage: track(steps, f"{name}, {stage}", transient=True),
+        lambda steps, stage: track(steps, f"{name}, {stage}"),
     )
     with torch.no_grad():
         results = space.generator.decode(composition.space, composition.codes).float()
@@ -158,5 +158,5 @@ def compose_images(config: DictConfig) -> None:
     run.write("scores.json", json.dumps(scores, indent=1))
     for key, value in scores.items():
         if key.startswith("psnr"):
-            say(f"{key}: {', '.join(f'{one:.1f}' for one in value)} dB")
-    say(f"{application.__class__.__name__} in {run.folder}")
+            log.info(f"{key}: {', '.join(f'{one:.1f}' for one in value)} dB")
+    log.info(f"{application.__class__.__name__} in {run.folder}")

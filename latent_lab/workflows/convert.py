@@ -10,7 +10,7 @@ import torch
 from omegaconf import DictConfig
 
 from latent_lab.checkpoints import native
-from latent_lab.console import say
+from latent_lab.console import log
 from latent_lab.editing.directions import write_directions
 from latent_lab.gans.base import Generator
 from latent_lab.gans.mobilestylegan import MobileStyleGAN
@@ -69,4 +69,4 @@ def convert(config: DictConfig) -> None:
     write_atomically(
         target, generator_bytes(generator) if config.layout is None else layout_bytes(generator, config.layout)
     )
-    say(f"{type(generator).__name__} of {generator.resolution} pixels in {target}")
+    log.info(f"{type(generator).__name__} of {generator.resolution} pixels in {target}")

@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 
 from latent_lab import api
 from latent_lab.attributes.base import Attributes
-from latent_lab.console import say
+from latent_lab.console import log
 from latent_lab.devices import put_on
 from latent_lab.evaluation.report import write_report
 from latent_lab.gans.space import LatentSpace
@@ -96,5 +96,5 @@ def score(
     paths, _ = run.load_paths()
     subject = build_subject(space, paths, attributes, config.dataset, config.evaluation).to(space.device)
     evaluation = evaluate_run(run, subject, config.evaluation)
-    say(f"report {write_report(run, evaluation, loggers)}")
+    log.info(f"report {write_report(run, evaluation, loggers)}")
     return evaluation.main_score()

@@ -13,11 +13,10 @@ from pathlib import Path
 import torch
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
-from rich.progress import track
 from torch import Tensor
 
 from latent_lab.checkpoints import native
-from latent_lab.console import say, visible
+from latent_lab.console import log, visible
 from latent_lab.editing.editor import Editor
 from latent_lab.editing.effects import Effects
 from latent_lab.editing.sources import open_source
@@ -28,6 +27,7 @@ from latent_lab.loading import chosen_device, config_of
 from latent_lab.names import file_name, file_names
 from latent_lab.naming import Edit, deviations_of, edit_of
 from latent_lab.paths.base import Paths
+from latent_lab.progress import track
 from latent_lab.runs import Run
 from latent_lab.workflows.build import network_if_here
 from latent_lab.workflows.correction import build_correction
@@ -130,7 +130,7 @@ def edit(config: DictConfig) -> None:
     edits = asked_edits(run, paths, options["edits"])
     for part in edits:
         if part.warning:
-            say(part.warning, error=True)
+            log.warning(part.warning)
     device = chosen_device(config.device)
     source.space.to(device)
     paths.to(device)
@@ -149,11 +149,11 @@ def edit(config: DictConfig) -> None:
 
     editor_of(source.names[0])  # what cannot be edited is said before a folder is made
     result = new_folder(config, made)
-    say(f"edits {result.folder}")
+    log.info(f"edits {result.folder}")
     files = file_names(source.names)
     found: dict[str, dict] = {}
     rows: list[Strip] = []
-    for name in track(source.names, "edit", transient=True):
+    for name in track(source.names, "edit"):
         editor = editor_of(name)
         found[name] = effects.of(editor)
         if config.prove_order and len(edits) > 1:
@@ -168,7 +168,7 @@ def edit(config: DictConfig) -> None:
             f"latents/{files[name]}.safetensors", latents_bytes(editor, editor.edited(range(len(edits))), description)
         )
         rows.append(show(result, name, files[name], editor, config))
-        say(f"{name}: {effects.line(found[name], edits)}")
+        log.info(f"{name}: {effects.line(found[name], edits)}")
     labels = [("+ " if done else "") + title_of(part) for done, part in enumerate(edits)]
     labels = ["original"] * (len(rows[0].images) - len(labels) - 1) + [
         "inversion" if len(rows[0].images) > len(labels) + 1 else "sample",
@@ -183,4 +183,4 @@ def edit(config: DictConfig) -> None:
         "pictures": found,
     }
     result.write("edits.json", json.dumps(summary, indent=1))
-    say(f"pictures {result.folder}/overview.png")
+    log.info(f"pictures {result.folder}/overview.png")

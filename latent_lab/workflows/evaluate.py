@@ -7,7 +7,7 @@ import statistics
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from latent_lab.console import say
+from latent_lab.console import log
 from latent_lab.evaluation.evaluate import evaluate
 from latent_lab.evaluation.protocol import Protocol
 from latent_lab.evaluation.report import write_evaluation, write_report
@@ -41,13 +41,13 @@ def evaluate_runs(config: DictConfig) -> float:
         options = OmegaConf.merge({"gan": made.gan, "dataset": made.dataset}, {"evaluation": config.evaluation})
         attributes = build_attributes(made.dataset, options.evaluation.attributes)
         subject = build_subject(space, paths, attributes, made.dataset, options.evaluation).to(device)
-        say(f"run {run.folder}")
+        log.info(f"run {run.folder}")
         evaluation = evaluate_run(run, subject, options.evaluation)
         loggers = [
             instantiate(part)(save_dir=str(run.folder), group=run.label(), job_type="evaluate")
             for name, part in (config.get("logger") or {}).items()
             if name == "wandb"
         ]
-        say(f"report {write_report(run, evaluation, loggers)}")
+        log.info(f"report {write_report(run, evaluation, loggers)}")
         main_scores.append(evaluation.main_score())
     return statistics.fmean(main_scores)

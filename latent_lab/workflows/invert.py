@@ -9,11 +9,10 @@ import zlib
 import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig
-from rich.progress import track
 from torch import nn
 
 from latent_lab.attributes.base import Predictor
-from latent_lab.console import say
+from latent_lab.console import log
 from latent_lab.data.photographs import Batch, HeldOut, Photographs, absolute, batches
 from latent_lab.data.pictures import find_pictures, read_photograph, to_tensor
 from latent_lab.devices import put_on
@@ -26,6 +25,7 @@ from latent_lab.inversion.keeper import Keeper
 from latent_lab.loading import chosen_device
 from latent_lab.metrics.reconstruction import reconstruction_scores
 from latent_lab.ops.streams import INITIAL, stream
+from latent_lab.progress import track
 from latent_lab.runs import weight_hash
 from latent_lab.workflows.begin import open_run
 from latent_lab.workflows.build import build_data, build_generator, network_if_here
@@ -102,7 +102,7 @@ def invert(config: DictConfig) -> None:
         if config.images != "held_out":
             find_pictures(config.images)  # before there is a folder
     run, config = open_run(config, "latent_lab.invert")
-    say(f"inversion {run.folder}")
+    log.info(f"inversion {run.folder}")
     device = chosen_device(config.device)
     generator = build_generator(config.gan, config.seed, config.compile)
     inverter = instantiate(config.inverter)
@@ -121,7 +121,7 @@ def invert(config: DictConfig) -> None:
         if network is not None:
             put_on(device, network)
         elif why:
-            say(f"{name} is not among the scores: {why}")
+            log.info(f"{name} is not among the scores: {why}")
     common, names, done = (
         {"space": space.name, "generator": weight_hash(generator)},
         source.names(),
@@ -140,9 +140,7 @@ def invert(config: DictConfig) -> None:
 
     for batch in batches(source, left, config.batch_size, failed):
         label = batch.names[0] + (f" and {len(batch.names) - 1} more" if len(batch.names) > 1 else "") + f", of {total}"
-        with keeper.batch(
-            batch.names, batch.pixels, lambda steps, name, label=label: track(steps, f"{label}: {name}", transient=True)
-        ):
+        with keeper.batch(batch.names, batch.pixels, lambda steps, name, label=label: track(steps, f"{label}: {name}")):
             halved = config.precision == "bf16-mixed"
             invert_batch(
                 inversions, space, inverter, batch, common, config.seed, (perceptual, identity), halved, keeper
@@ -152,7 +150,7 @@ def invert(config: DictConfig) -> None:
     if scores:
         run.write("overview.png", overview(inversions))
         mean = torch.tensor([row.get("psnr", float("nan")) for row in scores.values()]).nanmean().item()
-        say(
+        log.info(
             f"{len(scores)} of {total} pictures inverted in {space.name}, PSNR {mean:.2f} dB; "
             f"see {run.folder / 'overview.png'}"
         )

@@ -9,7 +9,7 @@ import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
-from latent_lab.console import say
+from latent_lab.console import log
 from latent_lab.pretraining.judge import judge, train_classifier
 from latent_lab.runs import Run
 from latent_lab.workflows.begin import build_trainer, open_run, resume_from
@@ -74,7 +74,7 @@ def pretrain(config: DictConfig) -> None:
         save_image(images / 2 + 0.5, picture, nrow=20, format="png")
         run.write(f"{name}.png", picture.getvalue())
     run.write("card.md", model_card(config, run, steps, data.num_train, scores))
-    say(f"weights {weights}")
+    log.info(f"weights {weights}")
 
 
 def model_card(config: DictConfig, run: Run, steps: int, num_images: int, scores: dict[str, object]) -> str:

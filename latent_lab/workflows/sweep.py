@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from latent_lab import cli
 from latent_lab.claims import fresh
-from latent_lab.console import say, visible
+from latent_lab.console import log, visible
 
 
 class Sweep(Callback):
@@ -52,7 +52,7 @@ class Sweep(Callback):
         failures, skipped, cli.failures, cli.skipped = cli.failures, cli.skipped, None, None
         folder = Path(config.hydra.sweep.dir)
         if skipped:
-            say(f"{len(skipped)} runs of the sweep were skipped, which do not apply: " + "; ".join(skipped))
+            log.info(f"{len(skipped)} runs of the sweep were skipped, which do not apply: " + "; ".join(skipped))
         if self.page is not None and any(folder.glob("*/*/metrics.json")):
             self.compare(folder / self.page, config.evaluation.name)
         if failures:

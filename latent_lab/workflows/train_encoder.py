@@ -9,7 +9,7 @@ import torch
 from hydra.utils import get_class, instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from latent_lab.console import say
+from latent_lab.console import log
 from latent_lab.data.folder import FolderImages
 from latent_lab.data.images import IdxImages
 from latent_lab.devices import put_on
@@ -66,7 +66,7 @@ def train_encoder(config: DictConfig) -> None:
     described = {"generator": weight_hash(generator), "gan": config.gan.name, "seed": config.seed}
     weights = run.write("encoder.safetensors", encoder_bytes(module.networks(), *module.known(), described))
     judge(config, run, module, space, data)
-    say(f"encoder {weights}; use it with inverter.weights={weights}")
+    log.info(f"encoder {weights}; use it with inverter.weights={weights}")
 
 
 def pictures_of(config: DictConfig, channels: int) -> IdxImages | FolderImages | None:

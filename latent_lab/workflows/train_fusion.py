@@ -11,7 +11,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from latent_lab.checkpoints.fusion_files import fusion_bytes
-from latent_lab.console import say
+from latent_lab.console import log
 from latent_lab.inversion.fusion.net import FusionNet
 from latent_lab.inversion.fusion.training import FusionTraining
 from latent_lab.loading import space_of
@@ -63,7 +63,7 @@ def train_fusion(config: DictConfig) -> None:
     run.write("samples.png", picture.getvalue())
     run.write("metrics.json", json.dumps(scores, indent=1))
     print(json.dumps(scores))
-    say(f"network {weights}; use it with hierarchy.weights={listed}")
+    log.info(f"network {weights}; use it with hierarchy.weights={listed}")
 
 
 def network_sizes(sizes: DictConfig, generator) -> dict[str, int]:

@@ -11,6 +11,8 @@ from PIL import Image
 
 from latent_lab.data.folder import FolderImages
 
+pytestmark = pytest.mark.usefixtures("spoken")
+
 NUM, HELD_OUT = 12, 4
 
 

@@ -22,6 +22,8 @@ from latent_lab.ops.streams import TRAINING, stream
 from latent_lab.paths.layerwise import LayerwisePaths
 from latent_lab.paths.local import generalised_directions
 
+pytestmark = pytest.mark.usefixtures("spoken")
+
 CORNER = [0.0, 0.0, 0.1, 0.1]  # the ellipse does not come here: only the ground's factor is seen
 
 

@@ -18,6 +18,8 @@ from latent_lab.paths.linear import LinearPaths
 from latent_lab.paths.rowwise import RowwisePaths
 from latent_lab.runs import Run
 
+pytestmark = pytest.mark.usefixtures("spoken")
+
 D, L = 6, 4
 
 

@@ -16,6 +16,8 @@ from latent_lab.methods.base import Context
 from latent_lab.methods.interfacegan import Hyperplane, conditioned, support_vector_machine
 from latent_lab.methods.scores import centred, score_samples
 
+pytestmark = pytest.mark.usefixtures("spoken")
+
 OPTIONS = dict(attributes=None, conditions={}, num_samples=600, share=0.1, batch_size=200)
 
 

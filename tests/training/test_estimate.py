@@ -8,6 +8,8 @@ import torch
 
 from latent_lab.training import estimate
 
+pytestmark = pytest.mark.usefixtures("spoken")
+
 
 @pytest.mark.parametrize("optimisers", [1, 2])
 @pytest.mark.parametrize(
