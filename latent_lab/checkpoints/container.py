@@ -125,7 +125,7 @@ def read_zip(content: bytes, work: Work, nested: bool = True) -> object:
 
     Arguments:
         content: The file.
-        work: What it may still ask for.
+        work: Its budget.
         nested: False refuses files of torch within it.
     """
     with zipfile.ZipFile(io.BytesIO(content)) as archive:

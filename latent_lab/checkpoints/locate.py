@@ -39,7 +39,7 @@ class Source(TypedDict, total=False):
         size: Size, for the message that asks a user to fetch it.
         sha256: Checksum.
         licence: Licence.
-        hint: What a user has to do to get the file.
+        hint: Advice on how to get the file.
         package: The Python package that holds it.
     """
 

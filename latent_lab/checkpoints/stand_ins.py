@@ -93,7 +93,7 @@ class Record:
     """Stand-in for an object of a class that is not needed: its arguments and its state, nothing more.
 
     Attributes:
-        kind: What it stands for; the classes of :func:`make_record_class` have one each.
+        kind: Name of that class; the classes of :func:`make_record_class` have one each.
         arguments: The arguments of its constructor.
         state: Its pickled state, of any type.
     """

@@ -7,7 +7,7 @@ import zipfile
 import numpy as np
 import torch
 
-from latent_lab.checkpoints.directions import array_of
+from latent_lab.checkpoints.directions import parse_array
 from latent_lab.data.images import IdxImages
 from latent_lab.picture_files import reason
 
@@ -64,7 +64,7 @@ class Dsprites(IdxImages):
                 if archive.getinfo("latents_values.npy").file_size > 1 << 27:
                     raise ValueError("its factors take more than 128 MiB")
                 with archive.open("latents_values.npy") as values:
-                    factors = array_of(values.read())
+                    factors = parse_array(values.read())
                 np.lib.format.read_magic(stream)
                 shape, fortran, dtype = np.lib.format.read_array_header_1_0(stream)
                 if shape[1:] != (64, 64) or dtype != np.uint8 or fortran or factors.shape != (shape[0], len(FACTORS)):

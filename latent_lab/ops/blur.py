@@ -17,13 +17,13 @@ def gaussian_blur(images: Tensor, sigma: float, border: str = "replicate", radiu
     torchvision's ``gaussian_blur`` has no border but ``reflect``.
 
     Arguments:
-        images: With shape :math:`(N, C, H, W)`.
+        images: Images with shape :math:`(N, C, H, W)`.
         sigma: Standard deviation in pixels; 0 returns the images.
-        border: What lies outside an image: ``zeros``, ``replicate`` (it goes on as it ends) or ``reflect``.
+        border: Numbers outside of an image: ``zeros``, ``replicate`` (it goes on as it ends) or ``reflect``.
         radius: Pixels to each side at which the Gaussian is cut off; None for three standard deviations, rounded up.
 
     Raises:
-        ValueError: ``sigma`` is negative, ``border`` unknown, or ``reflect`` reaches over the opposite border.
+        ValueError: if ``sigma`` is negative, ``border`` unknown, or ``reflect`` reaches over the opposite border.
     """
     if not 0 <= sigma < math.inf:
         raise ValueError(f"sigma must be 0 or more and finite, got {sigma}")
