@@ -20,9 +20,9 @@ import torch
 from torch import Tensor
 
 from latent_lab.attributes.base import Attributes, select_attributes
-from latent_lab.components import build_component, load_predictors, load_protocol
+from latent_lab.components import build_component, load_metrics, load_predictors, load_protocol
 from latent_lab.devices import put_on
-from latent_lab.evaluation.evaluate import evaluate
+from latent_lab.evaluation import evaluate as evaluation
 from latent_lab.evaluation.protocol import Protocol
 from latent_lab.evaluation.subject import Subject
 from latent_lab.gans.space import Codes, LatentSpace
@@ -36,7 +36,10 @@ from latent_lab.runs import Run
 
 if TYPE_CHECKING:
     import pytorch_lightning as pl
-    from torchmetrics import Metric
+
+    from latent_lab.evaluation.score import Evaluation
+    from latent_lab.evaluation.validation import Validation
+    from latent_lab.metrics.base import Measurement
 
 __all__ = [
     "Protocol",
@@ -46,6 +49,7 @@ __all__ = [
     "evaluate",
     "invert",
     "load_generator",
+    "load_metrics",
     "load_predictors",
     "load_protocol",
     "load_run",
@@ -91,7 +95,7 @@ def discover(
     predictor: Attributes | None = None,
     trainer: pl.Trainer | None = None,
     measure: Callable[[Sequence[str] | None], Attributes | None] | None = None,
-    metrics: Callable[[int], Mapping[str, Metric]] | None = None,
+    validation: Callable[[LatentSpace, Paths], Validation] | None = None,
     checkpoint: Path | None = None,
     findings: dict | None = None,
     **options: object,
@@ -106,7 +110,7 @@ def discover(
         predictor: Measures the attributes that supervised methods are guided by.
         trainer: Trains methods that train; by default one for ``steps`` steps that logs nothing.
         measure: Makes a predictor of the attributes of these names; by default from ``predictor``.
-        metrics: Makes the metrics of the validation for a number of paths; by default none.
+        validation: Makes what measures the paths of a training in its validation; by default nothing.
         checkpoint: A training state of the same method to continue from.
         findings: Takes what the method measured while it fitted, e.g. the names of its paths.
         options: Options of a method that was given by its name, e.g. ``num_paths=8``; see its yaml.
@@ -123,13 +127,34 @@ def discover(
         trainer=build_trainer(steps) if trainer is None else trainer,
         seed=seed,
         rng=stream(seed, 0, 0, INITIAL),
-        metrics=metrics or (lambda num_paths: {}),
+        validation=validation,
         attributes=predictor,
         checkpoint=checkpoint,
         measures=measure or (lambda names: select_attributes(predictor, names)),
         findings={} if findings is None else findings,
     )
     return fit_on_device(method, space, context).eval()
+
+
+def evaluate(
+    subject: Subject,
+    protocol: Protocol,
+    folder: Path | None = None,
+    *,
+    metrics: Mapping[str, Measurement] | None = None,
+    made_for: Sequence[str] = (),
+) -> Evaluation:
+    """Return the scores of paths.
+
+    Arguments:
+        subject: The paths, and what measures the images that they lead to.
+        protocol: How many paths are scored, how far they go, and on which latents.
+        folder: A run's folder, where what was observed is kept until the scores are there; None keeps nothing.
+        metrics: What is measured, by name; by default what every evaluation measures, see :func:`load_metrics`.
+        made_for: What the method made each path for, in their order; empty where nothing was told to the method.
+    """
+    chosen = load_metrics() if metrics is None else metrics
+    return evaluation.evaluate(subject, protocol, folder, metrics=chosen, made_for=made_for)
 
 
 def invert(

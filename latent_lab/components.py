@@ -13,6 +13,7 @@ from latent_lab.configuration.nearest import nearest
 from latent_lab.configuration.signatures import located
 from latent_lab.evaluation.protocol import Protocol
 from latent_lab.installation import choices, configuration
+from latent_lab.metrics.base import Measurement
 
 EDITS = {"num_paths": 16, "amounts": [0.5, 6.0], "length": 6.0, "feature": None, "contrast": 0.0, "pool": 256}
 AROUND = {  # what configurations of components refer to, where no generator's and no data set's configuration says it
@@ -91,6 +92,17 @@ def load_protocol(name: str = "fast", **options) -> Protocol:
     """
     values = read_component("evaluation", name, AROUND, **options)
     return Protocol(**{field.name: values[field.name] for field in fields(Protocol)})
+
+
+def load_metrics(*names: str) -> dict[str, Measurement]:
+    """Return metrics by their names as on the command line; without a name, those that every evaluation takes.
+
+    >>> sorted(load_metrics("side_effects", "commutativity"))
+    ['commutativity', 'side_effects']
+    """
+    if not names:
+        return build(read_component("evaluation", "fast", AROUND)["metrics"])
+    return {name: metric for one in names for name, metric in build_component("metric", one).items()}
 
 
 def load_predictors(dataset: str) -> tuple[Attributes | None, Predictor | None]:

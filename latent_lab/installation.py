@@ -133,9 +133,11 @@ def configuration(group: str, name: str) -> Mapping | None:
     return _merged(merged, own)
 
 
-def _part(group: str, key: str, chosen: str | None) -> Mapping:
-    """What an entry of a group's defaults list adds: ``base/x@_here_``, ``x@key``, ``/group/x@key`` or
-    ``/group@key: x``."""
+def _part(group: str, key: str, chosen: str | list[str] | None) -> Mapping:
+    """What an entry of a group's defaults list adds: ``base/x@_here_``, ``x@key``, ``/group/x@key``, ``/group@key: x``
+    or ``/group@key: [x, y]``."""
+    if isinstance(chosen, list):
+        return functools.reduce(_merged, (_part(group, key, one) for one in chosen), {})
     place, _, package = key.partition("@")
     place = f"{place}/{chosen}" if chosen is not None else place
     place = place[1:] if place.startswith("/") else f"{group}/{place}"

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from latent_lab.installation import configuration
+
 MODULES = {  # of version 0.1.0
     "latent_lab.attributes.emotion": "latent_lab.attributes.faces.emotion",
     "latent_lab.attributes.face_crops": "latent_lab.attributes.faces.face_crops",
@@ -40,6 +44,36 @@ MODULES = {  # of version 0.1.0
     "latent_lab.workflows.loggers": "latent_lab.training.loggers",
 }
 CLASSES = {"latent_lab.workflows.loggers.wandb_logger": "latent_lab.training.loggers.RunWandbLogger"}
+
+# what every evaluation of version 0.1.0 measured, and what `evaluation.extras` added
+MEASURED = (
+    "side_effects",
+    "commutativity",
+    "order_matrix",
+    "identity",
+    "round_trip",
+    "length",
+    "fields",
+    "order_floor",
+    "ranking",
+    "recovery",
+)
+
+
+def current_evaluation(evaluation: Mapping) -> dict:
+    """Return an evaluation's configuration as this version has it: the metrics that it measures are nodes of their
+    own."""
+    if "metrics" in evaluation or "name" not in evaluation:  # without a name it is what debug=fast sets for others
+        return dict(evaluation)
+    extras = evaluation.get("extras")
+    chosen = dict.fromkeys(MEASURED, {}) | (dict(extras) if isinstance(extras, Mapping) else {})
+    metrics = {}
+    for name, options in chosen.items():
+        node = configuration("metric", name)
+        if node is None or not isinstance(options, Mapping):
+            continue
+        metrics[name] = {**node[name], **options}
+    return {key: value for key, value in evaluation.items() if key != "extras"} | {"metrics": metrics}
 
 
 def current_name(target: str) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from latent_lab.installation import configuration, kind_of, named_targets
 from latent_lab.names import require_file_name
-from latent_lab.renamed import current_name
+from latent_lab.renamed import current_evaluation, current_name
 
 ENTRIES = 500_000  # of a folder
 
@@ -176,6 +176,8 @@ def trusted(config: dict) -> dict:
         or not (config.get("label") or "").isprintable()
     ):
         raise ValueError("label must be a line of at most 200 letters")
+    if isinstance(config.get("evaluation"), dict):
+        config["evaluation"] = current_evaluation(config["evaluation"])
     own_sources(config)
     for path, node in nodes(config):
         if path[:2] in (("gan", "source"), ("gan", "preview")) and "_target_" not in node:

@@ -23,7 +23,7 @@ LAYERS = [
         "picture_files",
         "plain",
     },
-    {"ops", "progress"},
+    {"ops", "progress", "renamed"},
     {"checkpoints", "claims", "trust"},
     {"graphs"},
     {"gans"},

@@ -47,8 +47,8 @@ ROWS = {
 COLUMNS = {
     "RCA as trained": ("curve", "val/accuracy", "{:.3f}"),
     "RCA at equal length": ("curve", "val/accuracy_at_length", "{:.3f}"),
-    "edit length per eps": ("curve", "val/edit_length", "{:.2f}"),
-    "outside prior (training edits)": ("curve", "val/outside_prior", "{:.3f}"),
+    "edit length per eps": ("curve", "val/length/per_amount", "{:.2f}"),
+    "outside prior (training edits)": ("curve", "val/prior/outside_99_shell", "{:.3f}"),
     "commutativity, latent, at length 6": ("score", "commutativity/swap/latents", "{:.1e}"),
     "return, latent": ("score", "commutativity/return/latents", "{:.1e}"),
     "commutativity, image": ("score", "commutativity/swap/images", "{:.1e}"),

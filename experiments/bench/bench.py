@@ -28,6 +28,10 @@ from latent_lab.gans.sngan import SNGAN
 from latent_lab.methods.base import Context
 from latent_lab.methods.reconstructor_guided import ReconstructorGuided
 from latent_lab.methods.reconstructor_training import Objective
+from latent_lab.metrics.commutativity import Commutativity
+from latent_lab.metrics.edit_length import EditLengths
+from latent_lab.metrics.round_trip import RoundTrip
+from latent_lab.metrics.side_effects import SideEffects
 from latent_lab.paths.curvilinear import CurvilinearPaths
 from latent_lab.paths.linear import LinearPaths
 from latent_lab.paths.rbf import RBFPaths
@@ -95,7 +99,7 @@ def measure(name: str, size: str, batch: int, steps: int, precision: str, accele
         callbacks=[watch],
         **quiet,
     )
-    method.fit(space, Context(trainer, 0, torch.Generator().manual_seed(0), lambda num: {}))
+    method.fit(space, Context(trainer, 0, torch.Generator().manual_seed(0)))
     return statistics.median(watch.floors[1:]), statistics.median(watch.steps[1:])
 
 
@@ -117,6 +121,12 @@ def measure_evaluation(size: str, batch: int, seconds: float = 20) -> tuple[floa
         "bench", 0, changes=[-0.5, 0.5], pairs=8, choose_by="correlation", batch_size=batch, strip_steps=3, **options
     )
     plan = make_plan(subject, protocol)
+    metrics = {
+        "commutativity": Commutativity(),
+        "side_effects": SideEffects(),
+        "length": EditLengths(),
+        "round_trip": RoundTrip(),
+    }
     count, num = 0, max(1, batch // protocol.pairs)
     decode = space.decode
 
@@ -130,7 +140,7 @@ def measure_evaluation(size: str, batch: int, seconds: float = 20) -> tuple[floa
     first, end = 0, time.perf_counter() + seconds
     while time.perf_counter() < end or len(rates["bare"]) < 3:
         count, start = 0, time.perf_counter()
-        observe(subject, plan, protocol, first, num)
+        observe(subject, plan, protocol, metrics, first, num)
         rates["evaluate"].append(count / (time.perf_counter() - start))
         codes, images, start = space.sample(batch, torch.Generator().manual_seed(first)), 0, time.perf_counter()
         with torch.no_grad():

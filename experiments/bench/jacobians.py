@@ -71,7 +71,7 @@ def main() -> None:
     print(f"StyleGAN2 of {pixels} pixels, widths {widths}, D = {dim}, {place}, torch {torch.__version__}")
 
     if samples:
-        context = Context(trainer=None, seed=0, rng=torch.Generator().manual_seed(0), metrics=None)
+        context = Context(trainer=None, seed=0, rng=torch.Generator().manual_seed(0))
         before = memory(device)
         passed = seconds(lambda: GANSpace(num_paths=min(80, dim), samples=samples).fit(space, context), device)
         print(

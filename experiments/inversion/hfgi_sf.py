@@ -24,11 +24,11 @@ from folders import RESULTS, folder_of, options, publish
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
-from latent_lab.evaluation.bootstrap import Bootstrap
 from latent_lab.figures.page import png_bytes
 from latent_lab.gans.codes import Codes
 from latent_lab.gans.space import LatentSpace
 from latent_lab.inversion.fusion.hfgi_sf import HFGISF
+from latent_lab.metrics.bootstrap import Bootstrap
 from latent_lab.metrics.ghosting import ghosting_error
 from latent_lab.ops.psnr import psnr
 from latent_lab.ops.streams import stream
@@ -139,8 +139,8 @@ def table(scores: dict[float, dict[str, dict[str, Tensor]]], seed: int = 0) -> s
         for method, columns in rows.items():
             bootstrap, cells = Bootstrap(len(columns["identity"]), 1000, torch.Generator().manual_seed(seed)), []
             for name, (_, form) in COLUMNS.items():
-                row = bootstrap.row(name, columns[name].cpu(), "", "")
-                cells.append(f"{form.format(row.mean)} ({form.format(row.low)} to {form.format(row.high)})")
+                score = bootstrap.score(name, columns[name].cpu(), "", "")
+                cells.append(f"{form.format(score.value)} ({form.format(score.low)} to {form.format(score.high)})")
             lines.append(f"| {turn:g} | {method} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 

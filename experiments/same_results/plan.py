@@ -110,7 +110,8 @@ def planned(conf: Path) -> list[tuple[str, str, tuple[str, ...]]]:
         "batch_size=16",
     )
     extras = ("held_out.steps=4", "held_out.num=16", "naturalness.steps=2", "naturalness.num=16", "quality.num=16")
-    small += tuple(f"extras.{option}" for option in extras)
+    part = "metrics" if (conf / "metric").is_dir() else "extras"  # as version 0.1.0 called it
+    small += tuple(f"{part}.{option}" for option in extras)
     plan += [("warped-full", "evaluate", ("run=OUT", *(f"evaluation.{option}" for option in small)))]
     for name in ("e4e", "psp", "restyle"):
         plan += [(f"encoder-{name}", "train_encoder", (f"encoder={name}_small", "debug=fast", *ENCODER, NETWORK))]

@@ -12,16 +12,11 @@ from latent_lab.configuration.signatures import located
 
 PROTOCOL = located("latent_lab.evaluation.protocol.Protocol")  # by its name, as all that a configuration builds
 TEXTS = str | Sequence[str] | None
-EXTRAS = {
-    "held_out": ({"reconstructor": NETWORK, "steps": int, "batch_size": int, "num": int}, None),
-    "naturalness": ({"steps": int, "batch_size": int, "num": int}, None),
-    "quality": ({"shares": Sequence[float], "num": int}, None),
-}
 EVALUATION = {
     **{field.name: get_type_hints(PROTOCOL)[field.name] for field in fields(PROTOCOL)},
     "attributes": (Sequence[str], None),
     "perceptual": (NETWORK, None),
-    "extras": (EXTRAS, None),
+    "metrics": Mapping[str, (Built("latent_lab.metrics.base.Measurement"), None)],
 }
 LOGGERS = (Mapping[str, Built], None)
 TRAINING = {

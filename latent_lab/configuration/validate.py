@@ -61,7 +61,7 @@ def validate(plain: Mapping, command: str) -> None:
         require_measured(plain)
     if isinstance(evaluation := plain.get("evaluation"), Mapping) and "evaluation" in options:
         PROTOCOL(
-            **{name: value for name, value in evaluation.items() if name not in ("attributes", "perceptual", "extras")}
+            **{name: value for name, value in evaluation.items() if name not in ("attributes", "perceptual", "metrics")}
         )
 
 

@@ -11,22 +11,21 @@ from pathlib import Path
 from markupsafe import Markup
 from scipy.stats import t as student
 
+from latent_lab.configuration.signatures import located
 from latent_lab.console import log
+from latent_lab.evaluation.panels import PICTURES
 from latent_lab.figures.curves import band_figure
 from latent_lab.figures.page import page_html, png_bytes
 from latent_lab.figures.tables import Cell, Table, comma_separated, html, latex, markdown
+from latent_lab.installation import named_targets
+from latent_lab.metrics.base import Measurement, Picture
 from latent_lab.plain import fits
 from latent_lab.runs import Run, write_atomically
 
 NAN = float("nan")
 SCORE = {"mean": (float, None), "low": (float, None), "high": (float, None), "unit": str, "better": str}
-FORM = {"scores": {str: SCORE}, "identity_curves": {str: [[float]]}}  # of an evaluation in metrics.json
-PICTURES = {
-    "strips": "the chosen paths from the same latent",
-    "sequences": "sequential edits",
-    "side_effects": "side effects at equal change",
-    "order": "change that is left after two edits were undone in the order in which they were made",
-}
+FORM = {"scores": {str: SCORE}}  # of an evaluation in metrics.json, and its curves
+CURVES = {str: [[float]]}
 
 
 @dataclass(frozen=True)
@@ -124,7 +123,9 @@ def scored_runs(runs: Sequence[Run], protocol: str) -> list[Scored]:
         made, result = run.config(), run.read_json("metrics.json").get(protocol)
         if result is None:
             skipped.append(run.folder)
-        elif not fits(result, FORM):
+        elif not fits(result, FORM) or not all(
+            fits(lines, CURVES) for name, lines in result.items() if name.endswith("_curves")
+        ):
             raise ValueError(
                 f"{run.folder / 'metrics.json'} must hold scores as an evaluation writes them under {protocol!r}; "
                 f"evaluate {run.folder} again"
@@ -170,32 +171,44 @@ def parts_of(gan: str, rows: dict[str, list[Scored]], table: Table) -> Iterator[
     """The captioned parts of the page about one generator: table, curves, and the pictures of each row's first run."""
     about = "scores, mean and 95 % interval over runs; bold where surely better than every other row"
     yield f"{gan}: {about}. {floors(rows)}", html(table)
-    figure = band_figure(
-        identity_bands(rows), "change of the path's attribute [standard deviations]", "identity error, 1 - cosine"
-    )
-    if figure is not None:
-        about = "identity error over the change of the path's own attribute, mean over paths, band over runs"
-        yield f"{gan}: {about}", png_bytes(figure, 110)
-    for name, about in PICTURES.items():
+    for name, picture in pictures_of_metrics().items():
+        if not picture.beside_others:
+            continue
+        if picture.x:
+            figure = band_figure(bands_of(rows, name), picture.x, picture.y)
+            if figure is not None:
+                yield f"{gan}: {picture.beside_others}", png_bytes(figure, 110)
+            continue
         for label, runs in rows.items():
             file = runs[0].run.folder / "pictures" / f"{name}.png"
             if file.exists():
-                yield f"{gan}, {label} (seed {runs[0].seed}): {about}", file.read_bytes()
+                yield f"{gan}, {label} (seed {runs[0].seed}): {picture.beside_others}", file.read_bytes()
 
 
-def identity_bands(rows: dict[str, list[Scored]]) -> dict[str, list[tuple[float, float, float]]]:
-    """Mean identity error over paths at each change, with half the interval over runs: (change, mean, half) for each
-    row."""
+def pictures_of_metrics() -> dict[str, Picture]:
+    """Return what the pictures of an evaluation show, by their names: its own, and those of every metric that a
+    configuration here names."""
+    found = dict(PICTURES)
+    targets = {name for kind, names in named_targets().items() if kind.split(".")[0] == "metric" for name in names}
+    for metric in map(located, sorted(targets)):
+        if metric is not None and issubclass(metric, Measurement):
+            found |= metric.pictures
+    return found
+
+
+def bands_of(rows: dict[str, list[Scored]], name: str) -> dict[str, list[tuple[float, float, float]]]:
+    """Mean of the curves of a picture at each of their places, with half the interval over runs: (place, mean, half)
+    for each row."""
     bands = {}
     for label, runs in rows.items():
         at: dict[float, list[float]] = {}
         for one in runs:
             own: dict[float, list[float]] = {}
-            for points in one.result["identity_curves"].values():
-                for change, error in points:
-                    own.setdefault(change, []).append(error)
-            for change, errors in own.items():
-                at.setdefault(change, []).append(statistics.fmean(errors))
+            for points in one.result.get(f"{name}_curves", {}).values():
+                for place, value in points:
+                    own.setdefault(place, []).append(value)
+            for place, values in own.items():
+                at.setdefault(place, []).append(statistics.fmean(values))
         if at:
-            bands[label] = [(change, *interval(errors)) for change, errors in sorted(at.items())]
+            bands[label] = [(place, *interval(values)) for place, values in sorted(at.items())]
     return bands

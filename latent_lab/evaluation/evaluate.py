@@ -9,13 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from latent_lab.evaluation.extras import add_extras
 from latent_lab.evaluation.observe import observe
 from latent_lab.evaluation.parts import observe_in_parts, unfinished
 from latent_lab.evaluation.plan import make_plan
 from latent_lab.evaluation.protocol import Protocol
-from latent_lab.evaluation.score import Evaluation, summarise
+from latent_lab.evaluation.score import Evaluation, obstacle, summarise
 from latent_lab.evaluation.subject import Subject
+from latent_lab.metrics.base import Measurement
 from latent_lab.names import require_file_name
 from latent_lab.runs import Run, weight_hash
 
@@ -25,8 +25,8 @@ def evaluate(
     protocol: Protocol,
     folder: Path | None = None,
     *,
+    metrics: Mapping[str, Measurement],
     made_for: Sequence[str] = (),
-    extras: Mapping | None = None,
 ) -> Evaluation:
     """Score paths.
 
@@ -35,32 +35,33 @@ def evaluate(
         protocol: How many paths are scored, how far they go, and on which latents.
         folder: A run's folder, where what was observed is kept until the scores are there, so that an interrupted
             evaluation continues; None keeps nothing.
+        metrics: What is measured, by names of the caller's.
         made_for: What the method made each path for, in their order; empty where nothing was told to the method.
-        extras: Options of the scores that cost a training or need real images; None for none.
     """
+    obstacles = {name: obstacle(metric, subject) for name, metric in metrics.items()}
+    measured = {name: metric for name, metric in metrics.items() if not obstacles[name]}
     plan = make_plan(subject, protocol, made_for)
-    run, place = None if folder is None else Run(folder), f"evaluation/{key_of(subject, protocol)}"
+    run, place = None if folder is None else Run(folder), f"evaluation/{key_of(subject, protocol, measured)}"
     chunk = max(1, protocol.batch_size // protocol.pairs)
     with contextlib.nullcontext() if run is None else unfinished(run.folder / place):
-        found = observe_in_parts(
-            lambda first, num: observe(subject, plan, protocol, first, num),
-            protocol.num_latents,
+        total = protocol.num_latents if any(metric.needs for metric in measured.values()) else 0
+        observed = observe_in_parts(
+            lambda first, num: observe(subject, plan, protocol, measured, first, num),
+            total,
             chunk,
             f"evaluation {protocol.name}",
             run,
             place,
         )
-        result = summarise(subject, plan, protocol, found)
-        if subject.perceptual is None:
-            reason = subject.absent.get("perceptual", "evaluation.perceptual names no network")
-            result.notes.append(f"perceptual distances were not measured: {reason}")
-        add_extras(result, subject, extras)
+        result = summarise(subject, plan, protocol, measured, observed)
+    result.notes += [f"{name} was not measured: {reason}" for name, reason in obstacles.items() if reason]
     return result
 
 
-def key_of(subject: Subject, protocol: Protocol) -> str:
+def key_of(subject: Subject, protocol: Protocol, metrics: Mapping[str, Measurement]) -> str:
     """Return a name of what is observed: equal evaluations of equal paths share their parts."""
     names = None if subject.attributes is None else list(subject.attributes.names)
-    told = json.dumps([asdict(protocol), names, weight_hash(subject.paths)], sort_keys=True)
+    seen = {name: f"{type(metric).__module__}.{type(metric).__qualname__}" for name, metric in metrics.items()}
+    told = json.dumps([asdict(protocol), names, seen, weight_hash(subject.paths)], sort_keys=True)
     name = require_file_name(protocol.name, "evaluation.name")
     return f"{name}-{hashlib.sha256(told.encode()).hexdigest()[:12]}"

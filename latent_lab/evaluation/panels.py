@@ -8,10 +8,23 @@ from torch import Tensor
 from latent_lab.edits.moves import Moves
 from latent_lab.edits.views import Pair, after_sequence, view_in_batches
 from latent_lab.evaluation.plan import Plan
-from latent_lab.evaluation.protocol import RANKING, Protocol
+from latent_lab.evaluation.protocol import Protocol
 from latent_lab.gans.space import LatentSpace
+from latent_lab.metrics.base import RANKING, Picture
 from latent_lab.ops.streams import EVALUATION, stream
 from latent_lab.paths.base import Paths
+
+PICTURES = {
+    "strips": Picture(
+        "The chosen paths from one latent, over the amount of the edit; the original is framed.",
+        "the chosen paths from the same latent",
+    ),
+    "sequences": Picture(
+        "Two edits one after the other, in both orders, and undone in the order in which they were made: with "
+        "commuting edits columns 3 and 4 agree, and the last is the original.",
+        "sequential edits",
+    ),
+}
 
 
 def strip_images(space: LatentSpace, paths: Paths, plan: Plan, protocol: Protocol, shares: list[float]) -> Tensor:

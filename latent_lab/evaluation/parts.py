@@ -43,7 +43,7 @@ def observe_in_parts(
             parts.append(observe(first, num))
             run.write(f"{place}/{file.name}", native.to_bytes(parts[-1], {}))
         require_alike(parts, num, file)
-    return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+    return {name: torch.cat([part[name] for part in parts]) for name in (parts[0] if parts else ())}
 
 
 def require_alike(parts: Sequence[Mapping[str, Tensor]], num: int, file: Path) -> None:

@@ -11,9 +11,10 @@ from torch import Tensor
 
 from latent_lab.edits.moves import Moves
 from latent_lab.edits.views import amounts_for_length, view_in_batches
-from latent_lab.evaluation.protocol import PRIOR, RANKING, SHARES, Protocol
+from latent_lab.evaluation.protocol import Protocol
 from latent_lab.evaluation.subject import Subject
-from latent_lab.metrics.path_choice import PathChoice, assign
+from latent_lab.metrics.base import PRIOR, RANKING
+from latent_lab.metrics.path_choice import SHARES, PathChoice, assign
 from latent_lab.ops.calibration import amount_for_change
 from latent_lab.ops.streams import EVALUATION, stream
 
@@ -58,7 +59,13 @@ class Plan:
     notes: list[str] = field(default_factory=list)
 
     @property
+    def labels(self) -> list[str]:
+        """Number and attribute of each chosen path, as tables and pictures name it."""
+        return [f"{pick.path} {pick.attribute}" for pick in self.chosen]
+
+    @property
     def paths(self) -> Tensor:
+        """Numbers of the chosen paths."""
         return torch.tensor([pick.path for pick in self.chosen])
 
 

@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-PRIOR, RANKING, SCORING = range(3)  # streams of one evaluation
-SHARES = (-2.0, -4 / 3, -2 / 3, 2 / 3, 4 / 3, 2.0)  # of the compared length, on a traversal
-
 
 @dataclass(frozen=True)
 class Protocol:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytorch_lightning as pl
 from matplotlib.figure import Figure
 
+from latent_lab.evaluation.panels import PICTURES
 from latent_lab.evaluation.score import Evaluation
 from latent_lab.figures.curves import Curves, curve_figure, line_figure, matrix_figure
 from latent_lab.figures.page import png_bytes, report_html
@@ -18,22 +19,7 @@ from latent_lab.figures.strips import Strip, sequence_figure, strip_figure
 from latent_lab.ops.calibration import amount_for_change
 from latent_lab.runs import Run
 
-CAPTIONS = {
-    "strips": "The chosen paths from one latent, over the amount of the edit; the original is framed.",
-    "sequences": (
-        "Two edits one after the other, in both orders, and undone in the order in which they were made: "
-        "with commuting edits columns 3 and 4 agree, and the last is the original."
-    ),
-    "side_effects": (
-        "Change of every attribute (columns) when a path's own attribute (rows) has changed by the same amount for "
-        "all paths, in percent of that change."
-    ),
-    "order": (
-        "Change of the first edit's attribute that is left after two edits were undone in the order in which they "
-        "were made."
-    ),
-    "commutativity": "Relative distance of the latents after two edits in both orders, for each pair of paths.",
-    "identity": "How much the identity changes when a path's own attribute changes.",
+CAPTIONS = {  # of what is of the run, not of its evaluation
     "response": (
         "What an amount of each walk really changes (the median over latents), in units of amount, "
         "beside what was asked; a line ends where more of the walk changes no more, or leaves the prior."
@@ -56,9 +42,12 @@ def write_evaluation(run: Run, evaluation: Evaluation) -> None:
         "protocol": asdict(protocol) | {"changes": list(protocol.changes)},
         "scores": {
             score.name: {
-                key: plain(value) if isinstance(value, float) else value
-                for key, value in score._asdict().items()
-                if key != "name"
+                "mean": plain(score.value),
+                "low": plain(score.low),
+                "high": plain(score.high),
+                "num": score.num,
+                "unit": score.unit,
+                "better": score.better,
             }
             for score in evaluation.scores
         },
@@ -75,9 +64,8 @@ def write_evaluation(run: Run, evaluation: Evaluation) -> None:
             }
             for name, matrix in evaluation.matrices.items()
         },
-        "identity_curves": evaluation.curves,
         "notes": evaluation.notes,
-    }
+    } | {f"{name}_curves": lines for name, lines in evaluation.curves.items()}
     with run.locked():  # another evaluation of the run may end at the same time
         run.write("metrics.json", json.dumps(run.read_json("metrics.json") | {protocol.name: result}, indent=1))
     names = {}
@@ -117,22 +105,15 @@ def figures_of(evaluation: Evaluation, curves: Curves) -> dict[str, Figure]:
         ),
         "sequences": sequence_figure(sequences, SEQUENCE),
     }
-    effects = [
-        matrix
-        for name, matrix in matrices.items()
-        if name.startswith("side_effects/") and matrix.values.isfinite().any()
-    ]
-    shown = {"order": matrices.get("commutativity/return/attributes"), "commutativity": matrices["commutativity"]}
-    shown = ({"side_effects": effects[-1]} if effects else {}) | shown
-    for name, matrix in shown.items():
-        if matrix is not None:
+    shown = {matrix.picture: matrix for matrix in matrices.values() if matrix.picture}
+    for name, picture in evaluation.pictures.items():
+        if name in shown:
+            matrix = shown[name]
             figures[name] = matrix_figure(
                 matrix.values.numpy(), matrix.rows, matrix.columns, matrix.unit, matrix.row_title, matrix.column_title
             )
-    if evaluation.curves:
-        figures["identity"] = line_figure(
-            evaluation.curves, "change of the path's attribute [standard deviations]", "1 - cosine"
-        )
+        elif lines := evaluation.curves.get(name):
+            figures[name] = line_figure(lines, picture.x, picture.y)
     if curves:
         figures["curves"] = curve_figure(curves)
     return figures
@@ -162,8 +143,9 @@ def write_report(run: Run, evaluation: Evaluation, loggers: Sequence[pl.loggers.
     facts = {key: value for key, value in environment.items() if key != "versions"} | environment.get("versions", {})
     facts = {key: str(value)[:200] for key, value in facts.items()}
     title = f"{run.folder.absolute().parent.name}, evaluation {evaluation.protocol.name}"
+    captions = CAPTIONS | {name: picture.caption for name, picture in (PICTURES | evaluation.pictures).items()}
     page = run.write(
-        "report.html", report_html(title, run.command(), evaluation.scores, pictures, CAPTIONS, facts, evaluation.notes)
+        "report.html", report_html(title, run.command(), evaluation.scores, pictures, captions, facts, evaluation.notes)
     )
     for logger in loggers:
         if isinstance(logger, pl.loggers.WandbLogger):
@@ -175,7 +157,7 @@ def log_to_wandb(logger: pl.loggers.WandbLogger, run: Run, evaluation: Evaluatio
     """The scores as summary keys ``<evaluation>/<score>`` and as a table, and the pictures as panels."""
     name = evaluation.protocol.name
     logger.experiment.summary.update(
-        {f"{name}/{score.name}": score.mean for score in evaluation.scores if math.isfinite(score.mean)}
+        {f"{name}/{score.name}": score.value for score in evaluation.scores if math.isfinite(score.value)}
     )
     logger.log_table(
         "scores",

@@ -24,7 +24,7 @@ def curve_figure(table: Curves, columns: int = 4) -> Figure:
     """
     panels: dict[str, dict[str, Sequence[tuple[float, float]]]] = {}
     for name, points in table.items():
-        stage, _, metric = name.rpartition("/")
+        stage, _, metric = name.rpartition("/") if "/" not in name else name.partition("/")
         panels.setdefault(metric, {})[stage] = points
     shown = sorted(panels.items())[:PANELS]
     rows = -(-len(shown) // columns)

@@ -5,24 +5,11 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from latent_lab.figures.templating import render
-
-
-class Row(NamedTuple):
-    """A line of the score table: a mean over ``num`` latents and its 95 % interval (nan where there is none)."""
-
-    name: str
-    mean: float
-    low: float
-    high: float
-    num: int
-    unit: str
-    better: str
 
 
 def png_bytes(figure: Figure, dpi: int) -> bytes:
@@ -38,7 +25,7 @@ def png_bytes(figure: Figure, dpi: int) -> bytes:
 def report_html(
     title: str,
     command: str,
-    scores: Sequence[Row],
+    scores: Sequence[object],
     pictures: Mapping[str, bytes],
     captions: Mapping[str, str],
     facts: Mapping[str, str],
@@ -49,7 +36,8 @@ def report_html(
     Arguments:
         title: Its heading.
         command: What reproduces the run.
-        scores: The score table.
+        scores: The lines of the table, each with ``name``, ``value``, ``low`` and ``high`` (nan where there is no
+            interval), ``num`` (how many latents), ``unit`` and ``better``.
         pictures: PNG files by name, in order.
         captions: A sentence for each picture.
         facts: Versions, threads, device, commit.

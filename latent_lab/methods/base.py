@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytorch_lightning as pl
 import torch
-from torchmetrics import Metric
 
 from latent_lab.attributes.base import Attributes
 from latent_lab.devices import put_on
 from latent_lab.errors import NotApplicable
 from latent_lab.gans.space import LatentSpace
 from latent_lab.paths.base import Paths
+
+if TYPE_CHECKING:
+    from latent_lab.evaluation.validation import Validation
 
 
 @dataclass
@@ -26,7 +29,8 @@ class Context:
         trainer: Trains LightningModules.
         seed: The run's seed, for streams that depend on the rank and the step.
         rng: Source of initial values.
-        metrics: Makes the metrics of the validation for a number of paths and an attribute measurer.
+        validation: Makes what measures the paths of a training in its validation; None for no more than what the
+            training itself measures.
         attributes: Measures images; may be None.
         checkpoint: Training state to continue from; may be None.
         measures: Makes a predictor of the dataset's attributes by their names, None for all of them; None where it has
@@ -38,7 +42,7 @@ class Context:
     trainer: pl.Trainer
     seed: int
     rng: torch.Generator
-    metrics: Callable[[int], Mapping[str, Metric]]
+    validation: Callable[[LatentSpace, Paths], Validation] | None = None
     attributes: Attributes | None = None
     checkpoint: Path | None = None
     measures: Callable[[Sequence[str] | None], Attributes | None] = lambda names: None

@@ -92,7 +92,7 @@ class ReconstructorGuided(Method):
             reconstructor,
             self.objective,
             seed=context.seed,
-            metrics=context.metrics(self.num_paths),
+            validation=context.validation(space, paths) if context.validation else None,
             attributes=context.attributes,
             **self.options,
         )

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torchmetrics import MeanMetric, Metric
+from torchmetrics import MeanMetric
 
 from latent_lab.attributes.base import Attributes
 from latent_lab.edits.moves import Moves, draw_moves
 from latent_lab.edits.views import amounts_for_length, pair_with_others, view_sequences
 from latent_lab.gans.codes import Codes
 from latent_lab.gans.space import LatentSpace
+from latent_lab.metrics.side_effects import SideEffectError
 from latent_lab.ops.jacobian import pullback_metric
 from latent_lab.ops.streams import POOL, TRAINING, VALIDATION
 from latent_lab.paths.base import Paths
 from latent_lab.training.seeded import ValidatedTraining, trained
+
+if TYPE_CHECKING:
+    from latent_lab.evaluation.validation import Validation
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,7 @@ class ReconstructorTraining(ValidatedTraining):
         objective: Weights of the loss.
         amounts: Smallest and largest magnitude of a training amount.
         lr_paths, lr_reconstructor: Learning rates.
-        metrics: Measured at validation, by name; each has ``sequences`` and takes ``(views, pair)``.
+        validation: Measures the paths on the edits of the validation; None measures what needs the reconstructor alone.
         attributes: Measures the images of the validation; may be None.
         orthogonality_paths: Paths from each latent that are compared; the decodes stay two batches, the latents become
             fewer.
@@ -95,7 +99,7 @@ class ReconstructorTraining(ValidatedTraining):
         amounts: tuple[float, float],
         lr_paths: float,
         lr_reconstructor: float,
-        metrics: Mapping[str, Metric],
+        validation: Validation | None,
         attributes: Attributes | None,
         orthogonality_paths: int,
         orthogonality_step: float,
@@ -114,8 +118,9 @@ class ReconstructorTraining(ValidatedTraining):
         self.lr_paths, self.lr_reconstructor = lr_paths, lr_reconstructor
         self.orthogonality_paths = min(orthogonality_paths, paths.num_paths)
         self.orthogonality_step = orthogonality_step
-        self.metrics = nn.ModuleDict(metrics)
+        self.validation = validation
         self.means = nn.ModuleDict({name: MeanMetric() for name in ("accuracy", "amount_error", "accuracy_at_length")})
+        self.side_effects = None if attributes is None else SideEffectError(paths.num_paths)
 
     def optimisers_of_run(self) -> list[torch.optim.Optimizer]:
         groups = [
@@ -208,10 +213,12 @@ class ReconstructorTraining(ValidatedTraining):
     def validation_step(self, batch: Tensor, batch_idx: int) -> None:
         moves, rng = self.moves(batch_idx, VALIDATION)
         pair = pair_with_others(moves, self.paths.num_paths, rng)
-        sequences = {name for metric in self.metrics.values() for name in metric.sequences} | {"k"}
+        sequences = {"k"} | (self.validation.sequences if self.validation else set())
         views = view_sequences(self.space, self.paths, moves, pair, sequences, self.attributes)
-        for metric in self.metrics.values():
-            metric.update(views, pair)
+        if self.validation:
+            self.validation.update(moves, pair, views)
+        if self.side_effects is not None:
+            self.side_effects.update(views, pair)
         logits, amount = self.reconstructor(views[""].images, views["k"].images)
         self.means["accuracy"].update((logits.argmax(1) == moves.k).float())
         self.means["amount_error"].update((amount - moves.eps).abs())
@@ -224,13 +231,9 @@ class ReconstructorTraining(ValidatedTraining):
         self.means["accuracy_at_length"].update((logits.argmax(1) == moves.k).float())
 
     def on_validation_epoch_end(self) -> None:
-        for name, metric in [*self.metrics.items(), *self.means.items()]:
-            value = metric.compute()
-            self.log_dict(
-                {
-                    f"val/{key}": number
-                    for key, number in (value.items() if isinstance(value, dict) else [(name, value)])
-                },
-                rank_zero_only=True,
-            )
+        scores = self.validation.compute(self.all_gather) if self.validation else {}
+        own = {**self.means, **({} if self.side_effects is None else {"side_effects": self.side_effects})}
+        for name, metric in own.items():
+            scores[name] = metric.compute()
             metric.reset()
+        self.log_dict({f"val/{name}": value for name, value in scores.items()}, rank_zero_only=True)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from latent_lab.gans.space import LatentSpace
+from latent_lab.metrics.base import NAN, Measurement, Score, Setting
 from latent_lab.ops.streams import EVALUATION, stream
 from latent_lab.paths.base import Paths
 
@@ -96,3 +99,50 @@ def variation_naturalness(
     with torch.no_grad():
         images, label = ends(num, steps + 1)
         return ((pupil(images) > 0) == (label > 0)).double().mean().item()
+
+
+class Naturalness(Measurement):
+    """:func:`variation_naturalness` of each chosen path, where real images are here: an evaluation fetches nothing.
+
+    Arguments:
+        steps, batch_size: Budget of each network.
+        num: Generated images that the score is measured on.
+    """
+
+    def __init__(self, steps: int, batch_size: int, num: int) -> None:
+        self.steps, self.batch_size, self.num = steps, batch_size, num
+
+    def obstacle(self, subject) -> str:
+        data, generator = subject.data, subject.space.generator
+        if data is None:
+            return "it needs real images, and this data set has none"
+        if not data.is_here:
+            return f"it needs real images, and {data.folder} does not hold the images"
+        data.setup()
+        expected = (generator.channels, generator.resolution, generator.resolution)
+        if data.image_shape != expected:
+            return f"it needs images of shape {expected}, this data set has {data.image_shape}"
+        return ""
+
+    def scores(self, observed: Mapping[str, Tensor], setting: Setting) -> list[Score]:
+        subject = setting.subject
+        real = subject.data.held_out_split()[0].to(subject.space.device)
+        values = [
+            variation_naturalness(
+                subject.space,
+                subject.paths,
+                pick.path,
+                pick.amount,
+                real,
+                setting.seed,
+                self.steps,
+                self.batch_size,
+                self.num,
+            )
+            for pick in setting.plan.chosen
+        ]
+        unit = "accuracy, 0.5 is chance"
+        return [
+            Score("naturalness/mean", sum(values) / len(values), NAN, NAN, self.num, unit, "higher"),
+            Score("naturalness/best", max(values), NAN, NAN, self.num, unit, "higher"),
+        ]

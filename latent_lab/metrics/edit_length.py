@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 from torchmetrics import Metric
 
 from latent_lab.gans.space import LatentSpace
+from latent_lab.metrics.base import RANKING, Measurement, Score, Setting
+from latent_lab.metrics.views import Views
+from latent_lab.ops.streams import EVALUATION, stream
 
 
 def edit_length(before: Tensor, after: Tensor, eps: Tensor) -> Tensor:
@@ -55,3 +60,35 @@ class EditLength(Metric):
             "radius_ratio": self.growth / self.count,
             "outside_prior": self.outside / self.count,
         }
+
+
+class EditLengths(Measurement):
+    """Realised length of single edits at the compared length, and how far out in the prior they end, see
+    :class:`EditLength`."""
+
+    needs = ("single",)
+
+    def observe(self, views: Views) -> dict[str, Tensor]:
+        single, space = views.single, views.subject.space
+        length = torch.linalg.vector_norm(
+            (space.visible(single.after) - space.visible(single.before)).flatten(1), dim=1
+        )
+        radius = space.radius(single.after)
+        found = {
+            "realised": length,
+            "per_amount": length / single.eps.abs(),
+            "radius": radius,
+            "radius_ratio": radius / space.radius(single.before),
+        }
+        return {name: views.by_latent(values) for name, values in found.items()}
+
+    def scores(self, observed: Mapping[str, Tensor], setting: Setting) -> list[Score]:
+        shell = EditLength(setting.subject.space, stream(setting.seed, RANKING, 1, EVALUATION))
+        outside = ((observed["radius"] < shell.inner) | (observed["radius"] > shell.outer)).double()
+        score = setting.bootstrap.score
+        return [
+            score("length/realised", observed["realised"], "latent units", ""),
+            score("length/per_amount", observed["per_amount"], "latent units", ""),
+            score("prior/radius_ratio", observed["radius_ratio"], "", ""),
+            score("prior/outside_99_shell", outside, "share", "lower"),
+        ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
@@ -10,6 +11,9 @@ from torch.func import jvp
 from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 
+from latent_lab.metrics.base import NAN, RANKING, Measurement, Score, Setting
+from latent_lab.metrics.path_choice import SHARES
+from latent_lab.ops.streams import EVALUATION, stream
 from latent_lab.paths.base import Paths
 
 
@@ -128,3 +132,36 @@ class Curvature(Metric):
 
     def compute(self) -> dict[str, Tensor]:
         return {"spread": direction_spread(dim_zero_cat(self.directions)), "bend": dim_zero_cat(self.bends).mean(0)}
+
+
+class Fields(Measurement):
+    """Lie brackets of all pairs of chosen paths, and how much the paths turn: latents only."""
+
+    @torch.no_grad()
+    def scores(self, observed: Mapping[str, Tensor], setting: Setting) -> list[Score]:
+        space, paths, plan, protocol = setting.subject.space, setting.subject.paths, setting.plan, setting.protocol
+        device, chosen = space.device, plan.paths.to(space.device)
+        codes = paths.anchor(
+            space, space.sample(protocol.ranking_latents, stream(setting.seed, RANKING, 0, EVALUATION))
+        )
+        first, second = torch.triu_indices(len(chosen), len(chosen), 1, device=device)
+        num = len(codes.latents)
+        found = []
+        if len(first):
+            bracket = BracketError()
+            every = codes.repeat(len(first))
+            bracket.update(paths, every.latents, chosen[first].repeat(num), chosen[second].repeat(num), every.given)
+            found.append(("bracket", bracket.compute(), "per unit of length", "lower"))
+        unit = plan.amounts.mean().item() / protocol.length  # about one unit of length
+        directions = paths.fan(codes.latents, 0.1 * unit, codes.given) - codes.latents[:, None]
+        shares = torch.tensor([0.0, *SHARES], device=device).sort().values
+        many = codes.repeat(len(chosen) * len(shares))
+        k = chosen.repeat_interleave(len(shares)).repeat(num)
+        eps = (plan.amounts.to(device)[chosen][:, None] * shares).flatten().repeat(num)
+        points = paths.shift(many.latents, k, eps, many.given).unflatten(0, (num, len(chosen), len(shares)))
+        curvature = Curvature()
+        curvature.update(directions[:, chosen], points)
+        turning = curvature.compute()
+        for name, unit_of in (("spread", "1 - cosine"), ("bend", "1 - chord / arc")):
+            found.append((f"curvature/{name}", turning[name].mean(), unit_of, ""))
+        return [Score(name, value.item(), NAN, NAN, num, unit_of, better) for name, value, unit_of, better in found]

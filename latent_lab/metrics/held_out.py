@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 import torch.nn.functional as F
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from latent_lab.edits.moves import draw_moves
 from latent_lab.gans.space import LatentSpace
+from latent_lab.metrics.base import PRIOR, Bootstrap, Measurement, Score, Setting
 from latent_lab.ops.streams import EVALUATION, stream
 from latent_lab.paths.base import Paths
 
@@ -67,3 +68,26 @@ def held_out_accuracy(
             before, after, k, _ = pair(min(batch_size, num - step * batch_size), steps + step)
             hits.append((model(before, after)[0].argmax(1) == k).double())
     return torch.cat(hits)
+
+
+class HeldOutAccuracy(Measurement):
+    """Accuracy of a fresh reconstructor on the frozen paths, see :func:`held_out_accuracy`.
+
+    Arguments:
+        reconstructor: Makes the reconstructor from ``image_channels`` and ``num_paths``.
+        steps, batch_size: Its budget.
+        num: Edits that it is judged on.
+    """
+
+    def __init__(self, reconstructor: Callable[..., nn.Module], steps: int, batch_size: int, num: int) -> None:
+        self.reconstructor, self.steps, self.batch_size, self.num = reconstructor, steps, batch_size, num
+
+    def scores(self, observed: Mapping[str, Tensor], setting: Setting) -> list[Score]:
+        space, paths = setting.subject.space, setting.subject.paths
+        amounts = setting.plan.amounts.to(space.device)
+        hits = held_out_accuracy(
+            space, paths, self.reconstructor, amounts, self.steps, self.batch_size, self.num, setting.seed
+        )
+        resamples = setting.protocol.resamples
+        bootstrap = Bootstrap(len(hits), resamples, stream(setting.seed, PRIOR, 1, EVALUATION))
+        return [bootstrap.score("rca/held_out", hits.cpu(), f"share, after {self.steps} steps", "higher")]

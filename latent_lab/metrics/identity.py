@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from latent_lab.metrics.base import Measurement, Picture, Score, Setting
+from latent_lab.metrics.views import Views
 
 
 def identity_error(before: Tensor, after: Tensor) -> Tensor:
@@ -16,3 +21,52 @@ def identity_error(before: Tensor, after: Tensor) -> Tensor:
     """
     error = 1 - F.cosine_similarity(before.double(), after.double(), dim=-1)
     return error.where((before != after).any(-1), torch.zeros_like(error)).to(before.dtype)
+
+
+class IdentityChange(Measurement):
+    """:func:`identity_error` at each equal change of the paths' own attributes, and its curve for each path."""
+
+    needs = ("equal",)
+    pictures = {
+        "identity": Picture(
+            "How much the identity changes when a path's own attribute changes.",
+            "identity error over the change of the path's own attribute, mean over paths, band over runs",
+            "change of the path's attribute [standard deviations]",
+            "1 - cosine",
+        )
+    }
+
+    def obstacle(self, subject) -> str:
+        return "" if subject.identity is not None else "this data set has no embedding of an identity"
+
+    def observe(self, views: Views) -> dict[str, Tensor]:
+        equal = views.equal
+        return {"error": equal.spread(identity_error(equal.before.identity, equal.after.identity))}
+
+    def scores(self, observed: Mapping[str, Tensor], setting: Setting) -> list[Score]:
+        return [
+            setting.bootstrap.score(f"identity/{float(change):+g}", observed["error"][:, :, i], "1 - cosine", "lower")
+            for i, change in enumerate(setting.protocol.changes)
+            if observed["error"][:, :, i].isfinite().any()
+        ]
+
+    def curves(
+        self, observed: Mapping[str, Tensor], setting: Setting
+    ) -> dict[str, dict[str, list[tuple[float, float]]]]:
+        if not observed["error"].isfinite().any():
+            return {"identity": {}}
+        changes = [float(change) for change in setting.protocol.changes]
+        lines = zip(setting.plan.labels, observed["error"].nanmean(0).tolist())
+        return {
+            "identity": {
+                label: sorted(
+                    [(0.0, 0.0), *[(change, error) for change, error in zip(changes, line) if error == error]]
+                )
+                for label, line in lines
+            }
+        }
+
+    def left_out(self, observed: Mapping[str, Tensor], setting: Setting) -> dict[str, Tensor]:
+        if not observed["error"].isfinite().any():
+            return {}
+        return {"single edits": observed["error"][:, setting.plan.equal.isfinite()].isnan()}

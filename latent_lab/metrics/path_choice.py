@@ -7,6 +7,8 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 from torchmetrics import Metric
 
+SHARES = (-2.0, -4 / 3, -2 / 3, 2 / 3, 4 / 3, 2.0)  # of the compared length, on a traversal
+
 
 def traversal_correlation(change: Tensor, amounts: Tensor, measured: Tensor | None = None) -> Tensor:
     r"""Pearson's correlation of an attribute with the amount along what was measured of a traversal; 0 where the

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 from torchmetrics.image.kid import KernelInceptionDistance
 
 from latent_lab.gans.space import LatentSpace
+from latent_lab.metrics.base import Measurement, Score, Setting
 from latent_lab.ops.streams import EVALUATION, stream
 from latent_lab.paths.base import Paths
 
@@ -65,3 +66,41 @@ def path_quality(
             mean, deviation = metric.compute()
         curve.append((share, mean.item(), deviation.item()))
     return curve
+
+
+class Quality(Measurement):
+    """:func:`path_quality` by the data set's own feature network, which the scores' names say.
+
+    Arguments:
+        shares: Shares of the compared length.
+        num: Images of each kind.
+    """
+
+    def __init__(self, shares: Sequence[float], num: int) -> None:
+        self.shares, self.num = shares, num
+
+    def obstacle(self, subject) -> str:
+        reads_images = (
+            isinstance(subject.identity, nn.Module) and type(subject.identity).forward is not nn.Module.forward
+        )
+        return "" if reads_images else "this data set has no feature network of images"
+
+    def scores(self, observed: Mapping[str, Tensor], setting: Setting) -> list[Score]:
+        subject = setting.subject
+        amounts = setting.plan.amounts.to(subject.space.device)
+        batch = setting.protocol.batch_size
+        curve = path_quality(
+            subject.space, subject.paths, subject.identity, amounts, list(self.shares), self.num, batch, setting.seed
+        )
+        return [
+            Score(
+                f"quality/kid_{type(subject.identity).__name__}/{share:g}",
+                mean,
+                mean - 1.96 * deviation,
+                mean + 1.96 * deviation,
+                self.num,
+                "squared distance",
+                "lower",
+            )
+            for share, mean, deviation in curve
+        ]

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 
+from latent_lab.attributes.factors import TrueFactors
+from latent_lab.metrics.base import NAN, PRIOR, Bootstrap, Measurement, Score, Setting
 from latent_lab.metrics.path_choice import assign
+from latent_lab.metrics.side_effects import purity
+from latent_lab.ops.streams import EVALUATION, stream
 
 
 def squared_correlations(codes: Tensor, factors: Tensor) -> Tensor:
@@ -106,3 +112,52 @@ class FactorRecovery(Metric):
         codes, factors = dim_zero_cat(self.codes), dim_zero_cat(self.factors)
         scores = {"r2": matched_r2(codes, factors), "mig": mutual_information_gap(codes, factors)}
         return scores | {f"dci_{name}": value for name, value in dci(codes, factors).items()}
+
+
+class Recovery(Measurement):
+    """Exact scores against known factors: purity and side effects of matched paths at equal length, and
+    :class:`FactorRecovery` of their coordinates."""
+
+    def obstacle(self, subject) -> str:
+        attributes = getattr(subject.attributes, "attributes", subject.attributes)  # a selection of them
+        return "" if isinstance(attributes, TrueFactors) else "the generator's factors are not known"
+
+    @torch.no_grad()
+    def scores(self, observed: Mapping[str, Tensor], setting: Setting) -> list[Score]:
+        space, paths, protocol = setting.subject.space, setting.subject.paths, setting.protocol
+        codes = paths.anchor(space, space.sample(protocol.prior_latents, stream(setting.seed, PRIOR, 2, EVALUATION)))
+        every = codes.repeat(paths.num_paths)
+        k = torch.arange(paths.num_paths, device=every.latents.device).repeat(len(codes.latents))
+        moved = paths.shift(every.latents, k, setting.plan.amounts.to(every.latents)[k], every.given)
+        factors = space.generator.factors
+        change = (factors(moved) - factors(every.latents)).abs().unflatten(0, (-1, paths.num_paths)).cpu()  # (N, K, A)
+        attributes, matched = assign(purity(change.mean(0)))
+
+        def own_share(mean: Tensor) -> Tensor:
+            return purity(mean)[matched, attributes]
+
+        boot = Bootstrap(len(change), min(protocol.resamples, 200), stream(setting.seed, PRIOR, 3, EVALUATION))
+        resampled = torch.stack([own_share(change[index].mean(0)) for index in boot.index])
+        own, num = own_share(change.mean(0)), len(change)
+
+        def side(share: Tensor) -> Tensor:
+            return 100 * ((1 - share) / share.clamp_min(1e-6)).mean(-1)
+
+        scores = [
+            Score("recovery/purity", own.mean().item(), *boot.interval(resampled.mean(1)), num, "share", "higher"),
+            Score("recovery/side_effects", side(own).item(), *boot.interval(side(resampled)), num, "%", "lower"),
+        ]
+        coordinates = paths.coordinates(codes.latents)
+        if coordinates is None:
+            return scores
+        metric = FactorRecovery()
+        metric.update(coordinates.cpu(), factors(codes.latents).cpu())
+        return scores + [
+            Score(f"recovery/{name}", value, NAN, NAN, num, "", "higher") for name, value in metric.compute().items()
+        ]
+
+    def notes(self, observed: Mapping[str, Tensor], setting: Setting) -> list[str]:
+        paths, space = setting.subject.paths, setting.subject.space
+        if paths.coordinates(torch.zeros(1, *space.shape, device=space.device)) is not None:
+            return []
+        return [f"R2, DCI and MIG were not measured: {type(paths).__name__} are not the axes of coordinates"]

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 
+from latent_lab.metrics.base import NAN, Matrix, Measurement, Picture, Score, Setting
+from latent_lab.metrics.bootstrap import Bootstrap
 from latent_lab.metrics.path_choice import assign
+from latent_lab.metrics.views import Views
 
 
 def change_per_path(k: Tensor, changes: Tensor, num_paths: int) -> Tensor:
@@ -122,3 +127,71 @@ class EqualChangeSideEffects(Metric):
     def compute(self) -> Tensor:
         """Mean off-diagonal entry."""
         return self.off_diagonal(self.matrix()).mean()
+
+
+class SideEffects(Measurement):
+    """Side effects at each equal change of the paths' own attributes: mean and worst entry, purity, the share of paths
+    that reach the change, and the matrix, see :class:`EqualChangeSideEffects`."""
+
+    needs = ("equal",)
+    pictures = {
+        "side_effects": Picture(
+            "Change of every attribute (columns) when a path's own attribute (rows) has changed by the same amount for "
+            "all paths, in percent of that change.",
+            "side effects at equal change",
+        )
+    }
+
+    def observe(self, views: Views) -> dict[str, Tensor]:
+        return {"change": views.equal.change}
+
+    def at_each_change(
+        self, observed: Mapping[str, Tensor], setting: Setting
+    ) -> list[tuple[float, EqualChangeSideEffects]]:
+        """Return each change with the metric that has taken what was observed at it."""
+        found = []
+        for column, change in enumerate(setting.protocol.changes):
+            metric = EqualChangeSideEffects(setting.plan.targets, observed["change"].shape[-1])
+            metric.update(observed["change"][:, :, column])
+            found.append((float(change), metric))
+        return found
+
+    def scores(self, observed: Mapping[str, Tensor], setting: Setting) -> list[Score]:
+        return [
+            score
+            for change, metric in self.at_each_change(observed, setting)
+            for score in effects(f"side_effects/{change:+g}", metric, setting.bootstrap, len(observed["change"]))
+        ]
+
+    def matrices(self, observed: Mapping[str, Tensor], setting: Setting) -> dict[str, Matrix]:
+        labels, names = setting.plan.labels, list(setting.subject.attributes.names)
+        values = {
+            f"side_effects/{change:+g}": metric.matrix() for change, metric in self.at_each_change(observed, setting)
+        }
+        shown = [name for name, matrix in values.items() if matrix.isfinite().any()][-1:]
+        return {
+            name: Matrix(matrix, labels, names, "%", "target", "changed", "side_effects" if name in shown else "")
+            for name, matrix in values.items()
+        }
+
+    def left_out(self, observed: Mapping[str, Tensor], setting: Setting) -> dict[str, Tensor]:
+        return {"single edits": observed["change"][:, setting.plan.equal.isfinite()].isnan().any(-1)}
+
+
+def effects(name: str, metric: EqualChangeSideEffects, bootstrap: Bootstrap, num: int) -> list[Score]:
+    """Return the scores at one change."""
+    matrix = metric.matrix()
+    reached = matrix.isfinite().all(1)
+    if not reached.any() or metric.num_attributes < 2:
+        return [Score(f"{name}/mean", NAN, NAN, NAN, num, "%", "lower")]
+    resampled = [metric.off_diagonal(metric.matrix(index)) for index in bootstrap.index]
+    resampled = [values for values in resampled if len(values)]  # not of latents of which none was measured
+    share = 100 / matrix[reached].sum(1)
+    mean = bootstrap.interval(torch.stack([values.mean() for values in resampled]))
+    worst = bootstrap.interval(torch.stack([values.max() for values in resampled]))
+    return [
+        Score(f"{name}/mean", metric.compute().item(), *mean, num, "%", "lower"),
+        Score(f"{name}/worst", metric.off_diagonal(matrix).max().item(), *worst, num, "%", "lower"),
+        Score(f"{name}/purity", share.mean().item(), NAN, NAN, num, "share", "higher"),
+        Score(f"{name}/reached", reached.double().mean().item(), NAN, NAN, num, "share of paths", "higher"),
+    ]

@@ -19,6 +19,7 @@ from latent_lab.evaluation.subject import Subject
 from latent_lab.gans.base import Generator
 from latent_lab.gans.space import LatentSpace
 from latent_lab.installation import CONF
+from latent_lab.metrics.base import Measurement
 from latent_lab.paths.base import Paths
 from latent_lab.workflows.search_path import find_extensions
 
@@ -84,6 +85,11 @@ def build_subject(
         data=instantiate(dataset.data) if dataset.get("data") else None,
         absent={"perceptual": absent} if absent else {},
     )
+
+
+def build_metrics(evaluation: DictConfig) -> dict[str, Measurement]:
+    """Return the metrics that an ``evaluation`` configuration chooses, by their names; one that is null is left out."""
+    return {str(name): instantiate(node, _convert_="all") for name, node in evaluation.metrics.items() if node}
 
 
 def network_if_here(node: DictConfig | None) -> tuple[nn.Module | None, str]:

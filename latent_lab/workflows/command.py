@@ -62,6 +62,9 @@ def run(task: Callable, name: str) -> None:
             from latent_lab.workflows.search_path import find_extensions
 
             find_extensions()
+            from latent_lab.workflows.overrides import as_choices
+
+            sys.argv[1:] = map(as_choices, sys.argv[1:])
             started = hydra.main(version_base="1.3", config_path=str(CONF), config_name=name)(task)
             if os.environ.get(FULL) == "1":
                 return started()

@@ -15,29 +15,16 @@ from latent_lab.attributes.base import Attributes
 from latent_lab.console import log
 from latent_lab.devices import put_on
 from latent_lab.evaluation.report import write_report
+from latent_lab.evaluation.subject import Subject
+from latent_lab.evaluation.validation import Validation
 from latent_lab.gans.space import LatentSpace
-from latent_lab.metrics.commutativity import CommutativityError
-from latent_lab.metrics.edit_length import EditLength
-from latent_lab.metrics.side_effects import SideEffectError
 from latent_lab.runs import Run, weight_hash
 from latent_lab.workflows.begin import build_trainer, open_run, resume_from
-from latent_lab.workflows.build import build_attributes, build_space, build_subject, preview_of
+from latent_lab.workflows.build import build_attributes, build_metrics, build_space, build_subject, preview_of
 from latent_lab.workflows.evaluate import evaluate_run
 
 if TYPE_CHECKING:
     import pytorch_lightning as pl
-
-
-def build_metrics(space: LatentSpace, attributes: Attributes | None, seed: int, num_paths: int) -> dict:
-    """What every training measures while it runs."""
-    metrics = {
-        "commutativity_latents": CommutativityError("latents"),
-        "commutativity_images": CommutativityError("images"),
-        "length": EditLength(space, torch.Generator().manual_seed(seed)),
-    }
-    if attributes is not None:
-        metrics["side_effects"] = SideEffectError(num_paths)
-    return metrics
 
 
 def discover(config: DictConfig) -> float | None:
@@ -61,7 +48,9 @@ def discover(config: DictConfig) -> float | None:
             predictor=seen,
             trainer=trainer,
             measure=lambda names: build_attributes(config.dataset, names),
-            metrics=lambda num_paths: build_metrics(space, seen, config.seed, num_paths),
+            validation=lambda space, paths: Validation(
+                Subject(space, paths, seen), build_metrics(config.evaluation), config.seed
+            ),
             checkpoint=checkpoint,
             findings=findings,
         )

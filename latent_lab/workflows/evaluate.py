@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from dataclasses import fields
 
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
@@ -15,18 +16,15 @@ from latent_lab.evaluation.score import Evaluation
 from latent_lab.evaluation.subject import Subject
 from latent_lab.loading import chosen_device, config_of, find_runs, space_and_paths
 from latent_lab.runs import Run
-from latent_lab.workflows.build import build_attributes, build_subject
+from latent_lab.workflows.build import build_attributes, build_metrics, build_subject
 
 
 def evaluate_run(run: Run, subject: Subject, evaluation: DictConfig) -> Evaluation:
     """Score a run's paths as an ``evaluation`` configuration says, and add the scores to its ``metrics.json``."""
     options = OmegaConf.to_container(evaluation, resolve=True)
-    protocol = Protocol(
-        **{name: options[name] for name in options if name not in ("attributes", "perceptual", "extras")}
-    )
-    extras = instantiate(evaluation.extras, _convert_="all") if evaluation.extras else None
+    protocol = Protocol(**{field.name: options[field.name] for field in fields(Protocol)})
     made_for = run.read_json("findings.json").get("names", [])
-    found = evaluate(subject, protocol, run.folder, made_for=made_for, extras=extras)
+    found = evaluate(subject, protocol, run.folder, metrics=build_metrics(evaluation), made_for=made_for)
     write_evaluation(run, found)
     return found
 

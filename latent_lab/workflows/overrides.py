@@ -102,6 +102,15 @@ def unknown_key(key: str, root: DictConfig | None, command: str) -> str:
     )
 
 
+def as_choices(argument: str) -> str:
+    """Spell a list of metrics as Hydra spells several choices of a group.
+
+    >>> as_choices("evaluation.metrics=[identity,side_effects]")
+    'metric@evaluation.metrics=[identity,side_effects]'
+    """
+    return f"metric@{argument}" if re.fullmatch(r"evaluation\.metrics=\[.*\]", argument) else argument
+
+
 def unreadable(argument: str) -> str:
     """That an argument does not follow Hydra's grammar, and how it would."""
     key, equals, value = argument.partition("=")

@@ -167,7 +167,19 @@ def test_a_key_too_many_is_named_with_its_neighbours(command):
         ("train", "evaluation.changes", [0.5, 0], "evaluation.* changes not 0"),
         ("train", "evaluation.strip_steps", 4, "evaluation.strip_steps must be odd"),
         ("train", "evaluation.num_latents", 10**9, "evaluation.num_latents must be an integer from 2 to 1000000"),
-        ("train", "evaluation.extras", {"held_out": None}, "evaluation.extras.naturalness must be given"),
+        ("train", "evaluation.extras", {"held_out": None}, "evaluation.extras is no key of evaluation"),
+        (
+            "train",
+            "evaluation.metrics",
+            {"quality": {"_target_": "latent_lab.metrics.quality.Quality"}},
+            "evaluation.metrics.quality.num must be given",
+        ),
+        (
+            "train",
+            "evaluation.metrics",
+            {"a": {"_target_": "latent_lab.reconstructors.lenet.LeNetReconstructor"}},
+            "evaluation.metrics.a._target_ must name a Measurement",
+        ),
         (
             "train",
             "dataset.targets",

@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from latent_lab.figures.curves import curve_figure, matrix_figure
-from latent_lab.figures.page import Row, png_bytes, report_html
+from latent_lab.figures.page import png_bytes, report_html
 from latent_lab.figures.strips import GAP, Strip, mosaic, sequence_figure, strip_figure
+from latent_lab.metrics.base import Score
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -67,7 +68,7 @@ def test_the_page_stands_alone_and_escapes():
         def handle_starttag(self, tag, attributes):
             tags.append((tag, dict(attributes)))
 
-    scores = [Row("a<b", 1.0, math.nan, math.nan, 3, "%", "lower"), Row("c", 0.5, 0.25, 0.75, 3, "", "")]
+    scores = [Score("a<b", 1.0, math.nan, math.nan, 3, "%", "lower"), Score("c", 0.5, 0.25, 0.75, 3, "", "")]
     page = report_html(
         "<script>",
         "python -m x 'a=<b>'",

@@ -29,7 +29,7 @@ CORNER = [0.0, 0.0, 0.1, 0.1]  # the ellipse does not come here: only the ground
 
 @pytest.fixture
 def context(rng) -> Context:
-    return Context(trainer=None, seed=3, rng=rng, metrics=None)
+    return Context(trainer=None, seed=3, rng=rng)
 
 
 @pytest.fixture

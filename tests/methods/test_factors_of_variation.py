@@ -31,7 +31,7 @@ def shapes() -> LatentSpace:
 
 def context() -> Context:
     trainer = pl.Trainer(accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False)
-    return Context(trainer, 0, torch.Generator().manual_seed(0), lambda num: {})
+    return Context(trainer, 0, torch.Generator().manual_seed(0))
 
 
 def test_trajectories_go_where_the_images_are(shapes):

@@ -30,7 +30,7 @@ def style() -> StyleGAN2:
 
 @pytest.fixture
 def context(rng) -> Context:
-    return Context(trainer=None, seed=0, rng=rng, metrics=None)
+    return Context(trainer=None, seed=0, rng=rng)
 
 
 def steps(paths, space, rng) -> torch.Tensor:

@@ -41,7 +41,7 @@ def context(attributes: Attributes | None, seed: int = 0) -> Context:
         return attributes if names is None or attributes is None else Selection(attributes, names)
 
     trainer = pl.Trainer(accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False)
-    return Context(trainer, seed, torch.Generator().manual_seed(seed), lambda num: {}, measures=measures)
+    return Context(trainer, seed, torch.Generator().manual_seed(seed), measures=measures)
 
 
 def test_the_machine_is_at_the_minimum_of_its_objective(rng):

@@ -77,7 +77,6 @@ def context(steps: int, attributes=None, **options) -> Context:
         trainer,
         0,
         rng(),
-        lambda num_paths: {},
         measures=lambda names: attributes if names is None else Selection(attributes, names),
     )
 

@@ -55,7 +55,7 @@ def training(
         lr_reconstructor=1e-3,
         lr_decay=0.0,
         seed=0,
-        metrics={},
+        validation=None,
         attributes=None,
     )
     options |= (

@@ -38,7 +38,7 @@ def context(attributes: Attributes | None = None, steps: int = 1) -> Context:
         enable_model_summary=False,
     )
     measures = lambda names: attributes if names is None else Selection(attributes, names)  # noqa: E731
-    return Context(trainer, 0, torch.Generator().manual_seed(0), lambda num: {}, measures=measures)
+    return Context(trainer, 0, torch.Generator().manual_seed(0), measures=measures)
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ def styles(request):
 
 @pytest.fixture
 def context(rng) -> Context:
-    return Context(trainer=None, seed=0, rng=rng, metrics=None)
+    return Context(trainer=None, seed=0, rng=rng)
 
 
 def test_the_local_basis_is_the_mappings(styles, context, rng):

@@ -31,13 +31,15 @@ DEBUG_SCORES = tuple(
         ),
         *(
             "num_latents=8",
-            "extras.held_out.steps=4",
-            "extras.held_out.num=16",
-            "extras.naturalness.steps=2",
-            "extras.quality.num=16",
+            "metrics.held_out.steps=4",
+            "metrics.held_out.num=16",
+            "metrics.naturalness.steps=2",
+            "metrics.quality.num=16",
         ),
     )
 )
+
+CHEAP = tuple(f"evaluation.metrics.{name}=null" for name in ("held_out", "naturalness", "quality"))  # without these
 
 
 def newest_run(folder: Path) -> Path:

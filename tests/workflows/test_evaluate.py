@@ -12,7 +12,7 @@ from hydra.core.global_hydra import GlobalHydra
 from latent_lab.checkpoints import native
 from latent_lab.evaluation import evaluate as workflow
 from latent_lab.evaluation.parts import unfinished
-from tests.workflows.conftest import DEBUG_SCORES
+from tests.workflows.conftest import CHEAP, DEBUG_SCORES
 
 
 @pytest.fixture
@@ -102,7 +102,7 @@ def test_it_needs_the_folder_alone_and_overwrites_nothing(command, runs):
 def test_an_interrupted_evaluation_continues_to_the_same_numbers(command, runs, monkeypatch):
     arguments = (
         *DEBUG_SCORES,
-        "evaluation.extras=null",
+        *CHEAP,
         "evaluation.num_latents=12",
         "evaluation.batch_size=4",
         "logger=[]",
@@ -136,7 +136,7 @@ def test_an_interrupted_evaluation_continues_to_the_same_numbers(command, runs, 
 
 
 def test_a_pattern_takes_every_run(command, runs, capsys):
-    command("evaluate", f"run='{runs}/random-*'", *DEBUG_SCORES, "evaluation.extras=null", "logger=[]")
+    command("evaluate", f"run='{runs}/random-*'", *DEBUG_SCORES, *CHEAP, "logger=[]")
     assert all("full" in json.loads((runs / f"random-{seed}" / "metrics.json").read_text()) for seed in (0, 1))
     assert capsys.readouterr().out.count("latent_lab: report") == 2
 

@@ -47,7 +47,7 @@ def test_a_run_leaves_everything(train, capsys):
         "train/loss",
         "train/edit_length",
         "val/accuracy_at_length",
-        "val/outside_prior",
+        "val/prior/outside_99_shell",
         "val/side_effects",
     } <= rows[0].keys()
     page = (run / "report.html").read_text()

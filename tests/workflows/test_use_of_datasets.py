@@ -15,10 +15,10 @@ from hydra.utils import instantiate
 from PIL import Image
 
 from latent_lab import load_generator, pretrain
-from latent_lab.evaluation.extras import add_naturalness
 from latent_lab.evaluation.subject import Subject
 from latent_lab.gans.sngan import SNGAN
 from latent_lab.installation import CONF
+from latent_lab.metrics.dvn import Naturalness
 from latent_lab.paths.linear import LinearPaths
 from tests.workflows.conftest import newest_run
 
@@ -61,13 +61,11 @@ def test_naturalness_reads_the_pictures_that_fit_the_generator(pictures, resolut
         ).dataset
     space = SNGAN(latent_dim=16, widths=[8, 8, 8, 8], image_channels=3).eval().requires_grad_(False).space()
     plan = SimpleNamespace(chosen=[SimpleNamespace(path=0, amount=3.0)])
-    result = SimpleNamespace(scores=[], notes=[], plan=plan, protocol=SimpleNamespace(seed=0))
     subject = Subject(space, LinearPaths(16, 2), data=instantiate(dataset.data))
-    add_naturalness(result, subject, {"steps": 2, "batch_size": 4, "num": 8})
+    metric = Naturalness(steps=2, batch_size=4, num=8)
     if resolution == 32:
-        assert [row.name for row in result.scores] == ["naturalness/mean", "naturalness/best"] and not result.notes
+        assert not metric.obstacle(subject)
+        scores = metric.scores({}, SimpleNamespace(subject=subject, seed=0, plan=plan))
+        assert [score.name for score in scores] == ["naturalness/mean", "naturalness/best"]
     else:
-        assert (
-            not result.scores
-            and "it needs images of shape (3, 32, 32), this dataset has (3, 64, 64)" in result.notes[0]
-        )
+        assert "it needs images of shape (3, 32, 32), this data set has (3, 64, 64)" in metric.obstacle(subject)

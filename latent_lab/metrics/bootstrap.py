@@ -1,0 +1,54 @@
+"""Scores, and their intervals over latents."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class Score(NamedTuple):
+    """A number with its 95 % interval.
+
+    Arguments:
+        name: Its name, with ``/`` between a family's and its own.
+        value: The number; nan where nothing was measured.
+        low, high: The interval's ends, nan where there is none.
+        num: How many latents it is from.
+        unit: What it is in; empty for a plain number.
+        better: ``lower``, ``higher``, or empty where neither is.
+    """
+
+    name: str
+    value: float
+    low: float
+    high: float
+    num: int
+    unit: str
+    better: str
+
+
+class Bootstrap:
+    """95 % percentile intervals over latents, the same resamples for every score of an evaluation.
+
+    Arguments:
+        num: How many latents there are.
+        resamples: How often they are drawn again.
+        rng: Source of the draws.
+    """
+
+    def __init__(self, num: int, resamples: int, rng: torch.Generator) -> None:
+        self.index = torch.randint(num, (resamples, num), generator=rng)
+
+    def interval(self, statistics: Tensor) -> tuple[float, float]:
+        """Return the ends of the interval of a statistic that was computed on each resample."""
+        low, high = statistics.double().quantile(torch.tensor([0.025, 0.975], dtype=torch.float64)).tolist()
+        return low, high
+
+    def score(self, name: str, values: Tensor, unit: str, better: str) -> Score:
+        """Return the mean of per-latent values :math:`(N, \\dots)` with its interval; entries that are nan do not
+        count."""
+        per_latent = values.double().flatten(1).nanmean(1) if values.ndim > 1 else values.double()
+        means = per_latent[self.index].nanmean(1)
+        return Score(name, per_latent.nanmean().item(), *self.interval(means), len(values), unit, better)

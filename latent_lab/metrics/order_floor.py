@@ -1,0 +1,48 @@
+"""What rounding alone leaves of an exchange of two edits, below which no method can score."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from latent_lab.edits.views import view_in_batches
+from latent_lab.metrics.base import NAN, RANKING, Measurement, Score, Setting
+from latent_lab.metrics.commutativity import Commutativity, commutativity_error
+from latent_lab.ops.streams import EVALUATION, stream
+
+
+class OrderFloor(Measurement):
+    """Error of exchanging two straight edits of the compared length. No edit at all scores exactly 0."""
+
+    @torch.no_grad()
+    def scores(self, observed: Mapping[str, Tensor], setting: Setting) -> list[Score]:
+        space, attributes, protocol = setting.subject.space, setting.subject.attributes, setting.protocol
+        rng = stream(setting.seed, RANKING, 3, EVALUATION)
+        codes = space.sample(protocol.ranking_latents, rng)
+        z = codes.latents
+        one, other = (
+            protocol.length * F.normalize(torch.randn(z.shape, generator=rng), dim=-1).to(z) for _ in range(2)
+        )
+        kl, lk = (
+            view_in_batches(space, codes.moved(end), attributes, None, protocol.batch_size)
+            for end in (z + one + other, z + other + one)
+        )
+        errors = {"latents": commutativity_error(kl.latents, lk.latents, z), "images": (kl.images - lk.images).abs()}
+        if attributes is not None:
+            deviation = setting.plan.deviation.to(z.device).clamp_min(1e-6)
+            errors["attributes"] = 100 * attributes.change(kl.attributes, lk.attributes).abs() / deviation
+        return [
+            Score(
+                f"floor/commutativity/{level}",
+                error.double().nanmean().item(),
+                NAN,
+                NAN,
+                len(z),
+                Commutativity.units[level],
+                "",
+            )
+            for level, error in errors.items()
+        ]
