@@ -1,4 +1,4 @@
-"""What every metric offers: what it must see, what it keeps of each latent, and the scores that it makes of that."""
+"""The base of all metrics: what one must see, what it keeps of each latent, and the scores that it makes of that."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Matrix(NamedTuple):
 
 
 class Picture(NamedTuple):
-    """What a picture of a metric says.
+    """The texts of a picture of a metric.
 
     Arguments:
         caption: Below it in a report.
@@ -58,7 +58,7 @@ class Picture(NamedTuple):
 
 @dataclass(frozen=True)
 class Setting:
-    """What surrounds a measurement.
+    """The surroundings of a measurement.
 
     Arguments:
         subject: What is measured.

@@ -1,4 +1,4 @@
-"""How much the order of two edits matters."""
+"""The effect of the order of two edits."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class CommutativityError(Metric):
 
 
 class Commutativity(Measurement):
-    """How much the order of two edits of equal length matters, in latents, images, attributes and by a perceptual
+    """The effect of the order of two edits of equal length, in latents, images, attributes and by a perceptual
     distance; each as ``swap`` and as ``return``, see :class:`CommutativityError`.
 
     Attributes are in percent of their standard deviation over the prior; scores are of the two attributes that a pair's

@@ -1,4 +1,4 @@
-"""Whether a path's change exists among real images: the direction variation naturalness of Voynov & Babenko."""
+"""Changes by paths among those of real images: the direction variation naturalness of Voynov & Babenko."""
 
 from __future__ import annotations
 

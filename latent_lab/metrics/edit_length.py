@@ -1,4 +1,4 @@
-"""How far edits really go: volume preservation does not bound it, so it is always measured."""
+"""The length that edits really have: volume preservation does not bound it, so it is always measured."""
 
 from __future__ import annotations
 

@@ -111,7 +111,7 @@ class BracketError(Metric):
 
 
 class Curvature(Metric):
-    """How much each path turns: ``spread`` over latents (:func:`direction_spread`) and ``bend`` along itself
+    """The turning of each path: ``spread`` over latents (:func:`direction_spread`) and ``bend`` along itself
     (:func:`bend`), each :math:`(K,)`.
 
     Neither way is better: it describes a method.

@@ -1,4 +1,4 @@
-"""How much of the original an edit still shows where it should not."""
+"""The share of the original that an edit still shows where it should not."""
 
 from __future__ import annotations
 

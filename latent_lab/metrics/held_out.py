@@ -1,4 +1,4 @@
-"""Whether anyone, not only the reconstructor that they were trained with, can tell the paths apart."""
+"""The accuracy at which a fresh reconstructor, not the one of the training, tells paths apart."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def held_out_accuracy(
     num: int,
     seed: int,
 ) -> Tensor:
-    r"""Whether a fresh reconstructor names the path of each of ``num`` edits that it has not seen, with shape
+    r"""Tell whether a fresh reconstructor names the path of each of ``num`` edits that it has not seen, with shape
     :math:`(num,)`.
 
     It is trained on the frozen paths for a fixed budget, on edits of equal length for all methods: an amount is a share

@@ -1,4 +1,4 @@
-"""How much an edit changes who is shown."""
+"""The change of a face's identity by an edit."""
 
 from __future__ import annotations
 

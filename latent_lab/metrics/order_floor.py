@@ -1,4 +1,4 @@
-"""What rounding alone leaves of an exchange of two edits, below which no method can score."""
+"""The difference that rounding alone makes when two edits are exchanged, below which no method can score."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much the order of two edits matters, for all pairs of paths, in latents alone."""
+"""The effect of the order of two edits, for all pairs of paths, in latents alone."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ def assign(scores: Tensor) -> tuple[Tensor, Tensor]:
 
 
 class PathChoice(Metric):
-    r"""How each path moves each attribute along a traversal, in standard deviations of the attribute.
+    r"""The change of each attribute by each path along a traversal, in standard deviations of the attribute.
 
     ``correlation``: mean over latents of Pearson's correlation with the amount, signed. ``steepness``: slope of the
     mean change per unit of length. ``disentanglement``: the attribute's share of the path's absolute change. A step at

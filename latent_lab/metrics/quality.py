@@ -1,4 +1,4 @@
-"""Whether edited images still look like the generator's: a distance of distributions over the length of an edit."""
+"""The realism of edited images: a distance of distributions over the length of an edit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each chosen path does to each attribute along its traversal."""
+"""The change of each attribute by each chosen path along its traversal."""
 
 from __future__ import annotations
 

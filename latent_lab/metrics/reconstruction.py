@@ -1,4 +1,4 @@
-"""How near a reconstruction is to its picture."""
+"""The distance of a reconstruction from its picture."""
 
 from __future__ import annotations
 

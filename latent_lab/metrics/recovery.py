@@ -1,4 +1,4 @@
-"""How well coordinates recover factors that are known."""
+"""The recovery of known factors by coordinates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether an edit that is undone leads back."""
+"""The distance that is left when an edit is undone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much an edit of one attribute changes the others."""
+"""The change of other attributes by an edit of one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What measurements see of some latents: every edit and every image is made once, for all of them."""
+"""Views of latents, from which measurements are made: every edit and every image is made once, for all of them."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def spread(values: Tensor, reached: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Views:
-    """What N latents look like after the edits that the measurements need; what none of them needs is not there.
+    """Images and latents after the edits that the measurements need; what none of them needs is not there.
 
     ``views["kl"]`` is the view after the sequence of edits ``kl``, M rows for each latent, all rows of one latent
     together; :meth:`by_latent` gives such rows the shape :math:`(N, M, \\dots)`.

@@ -8,7 +8,8 @@ from latent_lab.progress import Progress
 
 
 class StepProgress(pl.callbacks.ProgressBar):
-    """Shows the step, the losses that the training logs for it, and the time left; see :mod:`latent_lab.progress`."""
+    """Progress bar of the step, the losses that the training logs for it, and the time left; see
+    :mod:`latent_lab.progress`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -31,7 +32,7 @@ class StepProgress(pl.callbacks.ProgressBar):
     ) -> None:
         if self.progress is not None:
             done = trainer.global_step // getattr(module, "optimisers", 1)
-            self.progress.update(done, lambda: described(trainer.progress_bar_metrics))
+            self.progress.update(done, lambda: describe_losses(trainer.progress_bar_metrics))
 
     def teardown(self, trainer: pl.Trainer, module: pl.LightningModule, stage: str) -> None:
         self.close()
@@ -40,15 +41,16 @@ class StepProgress(pl.callbacks.ProgressBar):
         self.close()
 
     def close(self) -> None:
+        """End the display, if there is one."""
         if self.progress is not None:
             self.progress.__exit__()
             self.progress = None
 
 
-def described(metrics: dict[str, float]) -> str:
+def describe_losses(metrics: dict[str, float]) -> str:
     """Return the loss, or where a training has several, all that it logs for the bar.
 
-    >>> described({"train/critic": 1.25, "train/generator": -0.5})
+    >>> describe_losses({"train/critic": 1.25, "train/generator": -0.5})
     'critic 1.25, generator -0.5'
     """
     chosen = {"train/loss": metrics["train/loss"]} if "train/loss" in metrics else metrics

@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 from latent_lab.installation import configuration
 from latent_lab.progress import EVERY
 from latent_lab.training.checkpointing import RunCheckpoint
-from latent_lab.training.progress import StepProgress, described
+from latent_lab.training.progress import StepProgress, describe_losses
 from latent_lab.trust import require_class
 from latent_lab.workflows import begin
 
@@ -24,7 +24,7 @@ from latent_lab.workflows import begin
     ],
 )
 def test_the_loss_is_shown_or_all_that_a_training_has_instead(metrics, text):
-    assert described(metrics) == text
+    assert describe_losses(metrics) == text
 
 
 @pytest.mark.usefixtures("spoken")
