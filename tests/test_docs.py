@@ -10,8 +10,10 @@ from latent_lab.installation import CONF
 ROOT = CONF.parent
 DOCS = ROOT / "docs"
 SCRIPTS = DOCS / "scripts"
-MADE = ("reference/api/", "contributing.md", "changelog.md")  # by `make docs`
-PAGES = sorted(str(file.relative_to(ROOT)) for file in [*DOCS.rglob("*.md"), *ROOT.glob("*.md")])
+MADE = ("reference/api/", "contributing.md", "changelog.md", "tutorials/discover", "tutorials/edit")  # by `make docs`
+PAGES = sorted(
+    str(file.relative_to(ROOT)) for file in [*DOCS.rglob("*.md"), *DOCS.rglob("*.ipynb"), *ROOT.glob("*.md")]
+)
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -26,6 +28,22 @@ def test_links_lead_to_files_that_are_there(page):
 def test_the_page_of_choices_is_up_to_date():
     made = runpy.run_path(str(SCRIPTS / "choices.py"))["page"]()
     assert (DOCS / "reference" / "choices.md").read_text() == made, "run python docs/scripts/choices.py"
+
+
+def test_every_choice_is_on_the_page():
+    page = (DOCS / "reference" / "choices.md").read_text()
+    groups = "gan method flow reconstructor dataset inverter evaluation trainer logger launcher".split()
+    for group in groups:
+        (table,) = re.findall(rf"^## {group}\n(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL)
+        for file in (CONF / group).glob("*.yaml"):
+            assert f"| `{file.stem}` |" in table, f"{group}={file.stem}"
+
+
+def test_the_python_of_the_first_page_works():
+    (block,) = re.findall(r"```python\n(.*?)```", (DOCS / "index.md").read_text(), re.DOTALL)
+    names: dict = {}
+    exec(block, names)
+    assert names["images"].shape == (8, 1, 32, 32)
 
 
 def test_docstrings_become_markdown():

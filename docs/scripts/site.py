@@ -1,9 +1,10 @@
-"""MkDocs hook: formulas become MathML, so that a page needs neither a script nor a font, and two files of the root
-become pages."""
+"""MkDocs hook: formulas become MathML, so that a page needs neither a script nor a font; notebooks, and two files of
+the root, become pages."""
 
 from __future__ import annotations
 
 import html
+import json
 import logging
 import re
 from pathlib import Path
@@ -20,10 +21,23 @@ FORMULA = re.compile(r'<(span|div) class="arithmatex">\\[(\[](.*?)\\[)\]]</\1>',
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add the files of the root that are pages too."""
+    """Add the files of the root that are pages too, and a page for each notebook."""
     for page, file in PAGES.items():
         files.append(File.generated(config, page, abs_src_path=str(ROOT / file)))
+    for book in [file for file in files if file.src_uri.endswith(".ipynb")]:
+        text = markdown_of(json.loads(book.content_string), Path(book.src_uri).name)
+        files.append(File.generated(config, book.src_uri.removesuffix("ipynb") + "md", content=text))
     return files
+
+
+def markdown_of(notebook: dict, name: str) -> str:
+    """Return the cells of a notebook as Markdown, without outputs, and a link to the notebook itself."""
+    parts = [
+        text if cell["cell_type"] == "markdown" else f"```python\n{text}\n```"
+        for cell in notebook["cells"]
+        for text in ["".join(cell["source"])]
+    ]
+    return "\n\n".join([*parts, f"[This page as a notebook]({name})", ""])
 
 
 def on_page_content(text: str, page: Page, **_: object) -> str:
