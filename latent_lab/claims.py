@@ -48,7 +48,7 @@ def claim(folder: Path, fixed: bool) -> Path:
             return candidate
         if fixed:
             raise FileExistsError(
-                f"{folder} already holds a run; continue it with run={folder}, or give another hydra.run.dir"
+                f"{folder} already holds a run; continue it with run={folder}, or give another target"
             )
 
 

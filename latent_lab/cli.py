@@ -18,9 +18,11 @@ skipped: list[str] | None = None
 running = ""  # the sweep's run of the moment: its folder within the sweep's
 continues: str | None = None  # the folder of the run that has begun, which run=<folder> continues
 
-# hydra.run.dir: the new run's folder; where a run is continued Hydra makes none, for a name with a slip would become
-# one
-OmegaConf.register_new_resolver("new_unless", lambda run, folder: folder if run is None else ".", replace=True)
+# the new run's folder: its target, else the usual one; where a run is continued Hydra makes none, for a name with a
+# slip would become one
+OmegaConf.register_new_resolver(
+    "new_unless", lambda run, target, usual: "." if run is not None else target or usual, replace=True
+)
 
 
 class Failed(NamedTuple):

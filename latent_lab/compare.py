@@ -1,4 +1,4 @@
-"""Compare finished runs: ``python -m latent_lab.compare runs='outputs/*/*'``."""
+"""Compare finished runs: ``python -m latent_lab.compare run='outputs/*/*'``."""
 
 from latent_lab.workflows.command import command
 

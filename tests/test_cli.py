@@ -70,7 +70,7 @@ def test_a_path_with_marks_is_shown_as_it_must_be_quoted(path):
         ("train", "logger=paper", r"logger must be one of \['csv', 'many', 'tensorboard', 'wandb'\], got 'paper'"),
         ("train", "experiment=decurved/mnist", "experiment must be one of .*decurved/sngan_mnist"),
         ("train", "hydra/launcher=moon", "hydra/launcher must be one of .*'basic'.*, got 'moon'"),
-        ("train", "method.speed=1", "method.speed is no key of method; nearest: method.pool"),
+        ("train", "method.speed=1", "method.speed is no key of method; nearest: method.schedule"),
         ("train", "lr_paths=1", "lr_paths is no key of latent_lab.train; nearest: method.lr_paths"),
         ("train", "seed.x=1", "seed.x is no key"),
         ("train", "inverter=i2s", "inverter is no group of latent_lab.train; nearest: "),

@@ -133,7 +133,7 @@ def test_every_generator_takes_every_method(method, generators):
 
 @pytest.mark.parametrize("application", choices("application"))
 def test_compose_composes(application):
-    config = OmegaConf.to_container(composed("compose", f"application={application}", "hydra.run.dir=."), resolve=True)
+    config = OmegaConf.to_container(composed("compose", f"application={application}", "target=."), resolve=True)
     validate(config, "compose")
     assert config["gan"]["space"] == "w+"
 

@@ -94,7 +94,7 @@ def place(shared, monkeypatch, undrawn) -> Path:
     monkeypatch.setenv("WANDB_MODE", "disabled")
     if not (shared / "outputs").exists():
         call(monkeypatch, *shlex.split(FIRST)[1:], *BUDGETS["train"])
-        inversion = ("images=held_out", "count=2", f"hydra.run.dir={shared}/inversion")
+        inversion = ("images=held_out", "count=2", f"target={shared}/inversion")
         call(monkeypatch, "invert", *inversion, *BUDGETS["invert"])
     return shared
 

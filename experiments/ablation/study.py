@@ -70,7 +70,7 @@ def train(row: str, seed: int) -> Path:
             *ROWS[row],
             f"seed={seed}",
             "logger=csv",
-            f"hydra.run.dir={folder}",
+            f"target={folder}",
         ]
         if (folder / "config.yaml").exists():
             command = [sys.executable, "-m", "latent_lab.train", f"run={folder}"]

@@ -82,14 +82,14 @@ def fit_and_score(own: dict[str, str], label: str, seed: int, rest: list[str]) -
                 f"label='{label}'",
                 f"seed={seed}",
                 "logger=csv",
-                f"hydra.run.dir={folder}",
+                f"target={folder}",
                 *rest,
             )
         else:  # a sweep of one job, so that the cluster's launcher takes it and requeues it
             where = (f"hydra.sweep.dir={folder.parent}", f"hydra.sweep.subdir={folder.name}", f"launcher={launcher}")
             run("train", "-m", f"gan={gan}", *method, f"label='{label}'", f"seed={seed}", "logger=csv", *where, *rest)
     if own["evaluation"] not in json.loads((folder / "metrics.json").read_text()):
-        run("evaluate", f"run={folder}", f"evaluation={own['evaluation']}", "logger=[]")
+        run("evaluate", f"run={folder}", f"protocol={own['evaluation']}", "logger=[]")
     print(folder.name, flush=True)
     return folder
 

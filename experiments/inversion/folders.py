@@ -20,7 +20,7 @@ def folder_of(name: str, module: str, finished: str, *arguments: str) -> Path:
     last."""
     folder = OUTPUTS / name
     if not (folder / finished).exists():
-        begun = [f"run={folder}"] if (folder / "config.yaml").exists() else [*arguments, f"hydra.run.dir={folder}"]
+        begun = [f"run={folder}"] if (folder / "config.yaml").exists() else [*arguments, f"target={folder}"]
         subprocess.run([sys.executable, "-m", f"latent_lab.{module}", *begun], cwd=ROOT, check=True)
     return folder
 

@@ -63,7 +63,7 @@ def fitted(gan: str, seed: int, rest: list[str]) -> dict[str, Path]:
             f"label='{label}'",
             f"seed={seed}",
             "logger=csv",
-            f"hydra.run.dir={folder}",
+            f"target={folder}",
             *rest,
         ]
         begun = (folder / "config.yaml").exists()

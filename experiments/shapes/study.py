@@ -60,7 +60,7 @@ def train(row: str, mixing: float, seed: int) -> Path:
     if not (folder / "report.html").exists():
         arguments = [
             *("gan=shapes", f"gan.generator.mixing={mixing}", *ROWS[row], f"seed={seed}", "logger=csv"),
-            *("evaluation.prior_latents=1000", "evaluation.num_latents=256", f"hydra.run.dir={folder}"),
+            *("evaluation.prior_latents=1000", "evaluation.num_latents=256", f"target={folder}"),
         ]
         if (folder / "config.yaml").exists():
             arguments = [f"run={folder}"]

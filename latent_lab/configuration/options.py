@@ -27,6 +27,7 @@ TRAINING = {
     "callbacks?": (Mapping[str, Built("pytorch_lightning.Callback")], None),
     "seed": int,
     "run": TEXT,
+    "target?": TEXT,
     "weights?": TEXT,
     "checkpoint_every": int,
 }
@@ -66,7 +67,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "held_out": int,
     },
     "evaluate": {"evaluation": EVALUATION, "logger?": LOGGERS, "run": TEXTS, "weights?": TEXT, **DEVICE},
-    "compare": {"runs": TEXTS, "protocol": str, "target": TEXT, "columns": Sequence[str]},
+    "compare": {"run": TEXTS, "protocol": str, "target": TEXT, "columns": Sequence[str]},
     "convert": {
         "source": TEXT,
         "run": TEXT,
@@ -103,6 +104,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "seeds": (Sequence[int], None),
         "mask": (NODE, Sequence[float], str, None),
         "seed": int,
+        "target?": TEXT,
         **DEVICE,
     },
     "invert": {
@@ -118,6 +120,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "batch_size": int,
         "perceptual": (NETWORK, None),
         "seed": int,
+        "target?": TEXT,
         "precision": Literal["32-true", "bf16-mixed"],
         "compile": bool,
         "run": TEXT,

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
@@ -52,8 +53,12 @@ def own_overrides() -> list[str]:
 
 
 def asked_folder() -> bool:
-    """Whether the command line says which folder a new run gets, so that no other will do."""
-    return any(item.startswith(("hydra.run.dir=", "hydra.sweep.subdir=")) for item in HydraConfig.get().overrides.hydra)
+    """Return whether the command line says which folder a new run gets, so that no other will do."""
+    given = HydraConfig.get().overrides
+    swept = HydraConfig.get().mode == RunMode.MULTIRUN  # whose target is the folder of all its runs
+    return any(item.startswith(("hydra.run.dir=", "hydra.sweep.subdir=")) for item in given.hydra) or (
+        not swept and any(item.startswith("target=") for item in given.task)
+    )
 
 
 def open_run(config: DictConfig, module: str) -> tuple[Run, DictConfig]:
@@ -75,6 +80,9 @@ def open_run(config: DictConfig, module: str) -> tuple[Run, DictConfig]:
         return continued(Run.open(found), module)
     if "label" in config and config.label is None:
         config.label = HydraConfig.get().runtime.choices["method"]
+    if config.get("target") is not None:
+        config.target = None  # where a run lies is no part of what it is
+        overrides = [item for item in overrides if not item.startswith("target=")]
     text = OmegaConf.to_yaml(absolute_places(OmegaConf.to_container(config, resolve=True)))
     run = Run.create(folder, text, fixed=asked_folder())
     run.write("command.txt", shlex.join([Path(sys.executable).name, "-m", module, *overrides]) + "\n")

@@ -185,7 +185,7 @@ def inside(error: Exception) -> tuple[str, Exception]:
         and error.errno in (errno.EACCES, errno.EROFS)
         and (folder := output_folder(error.filename))
     ):
-        text = f"cannot write to the folder {folder} ({error.strerror}); give another hydra.run.dir"
+        text = f"cannot write to the folder {folder} ({error.strerror}); give another target"
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or "not enough memory" in text:
         text = "out of memory; a smaller batch_size takes less"
     elif type(error).__name__ == "MisconfigurationException":  # Lightning's word for an option that cannot be
@@ -222,7 +222,8 @@ def outside(error: Exception, name: str) -> str:
     from latent_lab.workflows.overrides import line_of
 
     if isinstance(error, OSError) and error.errno is not None:
-        key = "hydra.sweep.dir" if cli.failures is not None else "hydra.run.dir"
+        asked = any(argument.startswith("hydra.run.dir=") for argument in sys.argv)
+        key = "hydra.sweep.dir" if cli.failures is not None else "hydra.run.dir" if asked else "target"
         return f"cannot make the folder {error.filename} ({error.strerror}); give another {key}"
     if type(error).__name__ == "InstantiationException":
         return inside(error)[0]

@@ -16,11 +16,11 @@ from latent_lab.loading import find_runs
 
 def compare(config: DictConfig) -> None:
     """Writes ``<target>/<gan>.{md,csv,tex}`` for each generator and one ``compare.html``."""
-    scored = scored_runs(find_runs(config.runs), config.protocol)
+    scored = scored_runs(find_runs(config.run), config.protocol)
     if not scored:
         raise ValueError(
-            f"runs must have been evaluated with evaluation={config.protocol}; make it with "
-            f"python -m latent_lab.evaluate run={config.runs} evaluation={config.protocol}"
+            f"run must be folders of runs that have been evaluated with evaluation={config.protocol}; make it with "
+            f"python -m latent_lab.evaluate run={config.run} evaluation={config.protocol}"
         )
     if config.target is None:
         target = fresh(Path(f"outputs/compare/{datetime.now():%Y-%m-%d_%H-%M-%S}"))

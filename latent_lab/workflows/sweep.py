@@ -62,7 +62,7 @@ class Sweep(Callback):
         from latent_lab.workflows.build import composed
         from latent_lab.workflows.compare import compare
 
-        compare(composed("compare", [f"runs='{target.parent}/*/*'", f"protocol={evaluation}", f"target='{target}'"]))
+        compare(composed("compare", [f"run='{target.parent}/*/*'", f"protocol={evaluation}", f"target='{target}'"]))
 
 
 def claim(config: DictConfig) -> None:

@@ -65,8 +65,8 @@ def run(tmp_path, monkeypatch, *arguments: str):
 @pytest.mark.parametrize("kind", TINY)
 def test_a_resumed_run_ends_with_the_same_bits(kind, digits, tmp_path, monkeypatch, capsys):
     arguments = (*TINY[kind], *QUICK, "trainer.max_steps=12")  # epochs have 7 steps: it stops in the second one
-    whole = load_file(run(tmp_path, monkeypatch, *arguments, "hydra.run.dir=whole") / "generator.safetensors")
-    folder = run(tmp_path, monkeypatch, *arguments, "hydra.run.dir=stopped", "checkpoint_every=10")
+    whole = load_file(run(tmp_path, monkeypatch, *arguments, "target=whole") / "generator.safetensors")
+    folder = run(tmp_path, monkeypatch, *arguments, "target=stopped", "checkpoint_every=10")
     (folder / "generator.safetensors").unlink()
     (folder / "checkpoints" / "last.ckpt").unlink()  # of step 12; the previous one is of step 10
     again = load_file(run(tmp_path, monkeypatch, f"run={folder}") / "generator.safetensors")

@@ -36,7 +36,7 @@ def call(monkeypatch, command, *arguments: str):
 
 
 def run(monkeypatch, folder, *arguments: str):
-    call(monkeypatch, compose, *QUICK, f"hydra.run.dir={folder}", *arguments)
+    call(monkeypatch, compose, *QUICK, f"target={folder}", *arguments)
 
 
 def test_files_become_a_folder(tmp_path, monkeypatch, capsys):
@@ -158,7 +158,7 @@ def test_inversions_are_composed_from_the_codes_that_were_found(tmp_path, monkey
         *steps,
         "inverter=i2spp",
         f"images={tmp_path}/*.png",
-        f"hydra.run.dir={tmp_path}/out",
+        f"target={tmp_path}/out",
     )
     tensors, about = native.read(tmp_path / "out" / "images" / "grey.safetensors")
     assert about["space"] == "w+" and "given.noise.0" in tensors and tensors["curves.psnr"].shape == (4,)

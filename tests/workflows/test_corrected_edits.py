@@ -63,7 +63,7 @@ def test_a_photograph_is_edited_before_its_own_background(train, no_scores, netw
     pixels = np.random.default_rng(0).integers(0, 255, (32, 32, 3), np.uint8)
     Image.fromarray(pixels).save(tmp_path / "a.png")
     inverter = ("inverter=hfgi", f"inverter.weights={weights}")
-    call(monkeypatch, invert, *TINY, *inverter, f"images={tmp_path}/a.png", "hydra.run.dir=inverted", "perceptual=null")
+    call(monkeypatch, invert, *TINY, *inverter, f"images={tmp_path}/a.png", "target=inverted", "perceptual=null")
     asked = (f"run={run}", "source=inverted", "edits={path0: 2}", "walk=null", "steps=3")
     call(
         monkeypatch,
@@ -109,8 +109,8 @@ def test_it_inverts_as_hfgi_does(networks, tmp_path, monkeypatch):
     weights, hierarchy = networks
     Image.fromarray(np.full((32, 32, 3), 90, np.uint8)).save(tmp_path / "a.png")
     common = (*TINY, f"images={tmp_path}/a.png", "perceptual=null")
-    call(monkeypatch, invert, *common, "inverter=hfgi", f"inverter.weights={weights}", "hydra.run.dir=one")
+    call(monkeypatch, invert, *common, "inverter=hfgi", f"inverter.weights={weights}", "target=one")
     both = (f"inverter.hfgi.weights={weights}", f"inverter.hierarchy.weights={hierarchy}")
-    call(monkeypatch, invert, *common, "inverter=hfgi_sf", *both, "hydra.run.dir=other")
+    call(monkeypatch, invert, *common, "inverter=hfgi_sf", *both, "target=other")
     one, other = (native.read(tmp_path / folder / "images" / "a.safetensors")[0] for folder in ("one", "other"))
     assert one.keys() == other.keys() and all(torch.equal(value, other[name]) for name, value in one.items())

@@ -302,7 +302,7 @@ def test_real_digits_are_inverted_and_edited(train, no_scores, tmp_path, monkeyp
     monkeypatch.setattr(
         sys,
         "argv",
-        ["latent_lab.invert", f"images={tmp_path}/digit*.png", "inverter.steps=2", "hydra.run.dir=inverted"],
+        ["latent_lab.invert", f"images={tmp_path}/digit*.png", "inverter.steps=2", "target=inverted"],
     )
     GlobalHydra.instance().clear()
     invert.main()
@@ -320,7 +320,7 @@ def test_real_digits_are_inverted_and_edited(train, no_scores, tmp_path, monkeyp
     )
 
     monkeypatch.setattr(
-        sys, "argv", ["latent_lab.invert", f"images={tmp_path}/legal", "inverter.steps=1", "hydra.run.dir=strange"]
+        sys, "argv", ["latent_lab.invert", f"images={tmp_path}/legal", "inverter.steps=1", "target=strange"]
     )
     GlobalHydra.instance().clear()
     invert.main()

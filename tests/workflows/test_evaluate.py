@@ -48,7 +48,7 @@ def finished(tmp_path_factory):
                 "logger=csv",
                 f"method={method}",
                 f"seed={seed}",
-                f"hydra.run.dir={target}",
+                f"target={target}",
             ]
             GlobalHydra.instance().clear()
             train.main()
@@ -171,7 +171,7 @@ def test_another_generator_and_missing_paths_are_refused(command, runs):
 
 
 def test_the_comparison_says_what_the_runs_say(command, runs):
-    command("compare", f"runs='{runs}/*'", "protocol=fast", "target=table")
+    command("compare", f"run='{runs}/*'", "protocol=fast", "target=table")
     table = (runs.parent / "table" / "shapes.md").read_text()
     assert "Floors: an edit of amount 0 scores 0 on every error" in table and "of the edit in latents" in table
     assert "| linear | 2 |" in table and "| random | 2 |" in table
@@ -187,9 +187,9 @@ def test_the_comparison_says_what_the_runs_say(command, runs):
     page = (runs.parent / "table" / "compare.html").read_text()
     assert page.count("data:image/png;base64,") >= 4 and 'src="http' not in page
     with pytest.raises(SystemExit, match="target must be a new or empty folder"):
-        command("compare", f"runs='{runs}/*'", "protocol=fast", "target=table")
-    with pytest.raises(SystemExit, match="runs must have been evaluated with evaluation=full"):
-        command("compare", f"runs='{runs}/*'", "target=other")
+        command("compare", f"run='{runs}/*'", "protocol=fast", "target=table")
+    with pytest.raises(SystemExit, match="run must be folders of runs that have been evaluated with evaluation=full"):
+        command("compare", f"run='{runs}/*'", "target=other")
 
 
 def test_a_run_without_its_command_and_environment_is_scored(command, runs):

@@ -103,9 +103,7 @@ def test_in_half_precision_codes_are_whole_and_the_result_about_the_same(inverte
         *steps,
         *extra,
     )
-    whole, half = (
-        Inversions.open(invert(*common, f"hydra.run.dir={p}", f"precision={p}")) for p in ("32-true", "bf16-mixed")
-    )
+    whole, half = (Inversions.open(invert(*common, f"target={p}", f"precision={p}")) for p in ("32-true", "bf16-mixed"))
     first, second = whole.read("a")[0], half.read("a")[0]
     assert {value.dtype for key, value in second.items() if key != "target"} == {torch.float32}
     assert not torch.equal(first["latents"], second["latents"])
@@ -113,7 +111,7 @@ def test_in_half_precision_codes_are_whole_and_the_result_about_the_same(inverte
 
 
 def test_an_interrupted_inversion_continues_to_the_same_bits(invert, photographs, monkeypatch, tmp_path):
-    whole = invert(f"images={photographs}", *TINY, "batch_size=1", "hydra.run.dir=whole")
+    whole = invert(f"images={photographs}", *TINY, "batch_size=1", "target=whole")
     from latent_lab.inversion.optimisation.i2s import Image2StyleGAN
 
     usual, calls = Image2StyleGAN.invert, []
@@ -126,7 +124,7 @@ def test_an_interrupted_inversion_continues_to_the_same_bits(invert, photographs
 
     monkeypatch.setattr(Image2StyleGAN, "invert", stopping)
     with pytest.raises(SystemExit, match="continues? with run="):
-        invert("images=photographs", *TINY, "batch_size=1", "hydra.run.dir=part")
+        invert("images=photographs", *TINY, "batch_size=1", "target=part")
     part = Inversions.open(tmp_path / "part")
     assert part.names() == ["a"]
     monkeypatch.chdir(photographs)  # the place of the pictures was kept, not the way to it
@@ -164,8 +162,8 @@ def test_a_process_that_is_stopped_within_a_batch_continues_there(
     number, arguments, invert, photographs, tmp_path, capsys
 ):
     arguments = (f"images={photographs}", *TINY, "keep_every=0.05", *arguments)
-    whole = invert(*arguments, "hydra.run.dir=whole")
-    process = start(tmp_path, *arguments, "hydra.run.dir=part", module="latent_lab.invert")
+    whole = invert(*arguments, "target=whole")
+    process = start(tmp_path, *arguments, "target=part", module="latent_lab.invert")
     state = tmp_path / "part" / "state"
     end = time.monotonic() + 100
     while (
@@ -185,7 +183,7 @@ def test_a_process_that_is_stopped_within_a_batch_continues_there(
 
 
 def test_a_batch_stays_together_when_it_is_stopped_between_its_pictures(invert, photographs, monkeypatch, tmp_path):
-    whole, write = invert(f"images={photographs}", *TINY, "hydra.run.dir=whole"), Inversions.write
+    whole, write = invert(f"images={photographs}", *TINY, "target=whole"), Inversions.write
 
     def stopping(self, name: str, *arguments) -> None:
         write(self, name, *arguments)
@@ -193,7 +191,7 @@ def test_a_batch_stays_together_when_it_is_stopped_between_its_pictures(invert, 
 
     with monkeypatch.context() as patch, pytest.raises(SystemExit):
         patch.setattr(Inversions, "write", stopping)
-        invert(f"images={photographs}", *TINY, "hydra.run.dir=part")
+        invert(f"images={photographs}", *TINY, "target=part")
     assert Inversions.open(tmp_path / "part").names() == ["a"]
     invert(f"run={tmp_path / 'part'}")
     assert same_bits(tmp_path / "part", whole)

@@ -119,7 +119,7 @@ def mutate(folder: Path, draw: random.Random) -> str:
 
 COMMANDS = {
     "load_run": (),
-    "compare": ("runs={}", "protocol=fast", "target=compared"),
+    "compare": ("run={}", "protocol=fast", "target=compared"),
     "edit": ("run={}", "source=0", "edits={{path0: 1, ink: 1}}", "walk=null", "steps=3", "target=edited"),
     "convert": ("run={}", "target=directions.npy"),
     "evaluate": ("run={}", "debug=fast", "evaluation=fast", "evaluation.num_latents=4", "logger=[]"),

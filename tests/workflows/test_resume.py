@@ -36,7 +36,7 @@ def fit(folder: Path, *arguments: str) -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(discover, "score", lambda *arguments: None)
-        patch.setattr(sys, "argv", ["latent_lab.train", *arguments, f"hydra.run.dir={folder}"])
+        patch.setattr(sys, "argv", ["latent_lab.train", *arguments, f"target={folder}"])
         GlobalHydra.instance().clear()
         train.main()
 
@@ -51,7 +51,7 @@ def whole(tmp_path_factory):
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT], ids=["kill", "ctrl-c"])
 def test_an_interrupted_run_ends_with_the_same_bits(tmp_path, whole, number, train, no_scores, capfd):
-    process = start(tmp_path, *LONG, "hydra.run.dir=run")
+    process = start(tmp_path, *LONG, "target=run")
     wait_for(tmp_path / "run" / "checkpoints" / "previous.ckpt", process)
     process.send_signal(number)
     output, _ = process.communicate(timeout=60)
@@ -70,8 +70,8 @@ def test_an_interrupted_run_ends_with_the_same_bits(tmp_path, whole, number, tra
 
 def test_a_damaged_state_is_named_and_the_one_before_is_used(train, no_scores, capfd):
     arguments = ("trainer.max_steps=12", "checkpoint_every=4", "trainer.val_check_interval=6")
-    whole = paths_of(train(*arguments, "hydra.run.dir=whole"))
-    run = train(*arguments, "hydra.run.dir=broken")
+    whole = paths_of(train(*arguments, "target=whole"))
+    run = train(*arguments, "target=broken")
     (run / "paths.safetensors").unlink()  # as if the fit had not ended
     state = run / "checkpoints" / "last.ckpt"
     content = bytearray(state.read_bytes())

@@ -43,6 +43,6 @@ def test_a_preempted_job_is_requeued_and_resumes(tmp_path):
     logs = "".join(file.read_text() for file in tmp_path.glob("outputs/sweeps/*/.submitit/**/*_log.out"))
     assert "continued from" in logs
     resumed = load_file(run / "paths.safetensors")
-    finish(start(tmp_path, *long, "hydra.run.dir=whole"))
+    finish(start(tmp_path, *long, "target=whole"))
     whole = load_file(tmp_path / "whole" / "paths.safetensors")
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)

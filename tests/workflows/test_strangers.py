@@ -27,7 +27,7 @@ STORED = Path(__file__).parent.parent / "stored"
 COMMANDS = {
     "train": ["run={}"],
     "evaluate": ["run={}"],
-    "compare": ["runs={}"],
+    "compare": ["run={}"],
     "edit": ["run={}", "source=0", "edits={{path0: 1}}"],
     "edit source": ["source={}", "run={}", "edits={{path0: 1}}"],
     "compose": ["source={}", "gan=sngan_mnist", "gan.space=z"],
@@ -366,7 +366,7 @@ def test_classes_of_older_versions_are_found_under_their_new_names(version):
 def test_hostile_json_is_one_line(file, content, folder):
     (folder / file).write_text(content)
     command = {
-        "metrics.json": ("compare", f"runs={folder}", "protocol=fast"),
+        "metrics.json": ("compare", f"run={folder}", "protocol=fast"),
         "environment.json": ("evaluate", f"run={folder}", "debug=fast"),
     }
     command = command.get(file, ("edit", f"run={folder}", "source=0", "edits={ink: 1}"))
@@ -378,7 +378,7 @@ def test_hostile_json_is_one_line(file, content, folder):
 def test_a_comparison_writes_into_its_own_folder(folder, tmp_path):
     before = everything(tmp_path / "user")
     changed(folder, "gan.name", str(tmp_path / "user" / "kept"))
-    assert "gan.name must be a plain name" in run_main("compare", f"runs={folder}", "protocol=fast")
+    assert "gan.name must be a plain name" in run_main("compare", f"run={folder}", "protocol=fast")
     assert everything(tmp_path / "user") == before and not (tmp_path / "outputs" / "compare").exists()
 
 

@@ -63,8 +63,7 @@ def test_a_run_leaves_everything(train, capsys):
 )
 def test_the_same_seed_gives_the_same_bits(train, no_scores, arguments):
     one, other = (
-        load_file(train(*arguments, "seed=5", f"hydra.run.dir={name}") / "paths.safetensors")
-        for name in ("one", "other")
+        load_file(train(*arguments, "seed=5", f"target={name}") / "paths.safetensors") for name in ("one", "other")
     )
     assert all(torch.equal(one[name], other[name]) for name in one)
 
@@ -93,7 +92,7 @@ def test_a_strangers_run_is_not_executed(train, no_scores):
 
 @pytest.mark.parametrize("target", ["os.system", "latent_lab.runs.subprocess.run", "nowhere.such"])
 def test_a_strangers_run_is_not_continued_either(train, no_scores, target):
-    run = train("method=linear", "hydra.run.dir=mine")
+    run = train("method=linear", "target=mine")
     (run / "config.yaml").write_text(
         (run / "config.yaml").read_text().replace("latent_lab.attributes.digits.DigitAttributes", target)
     )
@@ -161,14 +160,14 @@ def test_truncated_and_foreign_weights_are_refused(train, tmp_path):
         ("other", "proggan", "gan.weights must hold a ProgGAN for gan=proggan, got a SNGAN"),
     ):
         with pytest.raises(SystemExit, match=message):
-            train(f"gan={gan}", f"gan.weights={tmp_path}/{name}.safetensors", f"hydra.run.dir={name}")
+            train(f"gan={gan}", f"gan.weights={tmp_path}/{name}.safetensors", f"target={name}")
 
 
 def test_a_folder_that_holds_a_run_is_not_overwritten(train):
-    run = train("hydra.run.dir=mine")
+    run = train("target=mine")
     before = {file: file.read_bytes() for file in run.rglob("*") if file.is_file()}
     with pytest.raises(SystemExit, match="already holds a run; continue it with run="):
-        train("hydra.run.dir=mine", "seed=1")
+        train("target=mine", "seed=1")
     assert before == {file: file.read_bytes() for file in run.rglob("*") if file.is_file()}
 
 
@@ -183,9 +182,7 @@ def test_local_weights_are_found_from_every_folder(train, no_scores, generator, 
     from latent_lab.workflows.convert import generator_bytes
 
     (tmp_path / "mine.safetensors").write_bytes(generator_bytes(generator))
-    run = train(
-        "debug=fast", "method=random", "logger=csv", "gan.weights=mine.safetensors", "hydra.run.dir=run", tiny=False
-    )
+    run = train("debug=fast", "method=random", "logger=csv", "gan.weights=mine.safetensors", "target=run", tiny=False)
     monkeypatch.chdir(tmp_path.parent)
     assert load_run(run)[0].shape == (16,)
     (tmp_path / "mine.safetensors").rename(tmp_path / "moved.safetensors")
@@ -225,7 +222,7 @@ def test_a_new_run_fetches_its_named_weights(train, monkeypatch, tmp_path):
 
 @pytest.mark.drawn
 def test_equal_runs_have_equal_files(train):
-    one, other = (train("method=linear", "seed=5", f"hydra.run.dir={name}") for name in ("one", "other"))
+    one, other = (train("method=linear", "seed=5", f"target={name}") for name in ("one", "other"))
     files = sorted(str(file.relative_to(one)) for file in one.rglob("*") if file.is_file())
     assert files == sorted(str(file.relative_to(other)) for file in other.rglob("*") if file.is_file())
     different = [name for name in files if (one / name).read_bytes() != (other / name).read_bytes()]

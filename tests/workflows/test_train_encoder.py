@@ -38,7 +38,7 @@ def train_encoder(tmp_path, monkeypatch):
     monkeypatch.setattr("hydra._internal.utils.is_under_debugger", lambda: False)
 
     def run(name: str, *arguments: str):
-        folder = [f"hydra.run.dir={name}"] if arguments else [f"run={tmp_path / name}"]
+        folder = [f"target={name}"] if arguments else [f"run={tmp_path / name}"]
         monkeypatch.setattr(sys, "argv", ["latent_lab.train_encoder", *arguments, *folder])
         GlobalHydra.instance().clear()
         command.main()
