@@ -27,9 +27,9 @@ from latent_lab.evaluation.protocol import Protocol
 from latent_lab.evaluation.subject import Subject
 from latent_lab.gans.space import Codes, LatentSpace
 from latent_lab.inversion.base import Inverted, Inverter
-from latent_lab.loading import load_generator, space_and_paths
+from latent_lab.loading import load_generator, load_space_and_paths
 from latent_lab.methods.base import Context, Method, fit_on_device
-from latent_lab.naming import edit_of
+from latent_lab.naming import resolve_edit
 from latent_lab.ops.streams import INITIAL, stream
 from latent_lab.paths.base import Paths
 from latent_lab.runs import Run
@@ -66,7 +66,7 @@ def load_run(folder: str | Path, weights: str | Path | None = None) -> tuple[Lat
     Raises:
         ValueError: The folder is damaged, asks for what a folder may not, or is of another generator.
     """
-    return space_and_paths(Run.open(folder, weights))
+    return load_space_and_paths(Run.open(folder, weights))
 
 
 def build_trainer(steps: int) -> pl.Trainer:
@@ -209,7 +209,7 @@ def edit(
 def named_edit(run: Run | None, paths: Paths, name: int | str, strength: float) -> tuple[int, float]:
     """Return the path and the amount of an edit; a name needs the run that calibrates it."""
     if isinstance(name, str) and run is not None:
-        found = edit_of(run, paths, name, strength)
+        found = resolve_edit(run, paths, name, strength)
         return found.path, found.amount
     if isinstance(name, bool) or not isinstance(name, int) or not 0 <= name < paths.num_paths:
         raise ValueError(

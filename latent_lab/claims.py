@@ -1,5 +1,4 @@
-"""Folders of new runs: each run gets its own, also when two begin in the same second, and the other processes of a run
-find it."""
+"""Folders of new runs. Each run gets its own, even if two begin in the same second, and all its processes find it."""
 
 from __future__ import annotations
 
@@ -16,13 +15,13 @@ PATIENCE = 120.0  # seconds that ranks may begin apart
 BEGUN = time.time()
 
 
-def rank() -> int:
-    """The number of this process in a training of several, 0 for the first."""
+def read_rank() -> int:
+    """Return the number of this process in a training of several, 0 for the first."""
     return max(int(os.environ.get(name, 0)) for name in ("LOCAL_RANK", "RANK", "SLURM_PROCID"))
 
 
-def job() -> str:
-    """What the processes of one run have in common, and other runs have not where a cluster or launcher tells."""
+def identify_job() -> str:
+    """Return a name that the processes of one run share. A cluster or launcher gives each run another."""
     if "SLURM_JOB_ID" in os.environ:
         return f"slurm {os.environ['SLURM_JOB_ID']}.{os.environ.get('SLURM_STEP_ID', '')}"
     if "MASTER_PORT" in os.environ:
@@ -31,7 +30,7 @@ def job() -> str:
 
 
 def claim(folder: Path, fixed: bool) -> Path:
-    """Claims a folder that no run has: this one, or the next of ``<name>-2``, ``<name>-3`` and so on.
+    """Claim a folder that holds no run: this one, or the next free one of ``<name>-2``, ``<name>-3`` and so on.
 
     Arguments:
         folder: The folder; Hydra may have made it already.
@@ -43,7 +42,7 @@ def claim(folder: Path, fixed: bool) -> Path:
     for number in itertools.count(1):
         candidate = folder if number == 1 else folder.with_name(f"{folder.name}-{number}")
         candidate.mkdir(parents=True, exist_ok=True)
-        if take(candidate):
+        if try_claim(candidate):
             os.environ[FOUND_BY] = str(candidate.absolute())
             return candidate
         if fixed:
@@ -52,13 +51,13 @@ def claim(folder: Path, fixed: bool) -> Path:
             )
 
 
-def take(folder: Path) -> bool:
-    """Whether the folder is now this process's."""
+def try_claim(folder: Path) -> bool:
+    """Whether this process could claim the folder."""
     if (folder / "config.yaml").exists():
         return False
     try:
         with open(folder / CLAIM, "x") as stream:
-            stream.write(job())
+            stream.write(identify_job())
     except FileExistsError:
         return False
     if (folder / "config.yaml").exists():  # a run has begun, and settled, since we looked
@@ -68,13 +67,13 @@ def take(folder: Path) -> bool:
 
 
 def settle(folder: Path) -> None:
-    """Removes the claim of a run that has begun, where no other process looks for it."""
+    """Remove the claim of a run that has begun, if no other process looks for it."""
     if (folder / CLAIM).read_text() == ALONE:
         (folder / CLAIM).unlink()
 
 
-def fresh(folder: Path) -> Path:
-    """Makes a folder that is not there yet: this one, or the next of ``<name>-2``, ``<name>-3`` and so on."""
+def make_free_folder(folder: Path) -> Path:
+    """Make a new folder: this one, or the next free one of ``<name>-2``, ``<name>-3`` and so on."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     for number in itertools.count(1):
         candidate = folder if number == 1 else folder.with_name(f"{folder.name}-{number}")
@@ -83,19 +82,19 @@ def fresh(folder: Path) -> Path:
             return candidate
 
 
-def claimed(folder: Path) -> Path | None:
-    """The folder that the first process of this run claimed, once its configuration is there; None if there is none in
-    time.
+def wait_for_claim(folder: Path) -> Path | None:
+    """Return the folder that the first process of this run claimed, once it holds a configuration; None if it never
+    does.
 
     Ranks above 0 wait for it. A job that Slurm put back into its queue finds what it claimed when it ran before.
     """
     requeued = int(os.environ.get("SLURM_RESTART_COUNT", 0)) > 0
-    if rank() == 0 and not requeued:
+    if read_rank() == 0 and not requeued:
         return None
     told = os.environ.get(FOUND_BY)
-    end = time.monotonic() + (60 if rank() else 0)
+    end = time.monotonic() + (60 if read_rank() else 0)
     while True:
-        found = Path(told) if told and rank() else own_claim(folder, requeued)
+        found = Path(told) if told and read_rank() else find_own_claim(folder, requeued)
         if found is not None and (found / "config.yaml").exists():
             return found
         if time.monotonic() >= end:
@@ -103,9 +102,9 @@ def claimed(folder: Path) -> Path | None:
         time.sleep(0.1)
 
 
-def own_claim(folder: Path, requeued: bool) -> Path | None:
-    """The newest claim of this job beside the folder."""
-    mine = job().rsplit(".", 1)[0] + "." if requeued else job()
+def find_own_claim(folder: Path, requeued: bool) -> Path | None:
+    """Return the newest folder beside this one that this job has claimed; None if there is none."""
+    mine = identify_job().rsplit(".", 1)[0] + "." if requeued else identify_job()
     found = []
     for file in folder.parent.glob(f"*/{CLAIM}"):
         name = file.parent.name

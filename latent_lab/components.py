@@ -12,7 +12,7 @@ from latent_lab.attributes.base import Attributes, Predictor
 from latent_lab.configuration.nearest import nearest
 from latent_lab.configuration.signatures import located
 from latent_lab.evaluation.protocol import Protocol
-from latent_lab.installation import choices, configuration
+from latent_lab.installation import choices, read_choice
 from latent_lab.metrics.base import Measurement
 
 EDITS = {"num_paths": 16, "amounts": [0.5, 6.0], "length": 6.0, "feature": None, "contrast": 0.0, "pool": 256}
@@ -34,7 +34,7 @@ def read_component(group: str, name: str, around: Mapping, **options) -> dict:
     Raises:
         ValueError: There is no such choice, or no such option.
     """
-    node = configuration(group, name)
+    node = read_choice(group, name)
     if node is None:
         raise ValueError(f"{group} must be one of {choices(group)}, got {name!r}")
     unknown = sorted(options.keys() - node.keys())
@@ -43,7 +43,7 @@ def read_component(group: str, name: str, around: Mapping, **options) -> dict:
             f"{group}={name} has no option {unknown[0]!r}; nearest: "
             f"{', '.join(nearest(unknown[0], node.keys() - {'_target_'}))}"
         )
-    parts = {part: configuration(part, choice) for part, choice in (("flow", "coupling"), ("reconstructor", "lenet"))}
+    parts = {part: read_choice(part, choice) for part, choice in (("flow", "coupling"), ("reconstructor", "lenet"))}
     whole = OmegaConf.create({"seed": 0, **parts, **around, group: node})
     whole[group] = OmegaConf.merge(whole[group], options)
     return OmegaConf.to_container(whole, resolve=True)[group]
@@ -112,7 +112,7 @@ def load_predictors(dataset: str) -> tuple[Attributes | None, Predictor | None]:
     >>> attributes.names[:3]
     ('ink', 'width', 'height')
     """
-    node = configuration("dataset", dataset)
+    node = read_choice("dataset", dataset)
     if node is None:
         raise ValueError(f"dataset must be one of {choices('dataset')}, got {dataset!r}")
     whole = OmegaConf.create({"seed": 0, "dataset": node})

@@ -1,5 +1,4 @@
-"""What latent_lab says: by its logger, which prints a line at a time while a command runs, and nothing that a terminal
-would obey."""
+"""Output of the commands: one line at a time, without anything that a terminal would obey."""
 
 from __future__ import annotations
 
@@ -9,12 +8,11 @@ import sys
 from collections.abc import Iterator
 
 
-def visible(text: object) -> str:
-    """The text as one line, with control characters (as names of files and labels may hold) shown as escapes such as
-    ``\\x1b``.
+def escape_text(text: object) -> str:
+    r"""Return a text as one line, with control characters (names of files may hold them) as escapes such as ``\x1b``.
 
-    >>> visible("a" + chr(27) + "[31m")
-    'a\\\\x1b[31m'
+    >>> escape_text("a" + chr(27) + "[31m")
+    'a\\x1b[31m'
     """
     return "".join(
         letter if letter.isprintable() else letter.encode("unicode_escape").decode()
@@ -26,7 +24,7 @@ log = logging.getLogger("latent_lab")
 
 
 class ConsoleHandler(logging.Handler):
-    """Prints each record at once as one line of the program, ``latent_lab: <text>``; see :func:`visible`.
+    """Prints each record at once as one line of the program, ``latent_lab: <text>``; see :func:`escape_text`.
 
     Warnings and errors go to the standard error, everything else to the standard output.
     """
@@ -34,7 +32,7 @@ class ConsoleHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         stream = sys.stderr if record.levelno >= logging.WARNING else sys.stdout
         encoding = getattr(stream, "encoding", None) or "utf-8"
-        line = f"latent_lab: {visible(record.getMessage())}"
+        line = f"latent_lab: {escape_text(record.getMessage())}"
         # a terminal may have no letter for it
         print(line.encode(encoding, "backslashreplace").decode(encoding), file=stream, flush=True)
 

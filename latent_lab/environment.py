@@ -1,4 +1,4 @@
-"""What a number depends on besides the configuration."""
+"""The environment of a run: all that its numbers depend on besides the configuration."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pathlib import Path
 import torch
 
 
-def environment() -> dict[str, object]:
-    """What a number depends on besides the configuration: versions, commit, threads, device."""
+def describe_environment() -> dict[str, object]:
+    """Return versions, commit, threads and device, which numbers depend on besides the configuration."""
     from importlib.metadata import PackageNotFoundError, version
 
     def installed(name: str) -> str | None:

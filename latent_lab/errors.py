@@ -1,6 +1,8 @@
-"""Errors that the commands tell apart."""
+"""Errors that the commands treat differently from others."""
 
 
 class NotApplicable(ValueError):
-    """A method does not work in this latent space, or with what this dataset measures. Alone it fails; a sweep skips it
-    and is no failure."""
+    """A method does not work in this latent space, or with the attributes of this dataset.
+
+    A single command fails with it. A sweep skips the method and goes on.
+    """

@@ -61,18 +61,16 @@ def choices(group: str) -> list[str]:
 
 
 def kind_of(path: Sequence[str]) -> str:
-    """The part of a configuration that a node belongs to: the first two keys on the way to it, such as
-    ``gan.generator``."""
+    """Return the part of a configuration that a node belongs to: its first two keys, such as ``gan.generator``."""
     return ".".join(path[:2])
 
 
 @functools.cache
-def named_targets() -> Mapping[str, frozenset[str]]:
-    """The dotted names of the classes that the yamls of this installation name, by :func:`kind_of`; those in comments
-    are offers, and count.
+def list_named_classes() -> Mapping[str, frozenset[str]]:
+    """Return the dotted names of the classes that the yamls of this installation name, by part (:func:`kind_of`).
 
-    A part that takes another one (``paths: ${flow}``, a default ``/hierarchy@hierarchy: person``) takes its classes
-    too.
+    Classes in comments count too: they are offered for use. A part that takes another one (``paths: ${flow}``, a
+    default ``/hierarchy@hierarchy: person``) takes its classes too.
     """
     named: dict[str, set[str]] = {}
     takes: dict[str, set[str]] = {}
@@ -109,10 +107,10 @@ def named_targets() -> Mapping[str, frozenset[str]]:
 
 
 @functools.cache
-def configuration(group: str, name: str) -> Mapping | None:
+def read_choice(group: str, name: str) -> Mapping | None:
     """Return the yaml of a choice as it stands, on top of what its defaults list; None where there is no such choice.
 
-    >>> configuration("gan", "sngan_mnist")["space"]
+    >>> read_choice("gan", "sngan_mnist")["space"]
     'z'
 
     Arguments:
@@ -142,7 +140,7 @@ def _part(group: str, key: str, chosen: str | list[str] | None) -> Mapping:
     place = f"{place}/{chosen}" if chosen is not None else place
     place = place[1:] if place.startswith("/") else f"{group}/{place}"
     above, _, name = place.rpartition("/")
-    found = configuration(above, name) or {}
+    found = read_choice(above, name) or {}
     return found if package in ("", "_here_") else {package: found}
 
 

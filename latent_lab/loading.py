@@ -1,5 +1,4 @@
-"""From files and folders to generators, latent spaces and paths. No class outside latent_lab is built for a file of
-someone else's."""
+"""Generators, latent spaces and paths from files and folders. A file can only name classes of latent_lab."""
 
 from __future__ import annotations
 
@@ -18,18 +17,18 @@ from latent_lab.configuration.schema import GAN
 from latent_lab.configuration.validate import check_keys, require_plain
 from latent_lab.gans.base import Generator
 from latent_lab.gans.space import LatentSpace
-from latent_lab.installation import choices, configuration
+from latent_lab.installation import choices, read_choice
 from latent_lab.paths.base import Paths
-from latent_lab.runs import Run, own_class, weight_hash
+from latent_lab.runs import Run, find_class, hash_weights
 
 
-def chosen_device(name: str) -> torch.device:
-    """A device by its name; ``auto`` is cuda where there is one, else the CPU."""
+def choose_device(name: str) -> torch.device:
+    """Return the device of a name; ``auto`` is cuda if there is one, else the CPU."""
     return torch.device(("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name)
 
 
 def build_generator(gan: Mapping, family: type[Generator], seed: int = 0) -> Generator:
-    """The generator of a ``gan`` configuration with its weights, frozen.
+    """Build the generator of a ``gan`` configuration and load its weights; it is frozen.
 
     Sizes that the file knows win over the configuration's.
 
@@ -61,73 +60,90 @@ def build_generator(gan: Mapping, family: type[Generator], seed: int = 0) -> Gen
 
 
 def read_generator(file: str | Path) -> Generator:
-    """The generator of a checkpoint in any known format, frozen. Only latent_lab's own classes are built."""
+    """Read the generator in a checkpoint of any known format; it is frozen. Only classes of latent_lab are built.
+
+    Raises:
+        ValueError: The file is damaged, or does not say which generator it holds.
+    """
     found = read_weights(file)
     if found.family is None:
         raise ValueError(f"{file} does not say which generator it is; give it as gan.weights of a configuration")
-    family = own_class(found.family, "gans", Generator)
+    family = find_class(found.family, "gans", Generator)
     return rebuild(lambda: family(**found.config), found.tensors, file)
 
 
 def load_generator(source: str | Path, **options) -> Generator:
-    """A pretrained generator, frozen.
+    """Load a pretrained generator, frozen.
 
     Arguments:
         source: A checkpoint in any known format, or the name of a configuration (``gan=`` of the command line).
         options: Keys of that configuration that replace its values, e.g. ``weights=<file>`` or ``weights="random"``.
+
+    Raises:
+        ValueError: The source is neither, or the configuration has no such option.
     """
     if Path(source).is_file():
         return read_generator(source)
     if str(source) not in choices("gan"):
         raise ValueError(f"source must be a file or one of {choices('gan')}, got {str(source)!r}")
-    gan = configuration("gan", str(source))
+    gan = read_choice("gan", str(source))
     known = {key.rstrip("?") for key in GAN}
     unknown = sorted(options.keys() - known)
     if unknown:
         raise ValueError(f"options must be among {sorted(known)}, got {unknown}")
     gan = {**gan, **options}
-    return build_generator(gan, own_class(gan["generator"]["_target_"], "gans", Generator))
+    return build_generator(gan, find_class(gan["generator"]["_target_"], "gans", Generator))
 
 
-def space_of(generator: Generator, gan: Mapping) -> LatentSpace:
-    """The latent space that a ``gan`` configuration asks for."""
+def make_space(generator: Generator, gan: Mapping) -> LatentSpace:
+    """Make the latent space that a ``gan`` configuration asks for."""
     options = {name: gan[name] for name in ("truncation_layers", "noise") if name in gan}
     return generator.space(gan["space"], truncation=gan["truncation"], **options)
 
 
-def config_of(run: Run) -> dict:
-    """A run's configuration, whose generator, data set and predictors can be built; what else it holds may be of an
-    older version."""
-    config = run.config()
+def read_run_config(run: Run) -> dict:
+    """Return a run's configuration after checking the parts that are built from it: generator, data set and seed.
+
+    The rest may be of an older version.
+
+    Raises:
+        ValueError: A part has another form.
+    """
+    config = run.read_config()
     parts = {name: config[name] for name in ("gan", "dataset", "seed") if name in config}
     try:
         require_plain(parts, "train")
-        check_keys(parts, optional({name: OPTIONS["train"][name] for name in parts}), "", "train")
+        check_keys(parts, make_optional({name: OPTIONS["train"][name] for name in parts}), "", "train")
     except ValueError as error:
         raise ValueError(f"{run.folder / 'config.yaml'}: {error}") from None
     return config
 
 
-def optional(options: Mapping[str, object]) -> dict[str, object]:
-    """The options, any of which may be missing: an older version may not have had it."""
+def make_optional(options: Mapping[str, object]) -> dict[str, object]:
+    """Return the options with every key optional, for configurations of older versions that lack some."""
     return {
-        f"{name.rstrip('?')}?": optional(kind) if isinstance(kind, dict) else kind for name, kind in options.items()
+        f"{name.rstrip('?')}?": make_optional(kind) if isinstance(kind, dict) else kind
+        for name, kind in options.items()
     }
 
 
-def space_from_plain(gan: Mapping, seed: int) -> LatentSpace:
-    """The latent space of a configuration that was read from a run's folder: only latent_lab's own generators."""
-    generator = build_generator(gan, own_class(gan["generator"]["_target_"], "gans", Generator), seed)
-    return space_of(generator, gan)
+def load_space(gan: Mapping, seed: int) -> LatentSpace:
+    """Load the latent space of a configuration that was read from a run's folder. Only generators of latent_lab are
+    built."""
+    generator = build_generator(gan, find_class(gan["generator"]["_target_"], "gans", Generator), seed)
+    return make_space(generator, gan)
 
 
-def space_and_paths(run: Run) -> tuple[LatentSpace, Paths, dict]:
-    """A run's latent space, paths and metadata. Nothing that the folder holds is executed, and another generator is
-    refused."""
+def load_space_and_paths(run: Run) -> tuple[LatentSpace, Paths, dict]:
+    """Load a run's latent space, paths and metadata. Nothing in the folder is executed.
+
+    Raises:
+        ValueError: The run's paths were found on other weights, or in another space.
+    """
     paths, metadata = run.load_paths()
-    config = config_of(run)
-    space = space_from_plain(config["gan"], config["seed"])
-    found = weight_hash(space.generator)
+    config = read_run_config(run)
+    space = load_space(config["gan"], config["seed"])
+    found = hash_weights(space.generator)
     if found != metadata["generator"]:
         raise ValueError(
             f"{run.folder} was made on a generator with hash {metadata['generator'][:12]}, "
@@ -143,8 +159,12 @@ def space_and_paths(run: Run) -> tuple[LatentSpace, Paths, dict]:
 
 
 def require_match(paths: Paths, found_in: str, generator: Generator, run: Run) -> None:
-    """An error where the run's paths are not of the space that they say: its latents' size, and the rows of w+ that
-    they edit."""
+    """Check that the run's paths fit the space that they name: the size of its latents, and the rows of w+ that they
+    edit.
+
+    Raises:
+        ValueError: They do not.
+    """
     file = run.folder / "paths.safetensors"
     if found_in not in generator.spaces:
         raise ValueError(f"{file} must hold paths of one of the spaces {generator.spaces}, got {found_in[:40]!r}")
@@ -158,8 +178,15 @@ def require_match(paths: Paths, found_in: str, generator: Generator, run: Run) -
 
 
 def find_runs(runs: str | Sequence[str] | None, weights: str | None = None) -> list[Run]:
-    """The runs of a folder, a list of folders, or a pattern; ``weights`` is the file of their generator where their own
-    is elsewhere."""
+    """Open the runs of a folder, a list of folders or a pattern.
+
+    Arguments:
+        runs: The folders.
+        weights: The file of the generator's weights, if it is not where the runs say.
+
+    Raises:
+        FileNotFoundError: Nothing matches.
+    """
     patterns = [runs] if isinstance(runs, str) else list(runs or [])
     folders = [
         folder

@@ -1,4 +1,4 @@
-"""Names of files that are made from what a user wrote: of pictures, edits and labels."""
+"""Names of files, made from texts that a user wrote: names of pictures, edits and labels."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ LONGEST = (
 )
 
 
-def file_name(text: str) -> str:
-    """Turn any text into one plain part of a path; a name that is plain already stays as it is.
+def make_file_name(text: str) -> str:
+    """Turn any text into one plain part of a path. A plain name stays as it is.
 
     Separators, characters that cannot be printed or encoded, dots and dashes at the start, and dots and spaces at the
     end become ``_``. A name of more than ``LONGEST`` bytes is cut, and ends with ``-`` and 8 digits of the SHA-256 of
     the whole text.
 
-    >>> file_name("../a/b."), file_name("-rf")
+    >>> make_file_name("../a/b."), make_file_name("-rf")
     ('___a_b_', '_rf')
     """
     name = "".join(letter if letter.isprintable() and letter != "/" else "_" for letter in text)
@@ -34,38 +34,38 @@ def file_name(text: str) -> str:
 
 
 def digest(text: str) -> str:
-    """The first 8 hexadecimal digits of the SHA-256 of any text, also of one that no encoding has."""
+    """Return the first 8 hexadecimal digits of the SHA-256 of any text, even one that UTF-8 cannot encode."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
 
 
-def same_file(name: str) -> str:
-    """What names have in common that a file system may take for one: it may ignore case, and how accents are
-    written."""
+def normalise_name(name: str) -> str:
+    """Return a form that is equal for all names that a file system may take for one: it may ignore case and how accents
+    are written."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 
-def file_names(texts: Sequence[str]) -> dict[str, str]:
-    """Plain names of files by the texts that they are of, different also where case is ignored: with a digest where
-    several would be one."""
-    names = {text: file_name(text) for text in texts}
-    times = Counter(map(same_file, names.values()))
+def make_file_names(texts: Sequence[str]) -> dict[str, str]:
+    """Return a name of a file for each text. Names differ even if case is ignored: a digest is added where they would
+    not."""
+    names = {text: make_file_name(text) for text in texts}
+    times = Counter(map(normalise_name, names.values()))
     return {
-        text: name if times[same_file(name)] == 1 else file_name(f"{name}-{digest(text)}")
+        text: name if times[normalise_name(name)] == 1 else make_file_name(f"{name}-{digest(text)}")
         for text, name in names.items()
     }
 
 
 def require_file_name(text: object, argument: str) -> str:
-    """The text, if it is one plain part of a path as :func:`file_name` gives it.
+    """Return a text that is one plain part of a path, as :func:`make_file_name` gives it.
 
     Arguments:
-        text: What was given.
+        text: The value to check.
         argument: Its name in the error.
 
     Raises:
-        ValueError: It is none.
+        ValueError: It is no such text.
     """
-    if isinstance(text, str) and file_name(text) == text:
+    if isinstance(text, str) and make_file_name(text) == text:
         return text
     given = repr(text)
     given = given if len(given) <= 120 else f"{given[:60]}...{given[-40:]}"

@@ -1,4 +1,4 @@
-"""What the paths of a run are called, and how far a change of so many standard deviations is along them."""
+"""Names of a run's paths, and the amounts along them that change an attribute as much as asked."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from latent_lab.runs import Run
 
 
 class Edit(NamedTuple):
-    """One edit as it was asked for, and as paths take it.
+    """One edit: what was asked for, and the path and amount that do it.
 
     Arguments:
         name: What it was called.
@@ -33,32 +33,33 @@ class Edit(NamedTuple):
     warning: str = ""
 
 
-def numbered(name: str, paths: Paths) -> int | None:
-    """The number in ``path3``; None for other names."""
+def parse_path_number(name: str, paths: Paths) -> int | None:
+    """Return the number in a name like ``path3``; None for other names and numbers."""
     found = re.fullmatch(r"path ?(\d+)", name)
     return int(found[1]) if found and int(found[1]) < paths.num_paths else None
 
 
-def names_of(run: Run) -> tuple[dict[str, dict], list[str]]:
-    """The attributes that the evaluation gave paths to, with their calibration, and the paths' own names, which
-    imported ones have."""
+def read_names(run: Run) -> tuple[dict[str, dict], list[str]]:
+    """Return the calibration of each attribute that the evaluation gave a path to, and the own names of imported
+    paths."""
     return run.read_json("names.json"), run.read_json("findings.json").get("names", [])
 
 
-def deviations_of(run: Run) -> dict[str, float]:
+def read_deviations(run: Run) -> dict[str, float]:
     """Return the standard deviations over the prior of the attributes that the evaluation gave paths to."""
     named = run.read_json("names.json")
     return {name: entry["deviation"] for name, entry in named.items() if entry.get("deviation")}
 
 
-def path_number(run: Run, paths: Paths, name: str) -> int:
-    """The path of a name: an imported direction's own, an attribute's, or ``path<number>``.
+def find_path(run: Run, paths: Paths, name: str) -> int:
+    """Return the number of the path that has a name: that of an imported direction, of an attribute, or
+    ``path<number>``.
 
     Raises:
-        ValueError: with all names, for any other.
+        ValueError: No path has it; all names are listed.
     """
-    calibrated, own = names_of(run)
-    number = numbered(name, paths)
+    calibrated, own = read_names(run)
+    number = parse_path_number(name, paths)
     if name in own or name in calibrated:
         number = own.index(name) if name in own else calibrated[name]["path"]
         if not 0 <= number < paths.num_paths:
@@ -77,23 +78,27 @@ def path_number(run: Run, paths: Paths, name: str) -> int:
     return number
 
 
-def edit_of(run: Run, paths: Paths, name: str, strength: float) -> Edit:
-    """An edit of the run's paths: of an attribute's path in standard deviations of the attribute, of any other in the
-    path's amounts.
+def resolve_edit(run: Run, paths: Paths, name: str, strength: float) -> Edit:
+    """Return the path and amount of an edit.
 
-    A strength beyond what the evaluation saw is extrapolated, and its warning says so.
+    A strength beyond what the evaluation saw is extrapolated, and the edit's warning says so.
+
+    Arguments:
+        run: The run.
+        paths: Its paths.
+        name: The name of the path (:func:`find_path`).
+        strength: Standard deviations of the attribute if the path is named after one, else the path's own amount.
     """
-    number, (calibrated, _) = path_number(run, paths, name), names_of(run)
+    number, (calibrated, _) = find_path(run, paths, name), read_names(run)
     # a number, or an imported direction beside a better path of that attribute
     if calibrated.get(name, {}).get("path") != number:
         return Edit(name, number, strength, strength, False)
-    amount, warning = calibrated_amount(name, calibrated[name], strength)
+    amount, warning = find_amount(name, calibrated[name], strength)
     return Edit(name, number, strength, amount, True, warning)
 
 
-def calibrated_amount(name: str, entry: dict, change: float) -> tuple[float, str]:
-    r"""The smallest amount whose mean change is ``change`` standard deviations; beyond the calibrated range the slope
-    to its end is kept.
+def find_amount(name: str, entry: dict, change: float) -> tuple[float, str]:
+    r"""Return the smallest amount whose mean change is ``change`` standard deviations, and a warning, empty for none.
 
     .. math:: \varepsilon = c \, \varepsilon_e / c_e \text{ with the end } (\varepsilon_e, c_e) \text{ of the curve on
         that side}

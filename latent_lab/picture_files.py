@@ -28,9 +28,8 @@ TURNS = {
 }
 
 
-def identity_of(file: Path | str) -> tuple[int, int] | None:
-    """The device and the inode of what a path leads to, equal for all names of one file; None where it leads
-    nowhere."""
+def identify_file(file: Path | str) -> tuple[int, int] | None:
+    """Return the device and inode that a path leads to, equal for all names of one file; None if it leads nowhere."""
     try:
         found = os.stat(file)
     except (OSError, ValueError):
@@ -38,17 +37,17 @@ def identity_of(file: Path | str) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def files_below(folder: Path, suffixes: Collection[str]) -> Iterator[Path]:
-    """Find the files of a folder and its sub-folders whose names end in one of the suffixes, each real file once, in a
-    fixed order.
+def find_files(folder: Path, suffixes: Collection[str]) -> Iterator[Path]:
+    """Yield the files of a folder and its sub-folders that end in one of the suffixes, each real file once, in fixed
+    order.
 
-    Of a file's several names the first one counts: of those in the folder itself, then of those that symbolic links
-    lead to. A link to a folder elsewhere is followed, once; one to a folder that was seen, or that the folder lies in,
-    is not. Names that start with a dot are left out. What is no plain file, or leads nowhere, is given too, for
-    :func:`opened` to say so.
+    Of a file's several names the first one counts: those in the folder itself come first, then those that symbolic
+    links lead to. A link to a folder elsewhere is followed once. A link to a folder that was seen, or that contains
+    this one, is not. Names that start with a dot are left out. What is no regular file, or leads nowhere, is yielded
+    too: :func:`open_picture` reports it.
     """
     parents = Path(os.path.realpath(folder)).parents
-    seen, links = {identity_of(place) for place in (folder, *parents)}, deque()
+    seen, links = {identify_file(place) for place in (folder, *parents)}, deque()
 
     def new(found: os.stat_result) -> bool:
         identity = found.st_dev, found.st_ino
@@ -96,12 +95,12 @@ def files_below(folder: Path, suffixes: Collection[str]) -> Iterator[Path]:
             yield link
 
 
-def opened(file: Path | str, formats: Collection[str]) -> Image.Image:
-    """The picture, its header read.
+def open_picture(file: Path | str, formats: Collection[str]) -> Image.Image:
+    """Open a picture and read its header.
 
     Arguments:
         file: Where it is.
-        formats: Names that Pillow has for what is tried.
+        formats: Pillow's names of the formats to try.
 
     Raises:
         ValueError: It is no plain file, or has more than ``LARGEST`` bytes or ``PIL.Image.MAX_IMAGE_PIXELS`` pixels.
@@ -122,8 +121,8 @@ def opened(file: Path | str, formats: Collection[str]) -> Image.Image:
     return picture
 
 
-def orientation(picture: Image.Image) -> int:
-    """How the camera was held, 1 to 8; 1, upright, also where what it noted cannot be read."""
+def read_orientation(picture: Image.Image) -> int:
+    """Return how the camera was held, 1 to 8 as EXIF counts; 1 (upright) if that is missing or cannot be read."""
     try:
         noted = picture.getexif().get(0x0112, 1)
     except DAMAGED:
@@ -131,21 +130,20 @@ def orientation(picture: Image.Image) -> int:
     return noted if noted in TURNS else 1
 
 
-def upright(picture: Image.Image) -> Image.Image:
-    """The picture, decoded and turned as the camera noted."""
-    turn = TURNS.get(orientation(picture))
+def turn_upright(picture: Image.Image) -> Image.Image:
+    """Decode a picture and turn it as the camera noted."""
+    turn = TURNS.get(read_orientation(picture))
     return picture if turn is None else picture.transpose(turn)
 
 
 @contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Leave out Pillow's warnings, of sizes that are checked here and of notes that are not used; not to be entered by
-    several threads."""
+def silence_pillow() -> Iterator[None]:
+    """Ignore Pillow's warnings within this block. Several threads must not enter it at once."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="PIL")
         yield
 
 
-def reason(error: Exception) -> str:
-    """What is wrong, in a few words without the file's name."""
+def describe_error(error: Exception) -> str:
+    """Return what is wrong with a picture in a few words, without the file's name."""
     return (str(error).splitlines() or [type(error).__name__])[0].split(": '")[0][:120]

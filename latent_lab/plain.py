@@ -1,4 +1,4 @@
-"""Text files that anybody may have written, read as plain data: YAML and JSON, bounded, of plain files only."""
+"""Plain data from text files of any origin: YAML and JSON of bounded size, from regular files only."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TEXT, TABLE = 2**20, 2**26  # bytes of a configuration and of a file of scores
 
 
 def read_text(file: Path, largest: int = TEXT) -> str:
-    """The text of a plain file in UTF-8.
+    """Return the text of a plain file in UTF-8.
 
     Raises:
         ValueError: It is a pipe, a device or a folder, has more than ``largest`` bytes, or is no text.
@@ -31,7 +31,7 @@ def read_text(file: Path, largest: int = TEXT) -> str:
 
 
 def read_yaml(file: Path) -> dict:
-    """The mapping of a YAML file, of texts, numbers, true, false, null, lists and mappings with texts as keys alone.
+    """Return the mapping in a YAML file that holds only texts, numbers, true, false, null, lists and mappings by texts.
 
     Raises:
         ValueError: It is damaged or too large, or uses what a configuration does not need: anchors and aliases (whose
@@ -62,7 +62,15 @@ def read_yaml(file: Path) -> dict:
 
 
 def require_plain(value: object, path: tuple[str, ...] = ()) -> None:
-    """An error that names the key, unless these are plain values; the nesting was bounded before."""
+    """Check that a value holds nothing but plain values. Its nesting was bounded before.
+
+    Arguments:
+        value: The value.
+        path: The keys that lead to it, for the error.
+
+    Raises:
+        ValueError: One line names the key.
+    """
     where = ".".join(path)[:80] or "it"
     if isinstance(value, Mapping):
         for key, part in value.items():
@@ -82,7 +90,7 @@ def require_plain(value: object, path: tuple[str, ...] = ()) -> None:
 
 
 def read_json(file: Path) -> object:
-    """The data of a JSON file; numbers that are none (NaN, Infinity) come as None.
+    """Return the data of a JSON file. NaN and Infinity come as None.
 
     Raises:
         ValueError: It is damaged or too large.
@@ -95,27 +103,28 @@ def read_json(file: Path) -> object:
     return found
 
 
-def fits(value: object, form: object) -> bool:
-    """Whether plain data have a form: a type or a tuple of types and forms (one of them), a list with the form of its
-    entries, a mapping with the forms of its keys (``"key?"``: it may be absent), or of all its values under the key
-    ``str``.
+def has_form(value: object, form: object) -> bool:
+    """Whether plain data have a form.
 
-    >>> fits({"age": {"path": 3, "changes": [0.5]}}, {str: {"path": int, "changes": [float]}})
+    A form is a type; a tuple of forms, one of which must hold; a list with the form of its entries; or a mapping with
+    the forms of its keys. A key ``"key?"`` may be absent. The key ``str`` gives the form of all values.
+
+    >>> has_form({"age": {"path": 3, "changes": [0.5]}}, {str: {"path": int, "changes": [float]}})
     True
-    >>> fits({"age": {"path": True}}, {str: {"path": int}})
+    >>> has_form({"age": {"path": True}}, {str: {"path": int}})
     False
     """
     if isinstance(form, tuple):
-        return any(fits(value, one) for one in form)
+        return any(has_form(value, one) for one in form)
     if isinstance(form, list):
-        return isinstance(value, list) and all(fits(part, form[0]) for part in value)
+        return isinstance(value, list) and all(has_form(part, form[0]) for part in value)
     if isinstance(form, dict):
         if not isinstance(value, dict):
             return False
         if str in form:
-            return all(fits(part, form[str]) for part in value.values())
+            return all(has_form(part, form[str]) for part in value.values())
         return all(
-            fits(value[name], part) if (name := key.removesuffix("?")) in value else name != key
+            has_form(value[name], part) if (name := key.removesuffix("?")) in value else name != key
             for key, part in form.items()
         )
     if form is None:

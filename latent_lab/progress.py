@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as Bar
 
-from latent_lab.console import log, visible
+from latent_lab.console import escape_text, log
 
 T = TypeVar("T")
 EVERY = 30.0  # seconds between two lines
@@ -44,7 +44,7 @@ class Progress:
     drawing = False  # a terminal has room for one bar
 
     def __init__(self, name: str, total: int, done: int = 0) -> None:
-        self.name, self.total, self.first = visible(name), total, done
+        self.name, self.total, self.first = escape_text(name), total, done
         self.bar: Bar | None = None
 
     def __enter__(self) -> Progress:

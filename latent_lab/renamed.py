@@ -1,10 +1,11 @@
-"""Where the classes of older versions are now: a run's configuration keeps the names that it was written with."""
+"""Today's names of classes that older versions named otherwise. A run's configuration keeps the names it was written
+with."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from latent_lab.installation import configuration
+from latent_lab.installation import read_choice
 
 MODULES = {  # of version 0.1.0
     "latent_lab.attributes.emotion": "latent_lab.attributes.faces.emotion",
@@ -69,7 +70,7 @@ def current_evaluation(evaluation: Mapping) -> dict:
     chosen = dict.fromkeys(MEASURED, {}) | (dict(extras) if isinstance(extras, Mapping) else {})
     metrics = {}
     for name, options in chosen.items():
-        node = configuration("metric", name)
+        node = read_choice("metric", name)
         if node is None or not isinstance(options, Mapping):
             continue
         metrics[name] = {**node[name], **options}

@@ -1,4 +1,4 @@
-"""A run's folder: where everything lies, how it is written safely and read back."""
+"""The folder of a run: where its files lie, how they are written safely and read back."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from latent_lab.checkpoints.limits import quote
 from latent_lab.checkpoints.rebuild import rebuild
 from latent_lab.claims import claim, settle
 from latent_lab.csv_files import csv_text
-from latent_lab.environment import environment
+from latent_lab.environment import describe_environment
 from latent_lab.installation import extensions
 from latent_lab.paths.base import Paths
-from latent_lab.plain import TABLE, fits, read_json, read_text, read_yaml
-from latent_lab.trust import nodes, require_inside, trusted
+from latent_lab.plain import TABLE, has_form, read_json, read_text, read_yaml
+from latent_lab.trust import list_mappings, make_safe, require_inside
 
 FORMAT = 1
 FORMS = {  # of the files of a run, as far as anything reads them
@@ -41,7 +41,7 @@ FORMS = {  # of the files of a run, as far as anything reads them
 
 
 def write_atomically(file: Path, content: bytes | str) -> None:
-    """Writes under a new name and renames, so that a file is whole or absent."""
+    """Write a file under a temporary name and rename it, so that it is whole or absent."""
     file.parent.mkdir(parents=True, exist_ok=True)
     unfinished = file.with_name(f".{secrets.token_hex(8)}.part")  # a name that is free, however long the file's own is
     try:
@@ -57,9 +57,19 @@ def write_atomically(file: Path, content: bytes | str) -> None:
         raise
 
 
-def own_class(target: object, package: str, base: type) -> type:
-    """Return a class by its dotted name, of latent_lab's ``package`` or of an installed extension; others are refused
-    and not imported."""
+def find_class(target: object, package: str, base: type) -> type:
+    """Return a class by its dotted name, of latent_lab's ``package`` or of an installed extension.
+
+    Other classes are refused and not imported.
+
+    Arguments:
+        target: The dotted name, as a file gives it.
+        package: The package of latent_lab that the class must lie in, such as ``paths``.
+        base: The class that it must derive from.
+
+    Raises:
+        ValueError: The name is no such class.
+    """
     module, _, name = str(target).rpartition(".")
     own = module.startswith((f"latent_lab.{package}.", *(f"{name}." for name in extensions())))
     if own and all(part.isidentifier() for part in str(target).split(".")):
@@ -74,19 +84,26 @@ def own_class(target: object, package: str, base: type) -> type:
     )
 
 
-def described_paths(description: Mapping, depth: int = 0) -> Paths:
-    """Paths from their description, before their tensors are loaded; those around others hold the description of their
-    ``base``."""
-    if not fits(description, {"class": str, "config": dict}) or depth > 4:
+def build_paths(description: Mapping, depth: int = 0) -> Paths:
+    """Build paths from their description. Their tensors are loaded afterwards.
+
+    Arguments:
+        description: The class and its ``config``. Paths that wrap others hold the description of these as ``base``.
+        depth: Number of wrappers around these paths; at most 4 are read.
+
+    Raises:
+        ValueError: The description has another form, or names a class that is not one of latent_lab's paths.
+    """
+    if not has_form(description, {"class": str, "config": dict}) or depth > 4:
         raise ValueError("paths must be described by a class and its config, those around others by few levels of them")
     config = dict(description["config"])
     if "base" in config:
-        config["base"] = described_paths(config["base"], depth + 1)
-    return own_class(description["class"], "paths", Paths)(**config)
+        config["base"] = build_paths(config["base"], depth + 1)
+    return find_class(description["class"], "paths", Paths)(**config)
 
 
-def weight_hash(module: nn.Module) -> str:
-    """Hash of all parameters and buffers, which ties paths to the generator that they were found on."""
+def hash_weights(module: nn.Module) -> str:
+    """Return the SHA-256 of all parameters and buffers, which ties paths to the generator that they were found on."""
     digest = hashlib.sha256()
     for name, value in sorted(module.state_dict().items()):
         digest.update(name.encode() + value.detach().cpu().contiguous().numpy().tobytes())
@@ -95,7 +112,7 @@ def weight_hash(module: nn.Module) -> str:
 
 @dataclass(frozen=True)
 class Run:
-    """One fitted method on one generator, with its scores: a folder, which may be a stranger's.
+    """One fitted method on one generator, with its scores: a folder, which may come from a stranger.
 
     Arguments:
         folder: Where it lies.
@@ -107,21 +124,29 @@ class Run:
 
     @classmethod
     def create(cls, folder: Path, config: str, fixed: bool = True) -> Run:
-        """A new run. A folder that already holds one is never overwritten: where it is not ``fixed``, the next free
-        name is taken."""
+        """Create the folder of a new run. A folder that already holds a run is never overwritten.
+
+        Arguments:
+            folder: Where the run shall lie.
+            config: The text of its ``config.yaml``.
+            fixed: Whether it must lie exactly there. Otherwise the next free name is taken.
+
+        Raises:
+            FileExistsError: The folder is fixed and holds a run.
+        """
         run = cls(claim(folder, fixed))
-        run.write("environment.json", json.dumps(environment(), indent=1))
+        run.write("environment.json", json.dumps(describe_environment(), indent=1))
         run.write("config.yaml", config)  # last: with it the folder is a run
         settle(run.folder)
         return run
 
     @classmethod
     def open(cls, folder: str | Path, weights: str | Path | None = None) -> Run:
-        """A run that exists: the one door through which folders come in.
+        """Open the folder of an existing run. All folders that a user names are opened here.
 
         What lies in the folder is read as data. Its configuration may name only classes of this installation for the
         parts that they are made for, no addresses, no packages and no files to write
-        (:func:`latent_lab.trust.trusted`), and no link leads out of it.
+        (:func:`latent_lab.trust.make_safe`), and no link leads out of it.
 
         Arguments:
             folder: The run's folder.
@@ -142,59 +167,73 @@ class Run:
                     f"weights must be a file with the run's generator, got {str(weights)!r}, which is none"
                 )
         run = cls(folder, None if weights is None else str(weights))
-        run.config()
+        run.read_config()
         return run
 
     def write(self, name: str, content: bytes | str) -> Path:
-        """Writes a file of the folder, whole or not at all, and never through a link that leads out of it."""
+        """Write a file of the folder, whole or not at all, and return its path.
+
+        Raises:
+            ValueError: A link would lead the file out of the folder.
+        """
         file = self.folder / name
         if not file.parent.resolve().is_relative_to(self.folder.resolve()):
             raise ValueError(f"{file.parent} must lie in the run's folder, got a link to {file.parent.resolve()}")
         write_atomically(file, content)
         return file
 
-    def config(self) -> dict:
-        """The resolved configuration, as plain values that are safe to build from."""
+    def read_config(self) -> dict:
+        """Return the resolved configuration, as plain values that are safe to build from."""
         try:
-            config = trusted(read_yaml(self.folder / "config.yaml"))
+            config = make_safe(read_yaml(self.folder / "config.yaml"))
         except ValueError as error:
             raise ValueError(f"{self.folder / 'config.yaml'}: {error}") from None
         if self.weights is not None:
             config["gan"]["weights"] = self.weights
         return config
 
-    def label(self) -> str:
-        """The row of a comparison that the run belongs to."""
+    def read_label(self) -> str:
+        """Return the name under which ``compare`` groups this run: its ``label``, else the name of the folder around
+        it."""
         return read_yaml(self.folder / "config.yaml").get("label") or self.folder.absolute().parent.name
 
-    def command(self) -> str:
-        """The command line that made the run; empty where it is not known."""
+    def read_command(self) -> str:
+        """Return the command line that made the run; empty if it is not known."""
         file = self.folder / "command.txt"
         return read_text(file).strip() if file.is_file() else ""
 
     def read_json(self, name: str) -> dict:
-        """The data of a file of the folder; empty where there is none, refused where it has not the form of a run's
-        (:data:`FORMS`)."""
+        """Return the data of a JSON file of the folder; empty if there is no such file.
+
+        Raises:
+            ValueError: The file does not have the form that a run's has (:data:`FORMS`).
+        """
         file = self.folder / name
         if not file.exists():
             return {}
         found = read_json(file)
-        if not fits(found, FORMS.get(name, dict)):
+        if not has_form(found, FORMS.get(name, dict)):
             raise ValueError(
                 f"{file} does not have the form of a run's {name}; evaluate the run again, or delete the file"
             )
         return found
 
     @contextlib.contextmanager
-    def locked(self) -> Iterator[None]:
-        """No other process is inside of such a block of the same run: for what is read, changed and written again."""
+    def lock(self) -> Iterator[None]:
+        """Keep other processes out of this block, for a file that is read, changed and written again."""
         with open(self.folder / ".lock", "a") as stream:
             fcntl.flock(stream, fcntl.LOCK_EX)
             yield
 
     def require_generator(self, found: str) -> None:
-        """An error where the generator's weights, by their hash, are not those that the run began with; the first hash
-        is noted."""
+        """Check that the generator is the one that the run began with. The first call notes its hash.
+
+        Arguments:
+            found: The hash of the generator's weights (:func:`hash_weights`).
+
+        Raises:
+            ValueError: The run began with other weights.
+        """
         about = self.read_json("environment.json")
         known = about.get("generator")
         if known is None:
@@ -206,17 +245,23 @@ class Run:
             )
 
     def has_paths(self) -> bool:
+        """Whether the run has discovered its paths."""
         return (self.folder / "paths.safetensors").exists()
 
     def save_paths(self, paths: Paths, metadata: Mapping[str, object]) -> None:
-        """Writes the discovered paths; they are never rewritten."""
+        """Write the discovered paths. They are never rewritten."""
         if self.has_paths():
             raise FileExistsError(f"{self.folder / 'paths.safetensors'} exists; paths are never rewritten")
         described = {"format": FORMAT, **paths.description(), **metadata}
         self.write("paths.safetensors", native.to_bytes(paths.state_dict(), described))
 
     def load_paths(self) -> tuple[Paths, dict]:
-        """The discovered paths and their metadata. Only latent_lab's own classes are built."""
+        """Return the discovered paths and their metadata. Only classes of latent_lab are built.
+
+        Raises:
+            FileNotFoundError: There are no paths yet.
+            ValueError: The file is damaged, or of another version.
+        """
         file = self.folder / "paths.safetensors"
         if not file.is_file():
             raise FileNotFoundError(f"{self.folder} has no paths yet; continue it with run={self.folder}")
@@ -226,19 +271,19 @@ class Run:
                 f"{file} must have format {FORMAT}, got {quote(metadata.get('format'))}; "
                 "it was written by another version"
             )
-        if not fits(metadata, {"generator": str, "space": str}):
+        if not has_form(metadata, {"generator": str, "space": str}):
             raise ValueError(f"{file} must say which generator and space its paths are of")
-        return rebuild(lambda: described_paths(metadata), tensors, file), metadata
+        return rebuild(lambda: build_paths(metadata), tensors, file), metadata
 
     def newest_checkpoint(self) -> tuple[Path | None, list[str]]:
-        """The newest whole training state of this run, and a line for each damaged or foreign one that was passed
-        over."""
+        """Find the newest whole training state of this run. Return it with a line for each damaged or foreign one
+        passed over."""
         complaints = []
         for name in ("last.ckpt", "previous.ckpt"):
             file = self.folder / "checkpoints" / name
             if file.exists():
                 try:
-                    require_state(open_tree(file), self.fingerprint())
+                    require_state(open_tree(file), self.hash_parts())
                     return file, complaints
                 except ValueError as error:
                     complaints.append(
@@ -247,29 +292,31 @@ class Run:
                     )
         return None, complaints
 
-    def fingerprint(self) -> str:
-        """What a training state is tied to: the seed, the generator, and the classes of all parts."""
+    def hash_parts(self) -> str:
+        """Return a hash of the seed, the generator and the classes of all parts, which a training state is tied to."""
         config = read_yaml(self.folder / "config.yaml")
-        parts = [[list(path), node["_target_"]] for path, node in nodes(config) if "_target_" in node]
+        parts = [[list(path), node["_target_"]] for path, node in list_mappings(config) if "_target_" in node]
         told = json.dumps([config["seed"], config["gan"]["name"], config["gan"]["generator"], parts], sort_keys=True)
         return hashlib.sha256(told.encode()).hexdigest()
 
     def keep_checkpoint(self, fresh: Path) -> None:
-        """Makes a complete file the last checkpoint, and the last one the previous. At every moment one of them is
-        whole."""
+        """Make a complete file the last checkpoint, and the last one the previous. One of them is whole at every
+        moment."""
         folder = self.folder / "checkpoints"
         if (folder / "last.ckpt").exists():
             os.replace(folder / "last.ckpt", folder / "previous.ckpt")
         os.replace(fresh, folder / "last.ckpt")
 
-    def log_folder(self) -> Path:
-        """A new folder for the logger of this attempt; a resumed run has several."""
+    def choose_log_folder(self) -> Path:
+        """Return a new folder for the logger of this attempt. A resumed run has several."""
         attempts = sorted((self.folder / "logs").glob("*/")) if (self.folder / "logs").exists() else []
         return self.folder / "logs" / str(len(attempts))
 
     def collect_curves(self) -> dict[str, list[tuple[int, float]]]:
-        """Joins the logs of all attempts into ``metrics.csv`` (where two hold a step, the later attempt's) and returns
-        them by name."""
+        """Join the logs of all attempts into ``metrics.csv`` and return the curves by name.
+
+        Where two attempts logged the same step, the later one counts.
+        """
         rows: list[dict[str, str]] = []
         attempts = [file for file in (self.folder / "logs").glob("*/metrics.csv") if file.parent.name.isdecimal()]
         for file in sorted(attempts, key=lambda file: int(file.parent.name)):
@@ -289,7 +336,11 @@ class Run:
 
 
 def read_curves(file: Path) -> list[dict[str, str]]:
-    """The rows of a logger's table, each with a ``step``."""
+    """Return the rows of a logger's table, each with a ``step``.
+
+    Raises:
+        ValueError: The file is no table of training curves.
+    """
     try:
         rows = [row for row in csv.DictReader(io.StringIO(read_text(file, TABLE))) if row.get("step")]
         for row in rows:
@@ -301,9 +352,16 @@ def read_curves(file: Path) -> list[dict[str, str]]:
 
 
 def require_state(tree: object, fingerprint: str) -> None:
-    """An error unless a checkpoint's content is a training state of this run, by its :meth:`Run.fingerprint` if it
-    holds one."""
-    if not fits(tree, {"state_dict": dict, "optimizer_states": list, "callbacks": dict, "global_step": int}):
+    """Check that the content of a checkpoint is a training state of this run.
+
+    Arguments:
+        tree: The content.
+        fingerprint: The run's :meth:`Run.hash_parts`. A state that holds none is accepted.
+
+    Raises:
+        ValueError: It is no training state, or that of another run.
+    """
+    if not has_form(tree, {"state_dict": dict, "optimizer_states": list, "callbacks": dict, "global_step": int}):
         raise ValueError("it is no training state")
     for state in tree["callbacks"].values():
         if isinstance(state, dict) and state.get("run", fingerprint) != fingerprint:

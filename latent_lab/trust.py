@@ -1,5 +1,5 @@
-"""What a run's folder may ask for: it may be a stranger's, so its configuration is a list of values and decides nothing
-of where and what."""
+"""Checks of a run's folder, which may come from a stranger. Its configuration is read as plain values: it may name only
+known classes, and never decides which files are written or what is fetched."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from latent_lab.installation import configuration, kind_of, named_targets
+from latent_lab.installation import kind_of, list_named_classes, read_choice
 from latent_lab.names import require_file_name
 from latent_lab.renamed import current_evaluation, current_name
 
@@ -52,21 +52,21 @@ TRAINER = "pytorch_lightning.Trainer"
 SHORT = {f"torch.optim.{name}" for name in OPTIMISERS} | {f"torch.optim.lr_scheduler.{name}" for name in SCHEDULES}
 
 
-def nodes(value: object, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], dict]]:
-    """Every mapping of a configuration, with the keys on the way to it."""
+def list_mappings(value: object, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], dict]]:
+    """Yield every mapping of a configuration, with the keys that lead to it."""
     if isinstance(value, dict):
         yield path, value
         for key, part in value.items():
-            yield from nodes(part, (*path, key))
+            yield from list_mappings(part, (*path, key))
     elif isinstance(value, list):
         for part in value:
-            yield from nodes(part, path)
+            yield from list_mappings(part, path)
 
 
-def allowed(path: Sequence[str]) -> frozenset[str]:
-    """The classes that a part of a folder's configuration may name."""
+def list_allowed_classes(path: Sequence[str]) -> frozenset[str]:
+    """Return the dotted names of the classes that a part of a run's configuration may name."""
     kind = kind_of(path)
-    own = named_targets().get(kind, frozenset())
+    own = list_named_classes().get(kind, frozenset())
     if path[:1] == ("logger",):
         return own | frozenset(LOGGERS)
     return own | frozenset(
@@ -75,10 +75,17 @@ def allowed(path: Sequence[str]) -> frozenset[str]:
 
 
 def require_class(target: object, path: Sequence[str]) -> None:
-    """An error unless the part may name this class. Nothing is imported: a test holds that what the yamls name are
-    classes."""
+    """Check that a part of a run's configuration may name a class. Nothing is imported for this.
+
+    Arguments:
+        target: The ``_target_`` that the configuration gives.
+        path: The keys that lead to it.
+
+    Raises:
+        ValueError: No configuration of this installation names that class for that part.
+    """
     where = ".".join(path) or "the configuration"
-    if not isinstance(target, str) or target not in allowed(path):
+    if not isinstance(target, str) or target not in list_allowed_classes(path):
         raise ValueError(
             f"{where} of a run may name only classes that latent_lab's own configurations name there, "
             f"got {str(target)[:100]!r}"
@@ -86,8 +93,17 @@ def require_class(target: object, path: Sequence[str]) -> None:
 
 
 def require_arguments(node: Mapping, path: Sequence[str]) -> None:
-    """An error where a node gives Hydra, or a class of others, what a folder may not; addresses of data were replaced
-    before."""
+    """Check the arguments that a part of a run's configuration gives to its class.
+
+    Addresses of data sets were replaced before (:func:`replace_sources`).
+
+    Arguments:
+        node: The part.
+        path: The keys that lead to it.
+
+    Raises:
+        ValueError: An argument would name files, addresses or packages, or changes how Hydra builds the part.
+    """
     where = ".".join(path) or "the configuration"
     target = node.get("_target_")
     if (
@@ -114,11 +130,16 @@ def require_arguments(node: Mapping, path: Sequence[str]) -> None:
         )
 
 
-def own_sources(config: dict) -> None:
-    """Replaces where weights come from by what this installation says of the generator, without its address: a folder
-    never names addresses, packages or files to write, and opening one fetches nothing."""
+def replace_sources(config: dict) -> None:
+    """Replace the sources of weights and data sets by those of this installation, without their addresses.
+
+    So a folder never decides which addresses, packages or files are used, and opening it fetches nothing.
+
+    Raises:
+        ValueError: A part has another form, or a name that is no plain name of a file.
+    """
     gan, dataset = config["gan"], config.get("dataset")
-    here, name = configuration("gan", gan["name"]), gan["name"]
+    here, name = read_choice("gan", gan["name"]), gan["name"]
     if here:
         hint = (
             f"python -m latent_lab.convert source={name} target=<file>.safetensors fetches them; or give weights=<file>"
@@ -150,8 +171,8 @@ def own_sources(config: dict) -> None:
         data |= {"url": None, "hint": "nothing is fetched for a run's folder: put the file there"}
 
 
-def trusted(config: dict) -> dict:
-    """The configuration of a run's folder, made safe to build from.
+def make_safe(config: dict) -> dict:
+    """Check the configuration of a run's folder and return it in a form that is safe to build from.
 
     Classes are those that this installation's own yamls name for that part; weights and data sets come from where this
     installation says; names that become files are plain.
@@ -178,8 +199,8 @@ def trusted(config: dict) -> dict:
         raise ValueError("label must be a line of at most 200 letters")
     if isinstance(config.get("evaluation"), dict):
         config["evaluation"] = current_evaluation(config["evaluation"])
-    own_sources(config)
-    for path, node in nodes(config):
+    replace_sources(config)
+    for path, node in list_mappings(config):
         if path[:2] in (("gan", "source"), ("gan", "preview")) and "_target_" not in node:
             continue  # this installation's
         if "_target_" in node:
@@ -191,11 +212,12 @@ def trusted(config: dict) -> dict:
 
 
 def require_inside(folder: Path) -> None:
-    """An error where an entry of the folder leads out of it, or is neither a file nor a folder: it would be read, or
-    written through.
+    """Check that all entries of a folder are files or folders, and that no link leads out of it.
+
+    Otherwise a command would read or write through them.
 
     Raises:
-        ValueError: with the entry.
+        ValueError: One line names the entry.
     """
     root = os.path.realpath(folder)
     if os.path.lexists(os.path.join(root, "wandb", "settings")):

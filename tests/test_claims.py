@@ -47,7 +47,7 @@ def test_runs_of_one_second_get_folders_of_their_own(tmp_path):
 
 
 def test_results_of_one_second_get_folders_of_their_own(tmp_path):
-    assert [claims.fresh(tmp_path / "a" / "b").name for _ in range(3)] == ["b", "b-2", "b-3"]
+    assert [claims.make_free_folder(tmp_path / "a" / "b").name for _ in range(3)] == ["b", "b-2", "b-3"]
 
 
 def test_processes_that_race_get_folders_of_their_own(tmp_path):
@@ -74,7 +74,7 @@ def test_ranks_find_what_the_first_one_claimed(tmp_path, monkeypatch):
     Run.create(tmp_path / "run", "seed: 0", fixed=False)
     mine = Run.create(tmp_path / "run", "seed: 0", fixed=False).folder
     monkeypatch.setenv("LOCAL_RANK", "1")
-    assert claims.claimed(tmp_path / "run") == mine == tmp_path / "run-2"
+    assert claims.wait_for_claim(tmp_path / "run") == mine == tmp_path / "run-2"
     for job in ({"MASTER_ADDR": "here", "MASTER_PORT": "1234"}, {"SLURM_JOB_ID": "7", "SLURM_STEP_ID": "0"}):
         for name, value in job.items():
             monkeypatch.setenv(name, value)
@@ -82,7 +82,7 @@ def test_ranks_find_what_the_first_one_claimed(tmp_path, monkeypatch):
         mine = Run.create(tmp_path / "run", "seed: 0", fixed=False).folder
         monkeypatch.delenv(claims.FOUND_BY)
         monkeypatch.setenv("LOCAL_RANK", "1")
-        assert claims.claimed(tmp_path / "run-of-the-next-second") == mine
+        assert claims.wait_for_claim(tmp_path / "run-of-the-next-second") == mine
 
 
 def test_a_requeued_job_finds_its_folder_and_no_other(tmp_path, monkeypatch):
@@ -92,12 +92,12 @@ def test_a_requeued_job_finds_its_folder_and_no_other(tmp_path, monkeypatch):
     Run.create(tmp_path / "run", "seed: 0", fixed=False)
     monkeypatch.setenv("SLURM_JOB_ID", "8")
     mine = Run.create(tmp_path / "run", "seed: 0", fixed=False).folder
-    assert claims.claimed(tmp_path / "run") is None
+    assert claims.wait_for_claim(tmp_path / "run") is None
     monkeypatch.setenv("SLURM_RESTART_COUNT", "1")
     monkeypatch.setenv("SLURM_STEP_ID", "1")
-    assert claims.claimed(tmp_path / "run") == mine == tmp_path / "run-2"
+    assert claims.wait_for_claim(tmp_path / "run") == mine == tmp_path / "run-2"
     monkeypatch.setenv("SLURM_JOB_ID", "9")
-    assert claims.claimed(tmp_path / "run") is None
+    assert claims.wait_for_claim(tmp_path / "run") is None
     assert others.folder.exists()
 
 
@@ -106,7 +106,7 @@ def test_a_requeued_job_finds_the_folder_of_an_older_version(tmp_path, monkeypat
     (tmp_path / "run" / "config.yaml").write_text("seed: 0")
     monkeypatch.setenv("SLURM_JOB_ID", "7")
     monkeypatch.setenv("SLURM_RESTART_COUNT", "1")
-    assert claims.claimed(tmp_path / "run") == tmp_path / "run"
+    assert claims.wait_for_claim(tmp_path / "run") == tmp_path / "run"
 
 
 def test_two_commands_of_one_second(tmp_path, monkeypatch):

@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 
 from latent_lab.configuration.validate import validate
 from latent_lab.installation import CONF
-from latent_lab.trust import trusted
+from latent_lab.trust import make_safe
 
 TRAIN_GROUPS = (
     "gan",
@@ -45,7 +45,7 @@ def let_in(config, command: str) -> None:
     """The configuration is one that the command takes, and that a run's folder may hold."""
     plain = OmegaConf.to_container(config, resolve=True)
     validate(plain, command)
-    trusted(yaml.safe_load(OmegaConf.to_yaml(OmegaConf.create(plain))))
+    make_safe(yaml.safe_load(OmegaConf.to_yaml(OmegaConf.create(plain))))
 
 
 def together(groups: tuple[str, ...]) -> list[tuple[str, ...]]:

@@ -7,15 +7,15 @@ import sys
 
 import pytest
 
-from latent_lab.console import log, printed, visible
+from latent_lab.console import escape_text, log, printed
 
 
 @pytest.mark.parametrize("text", ["a\x1b[31mb", "a\rb\nc", "a\x9bb", "\u202eabc", "a\u2028b", "\udcff", "\x00", "a\tb"])
 def test_nothing_reaches_a_terminal_that_it_would_obey(text, capsys):
-    assert visible(text).isprintable()
+    assert escape_text(text).isprintable()
     with printed():
         log.info(text)
-    assert capsys.readouterr().out == f"latent_lab: {visible(text)}\n"
+    assert capsys.readouterr().out == f"latent_lab: {escape_text(text)}\n"
 
 
 def test_errors_go_to_the_other_stream(capsys):

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from latent_lab.names import LONGEST, digest, file_name, file_names, require_file_name, same_file
+from latent_lab.names import LONGEST, digest, make_file_name, make_file_names, normalise_name, require_file_name
 
 STRANGE = [
     "",
@@ -40,7 +40,7 @@ STRANGE = [
 
 @pytest.mark.parametrize("text", STRANGE)
 def test_any_text_becomes_a_file_in_its_own_folder(text, tmp_path):
-    name = file_name(text)
+    name = make_file_name(text)
     file = tmp_path / f".{name}.safetensors.1234567890.partial"
     file.write_bytes(b"")
     assert file.parent == tmp_path and [entry.name for entry in tmp_path.iterdir()] == [file.name]
@@ -50,34 +50,36 @@ def test_any_text_becomes_a_file_in_its_own_folder(text, tmp_path):
         and not name.startswith((".", "-"))
         and not name.endswith((".", " "))
     )
-    assert file_name(name) == name == require_file_name(name, "name")
+    assert make_file_name(name) == name == require_file_name(name, "name")
 
 
 @pytest.mark.parametrize(
     "name", ["a", "CON", "a_b^$", "=1+1", "größe 2", "a.b-c", "日本", "x" * LONGEST, "ä" * (LONGEST // 2), "overview"]
 )
 def test_plain_names_stay_as_they_are(name):
-    assert file_name(name) == name == require_file_name(name, "name")
+    assert make_file_name(name) == name == require_file_name(name, "name")
 
 
 def test_long_names_are_cut_between_characters_and_marked_by_the_whole():
     for letter in ("x", "ä", "日", "😀"):
         text = letter * 245
-        name = file_name(text)
+        name = make_file_name(text)
         head, _, mark = name.rpartition("-")
         assert head == letter * (91 // len(letter.encode())) and mark == hashlib.sha256(text.encode()).hexdigest()[:8]
-    names = {file_name("x" * 240 + str(number)) for number in range(100)}
+    names = {make_file_name("x" * 240 + str(number)) for number in range(100)}
     assert len(names) == 100
 
 
 def test_a_file_system_may_ignore_case_and_how_accents_are_written():
-    assert same_file("Ä") == same_file("a\u0308") and same_file("STRASSE") == same_file("straße") != same_file("strase")
+    assert normalise_name("Ä") == normalise_name("a\u0308") and normalise_name("STRASSE") == normalise_name(
+        "straße"
+    ) != normalise_name("strase")
 
 
 def test_names_of_several_files_are_different_where_case_is_ignored():
-    names = file_names([*STRANGE, "A", "a", "b", "a\n", "a_"])
+    names = make_file_names([*STRANGE, "A", "a", "b", "a\n", "a_"])
     assert names["b"] == "b" and names["A"] == f"A-{digest('A')}" and names["a\n"] == f"a_-{digest(chr(97) + chr(10))}"
-    assert len({same_file(name) for name in names.values()}) == len(names)
+    assert len({normalise_name(name) for name in names.values()}) == len(names)
     assert all(require_file_name(name, "name") == name for name in names.values())
 
 

@@ -16,8 +16,8 @@ from PIL import Image, PngImagePlugin
 
 from latent_lab.data.folder import FolderImages
 from latent_lab.data.pictures import find_pictures, read_photograph
-from latent_lab.names import LONGEST, file_name, require_file_name, same_file
-from latent_lab.picture_files import FORMATS, files_below, identity_of
+from latent_lab.names import LONGEST, make_file_name, normalise_name, require_file_name
+from latent_lab.picture_files import FORMATS, find_files, identify_file
 
 pytestmark = pytest.mark.usefixtures("spoken")
 
@@ -67,21 +67,21 @@ def folder(tmp_path) -> Path:
     ],
 )
 def test_links_show_no_picture_twice(folder, links):
-    plain = {file.relative_to(folder).as_posix() for file in files_below(folder, FORMATS)}
+    plain = {file.relative_to(folder).as_posix() for file in find_files(folder, FORMATS)}
     for link, target in links.items():
         (folder / link).symlink_to(target)
-    found = list(files_below(folder, FORMATS))
+    found = list(find_files(folder, FORMATS))
     assert sorted(file.relative_to(folder).as_posix() for file in found) == sorted(plain) and len(plain) == 4
-    assert {identity_of(file) for file in files_of(data_of(folder))} == {identity_of(file) for file in found} and len(
-        found
-    ) == 4
+    assert {identify_file(file) for file in files_of(data_of(folder))} == {
+        identify_file(file) for file in found
+    } and len(found) == 4
     assert len(find_pictures(str(folder))) == 4
 
 
 def test_a_hard_link_is_the_same_picture(folder):
     os.link(folder / "a" / "0.png", folder / "b" / "again.png")
     files = files_of(data_of(folder))
-    assert len(files) == 4 == len(set(map(identity_of, files))) == len(find_pictures(str(folder)))
+    assert len(files) == 4 == len(set(map(identify_file, files))) == len(find_pictures(str(folder)))
     twice = [str(folder / "a" / "0.png"), str(folder / "b" / "again.png"), str(folder), str(folder / "a" / "*.png")]
     assert len(find_pictures(twice)) == 4
 
@@ -91,11 +91,11 @@ def test_a_folder_of_pictures_elsewhere_is_followed_once(folder):
     for link in ("far1", "far2", "b/far3"):
         (folder / link).symlink_to(folder.parent / "elsewhere")
     (folder.parent / "elsewhere" / "back").symlink_to(folder)
-    found = [file.relative_to(folder).as_posix() for file in files_below(folder, FORMATS)]
+    found = [file.relative_to(folder).as_posix() for file in find_files(folder, FORMATS)]
     assert (
         found == ["a/0.png", "a/2.png", "b/1.png", "b/3.png", "b/far3/sub/far.png"] or found[-1] == "far1/sub/far.png"
     )
-    assert len(found) == 5 and found == [file.relative_to(folder).as_posix() for file in files_below(folder, FORMATS)]
+    assert len(found) == 5 and found == [file.relative_to(folder).as_posix() for file in find_files(folder, FORMATS)]
 
 
 def test_a_folder_of_any_depth_has_an_end(tmp_path):
@@ -107,13 +107,13 @@ def test_a_folder_of_any_depth_has_an_end(tmp_path):
         os.close(place)
         place = below
     os.close(place)
-    assert 5 < len(list(files_below(tmp_path, FORMATS))) < 60 and len(find_pictures(str(tmp_path))) < 60
+    assert 5 < len(list(find_files(tmp_path, FORMATS))) < 60 and len(find_pictures(str(tmp_path))) < 60
 
 
 def test_a_folder_may_be_a_link_itself(folder):
     (folder.parent / "link").symlink_to(folder)
     assert (
-        len(list(files_below(folder.parent / "link", FORMATS))) == 4 == len(find_pictures(str(folder.parent / "link")))
+        len(list(find_files(folder.parent / "link", FORMATS))) == 4 == len(find_pictures(str(folder.parent / "link")))
     )
 
 
@@ -261,11 +261,11 @@ def test_any_legal_name_is_a_picture_of_a_plain_name(tmp_path):
         picture(tmp_path / f"{name}.png")
     picture(Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff\xfe.png")))
     names = find_pictures(str(tmp_path))
-    assert len(names) == len(STRANGE) + 1 == len(set(names.values())) == len({same_file(name) for name in names})
+    assert len(names) == len(STRANGE) + 1 == len(set(names.values())) == len({normalise_name(name) for name in names})
     for name, file in names.items():
         assert require_file_name(name, "name") == name and len(name.encode()) <= LONGEST
         assert read_photograph(file)[0].size == (20, 16)
-    assert {file_name(name) for name in STRANGE} - set(names) == {"a", "A", "a_b"}  # which two files would have
+    assert {make_file_name(name) for name in STRANGE} - set(names) == {"a", "A", "a_b"}  # which two files would have
     assert names == find_pictures(str(tmp_path))
     data = data_of(tmp_path, held_out=3)
     assert len(files_of(data)) == len(names) and data.train_split()[0].shape[0] == len(names) - 3

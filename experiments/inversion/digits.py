@@ -19,8 +19,8 @@ from latent_lab.figures.page import png_bytes
 from latent_lab.figures.strips import Strip, row_figure
 from latent_lab.gans.codes import Codes
 from latent_lab.gans.space import LatentSpace
-from latent_lab.loading import space_and_paths
-from latent_lab.naming import edit_of, names_of
+from latent_lab.loading import load_space_and_paths
+from latent_lab.naming import read_names, resolve_edit
 from latent_lab.paths.base import Paths
 from latent_lab.runs import Run
 
@@ -35,9 +35,9 @@ def kept(space: LatentSpace, paths: Paths, run: Run, codes: Codes, classes: Clas
     is the same."""
     before = classes(space.decode(codes)).argmax(1)
     same = []
-    for name in names_of(run)[0]:
+    for name in read_names(run)[0]:
         for strength in (-size, size):
-            edit = edit_of(run, paths, name, strength)
+            edit = resolve_edit(run, paths, name, strength)
             k = torch.full((len(before),), edit.path)
             moved = paths.shift(codes.latents, k, torch.full((len(before),), edit.amount), codes.given)
             same.append((classes(space.decode(codes.moved(moved))).argmax(1) == before).float().mean())
@@ -48,7 +48,7 @@ def main() -> None:
     own = options(count="200", steps="500", pti="20")
     count, steps = int(own["count"]), own["steps"]
     runs = [Run.open(folder_of(method, "train", "names.json", f"method={method}", "logger=csv")) for method in METHODS]
-    every = [(run, *space_and_paths(run)[:2]) for run in runs]
+    every = [(run, *load_space_and_paths(run)[:2]) for run in runs]
     space = every[0][1]
     classes = ClassProbabilities("mnist_classifier", [str(digit) for digit in range(10)])
 

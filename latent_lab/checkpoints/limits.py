@@ -11,7 +11,7 @@ from pathlib import Path
 from torch import Tensor, nn
 from torch.nn.modules import module as registration
 
-from latent_lab.console import visible
+from latent_lab.console import escape_text
 
 # of a module that no file fills; the largest known generator has 2**26.6 numbers, and 2,000 parts
 NUMBERS, PARTS = 2**29, 100_000
@@ -78,7 +78,7 @@ def reason(error: BaseException, length: int = 200) -> str:
         "KeyError: 'linear.weight'"
     """
     try:
-        said = visible(str(error)[: 4 * length])
+        said = escape_text(str(error)[: 4 * length])
     except ValueError:  # a number of more digits than Python writes
         said = ""
     said = said if isinstance(error, ValueError) else f"{type(error).__name__}: {said}".removesuffix(": ")

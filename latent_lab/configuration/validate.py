@@ -21,7 +21,7 @@ from latent_lab.configuration.options import OPTIONS, PROTOCOL
 from latent_lab.configuration.ranges import LARGEST, range_of
 from latent_lab.configuration.schema import PREVIEW
 from latent_lab.configuration.signatures import arguments, located
-from latent_lab.console import visible
+from latent_lab.console import escape_text
 from latent_lab.installation import CONF, extensions
 
 LONGEST, DEEPEST, MOST = 10_000, 40, 100_000  # letters of a text, levels, values
@@ -68,7 +68,7 @@ def validate(plain: Mapping, command: str) -> None:
 def shown(value: object) -> str:
     """The value as an error shows it."""
     text = repr(value)
-    return visible(text if len(text) <= 120 else f"{text[:120]}...")
+    return escape_text(text if len(text) <= 120 else f"{text[:120]}...")
 
 
 def require_plain(plain: Mapping, command: str) -> None:

@@ -9,7 +9,7 @@ import torch
 
 from latent_lab.checkpoints.directions import parse_array
 from latent_lab.data.images import IdxImages
-from latent_lab.picture_files import reason
+from latent_lab.picture_files import describe_error
 
 FACTORS = ("colour", "shape", "scale", "orientation", "x", "y")
 
@@ -80,7 +80,7 @@ class Dsprites(IdxImages):
                     at = int(chosen[place]) + 1
         except Exception as error:  # zipfile and numpy raise a dozen unrelated classes
             raise ValueError(
-                f"{self.file} is not dSprites' file, or damaged ({reason(error)}); fetch it again"
+                f"{self.file} is not dSprites' file, or damaged ({describe_error(error)}); fetch it again"
             ) from None
         if len(images) <= self.held_out:
             raise ValueError(

@@ -15,10 +15,18 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms.functional import pil_to_tensor
 
-from latent_lab.console import log, visible
+from latent_lab.console import escape_text, log
 from latent_lab.data.images import Batches
 from latent_lab.data.tables import read_table, rows_of
-from latent_lab.picture_files import DAMAGED, FORMATS, files_below, opened, quiet, reason, upright
+from latent_lab.picture_files import (
+    DAMAGED,
+    FORMATS,
+    describe_error,
+    find_files,
+    open_picture,
+    silence_pillow,
+    turn_upright,
+)
 
 PREPARATIONS, CHECKS = ("crop", "whole"), ("pixels", "header")
 
@@ -50,13 +58,13 @@ class Pictures(Dataset):
     def __getitem__(self, i: int) -> tuple[Tensor, Tensor]:
         side = (self.resolution, self.resolution)
         try:
-            with quiet(), opened_photograph(self.files[i]) as picture:
+            with silence_pillow(), opened_photograph(self.files[i]) as picture:
                 # a JPEG is decoded at the next larger eighth of its size
                 picture.draft(self.mode, (2 * side[0], 2 * side[1]))
-                prepared = self.prepare(upright(picture).convert(self.mode), side, Image.Resampling.LANCZOS)
+                prepared = self.prepare(turn_upright(picture).convert(self.mode), side, Image.Resampling.LANCZOS)
         except DAMAGED as error:
             raise ValueError(
-                f"dataset: {self.files[i]} cannot be decoded ({reason(error)}); delete it, "
+                f"dataset: {self.files[i]} cannot be decoded ({describe_error(error)}); delete it, "
                 "or leave such out with dataset.data.check=pixels"
             ) from None
         return pil_to_tensor(prepared).float() / 127.5 - 1, self.labels[i]
@@ -69,7 +77,7 @@ class Pictures(Dataset):
 
 def opened_photograph(file: Path) -> Image.Image:
     """The picture, its header read; only the formats of photographs are tried, of 8 bits a channel."""
-    picture = opened(file, FORMATS.values())
+    picture = open_picture(file, FORMATS.values())
     if picture.mode[0] in "IF":
         picture.close()
         raise ValueError(f"{picture.mode} is not 8 bits a channel")
@@ -149,8 +157,8 @@ class FolderImages(LightningDataModule):
         return any(True for _ in self.pictures()) and (self.table is None or self.table.is_file())
 
     def pictures(self) -> Iterator[Path]:
-        """Files that may be pictures, see :func:`latent_lab.picture_files.files_below`."""
-        return files_below(self.folder, FORMATS)
+        """Files that may be pictures, see :func:`latent_lab.picture_files.find_files`."""
+        return find_files(self.folder, FORMATS)
 
     def prepare_data(self) -> None:
         if not any(True for _ in self.pictures()):
@@ -173,7 +181,7 @@ class FolderImages(LightningDataModule):
             values = [torch.tensor(self.label_names.index(folder_of(name))) for name in names]
         else:
             self.label_names = []
-        with quiet(), ThreadPoolExecutor(os.cpu_count()) as pool:
+        with silence_pillow(), ThreadPoolExecutor(os.cpu_count()) as pool:
             faults = list(
                 pool.map(
                     lambda name, value: "not in the table" if value is None else self.fault(found[name]), names, values
@@ -212,13 +220,13 @@ class FolderImages(LightningDataModule):
                     picture.draft("RGB", (8, 8))
                     picture.load()
         except DAMAGED as error:
-            return reason(error)
+            return describe_error(error)
         return None
 
     def report(self, faults: list[str], num: int) -> None:
         if not faults:
             return
-        some = ", ".join(map(visible, faults[:3])) + (f" and {len(faults) - 3} more" if len(faults) > 3 else "")
+        some = ", ".join(map(escape_text, faults[:3])) + (f" and {len(faults) - 3} more" if len(faults) > 3 else "")
         if len(faults) == num:
             raise ValueError(f"dataset: none of the {num} pictures in {self.folder} can be used: {some}")
         log.info(f"dataset: {len(faults)} of {num} pictures in {self.folder} are left out: {some}")

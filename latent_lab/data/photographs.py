@@ -11,13 +11,13 @@ import torch
 from torch import Tensor
 
 from latent_lab.attributes.faces.landmarks import DlibLandmarks
-from latent_lab.console import log, visible
+from latent_lab.console import escape_text, log
 from latent_lab.data.alignment import chosen_face, cut, ffhq_square
 from latent_lab.data.folder import FolderImages
 from latent_lab.data.images import IdxImages
 from latent_lab.data.pictures import home_of, read_photograph, square, to_tensor
 from latent_lab.gans.base import Generator
-from latent_lab.names import file_name
+from latent_lab.names import make_file_name
 
 ALIGNMENTS = ("none", "ffhq")
 
@@ -94,7 +94,7 @@ class HeldOut:
                 f"images of dataset={name} must be of {generator.channels} channels, got {tuple(images.shape[1:])}"
             )
         self.images = {
-            file_name(f"{name}-{i:04d}"): (image + 1).mul(127.5).round().to(torch.uint8)
+            make_file_name(f"{name}-{i:04d}"): (image + 1).mul(127.5).round().to(torch.uint8)
             for i, image in enumerate(images)
         }
 
@@ -120,7 +120,7 @@ def batches(source: Photographs | HeldOut, names: Sequence[str], size: int, fail
         try:
             pixels, about = source.read(name)
         except (ValueError, OSError) as error:
-            failed[name] = visible(error)
+            failed[name] = escape_text(error)
             log.warning(f"{name} is left out: {failed[name]}")
         else:
             if about["notes"]:

@@ -14,17 +14,17 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from latent_lab.names import digest, file_name, same_file
+from latent_lab.names import digest, make_file_name, normalise_name
 from latent_lab.picture_files import (
     DAMAGED,
     FILES,
-    files_below,
-    identity_of,
-    opened,
-    orientation,
-    quiet,
-    reason,
-    upright,
+    describe_error,
+    find_files,
+    identify_file,
+    open_picture,
+    read_orientation,
+    silence_pillow,
+    turn_upright,
 )
 
 COUNTED = 8  # frames, of the formats that say how many only to who reads them all
@@ -34,7 +34,7 @@ def find_pictures(where: str | Sequence[str]) -> dict[str, Path]:
     """Find pictures: a file, all of a folder and its sub-folders, those of a pattern, or of a list of these; each real
     file once.
 
-    Their names are plain names of files (:func:`latent_lab.names.file_name`) and tell them apart, also where case is
+    Their names are plain names of files (:func:`latent_lab.names.make_file_name`) and tell them apart, also where case is
     ignored.
 
     Raises:
@@ -48,7 +48,7 @@ def find_pictures(where: str | Sequence[str]) -> dict[str, Path]:
         if os.path.isdir(place):
             texts = {
                 file: file.relative_to(place).with_suffix("").as_posix().replace("/", "-")
-                for file in files_below(place, FILES)
+                for file in find_files(place, FILES)
             }
         elif os.path.exists(place):
             require_plain(place)
@@ -61,7 +61,7 @@ def find_pictures(where: str | Sequence[str]) -> dict[str, Path]:
                 "which has none"
             )
         for file in sorted(texts):
-            identity = identity_of(file)
+            identity = identify_file(file)
             if identity is None or identity not in seen:
                 found[file] = texts[file]
             seen.add(identity)
@@ -78,13 +78,15 @@ def told_apart(texts: dict[Path, str]) -> dict[str, Path]:
         lambda file: f"{texts[file]}-{file.suffix[1:].lower()}",
         lambda file: f"{texts[file]}-{digest(str(file))}",
     ):
-        wanted = {file: file_name(shown(file)) for file in texts if file not in names}
-        times = Counter(map(same_file, wanted.values()))
+        wanted = {file: make_file_name(shown(file)) for file in texts if file not in names}
+        times = Counter(map(normalise_name, wanted.values()))
         fresh = {
-            file: name for file, name in wanted.items() if times[same_file(name)] == 1 and same_file(name) not in taken
+            file: name
+            for file, name in wanted.items()
+            if times[normalise_name(name)] == 1 and normalise_name(name) not in taken
         }
         names |= fresh
-        taken |= set(map(same_file, fresh.values()))
+        taken |= set(map(normalise_name, fresh.values()))
     if len(names) < len(texts):
         raise ValueError(
             f"images must be files that names tell apart, got {[str(file) for file in texts if file not in names][:2]}"
@@ -110,10 +112,10 @@ def require_plain(file: Path) -> None:
 def one_line(file: Path) -> Iterator[None]:
     """What Pillow says of a file that it cannot read, as one line with its name."""
     try:
-        with quiet():
+        with silence_pillow():
             yield
     except DAMAGED as error:
-        raise ValueError(f"{file} cannot be read as a picture ({reason(error)})") from None
+        raise ValueError(f"{file} cannot be read as a picture ({describe_error(error)})") from None
 
 
 def read_photograph(file: str | Path) -> tuple[Image.Image, list[str]]:
@@ -131,11 +133,11 @@ def read_photograph(file: str | Path) -> tuple[Image.Image, list[str]]:
     if not os.path.exists(file):
         raise FileNotFoundError(f"images must be files or folders, got {str(file)!r}, which does not exist")
     require_plain(file)
-    with one_line(file), opened(file, FILES.values()) as picture:
+    with one_line(file), open_picture(file, FILES.values()) as picture:
         notes = frames_note(picture, file)
-        if orientation(picture) != 1:
+        if read_orientation(picture) != 1:
             notes.append("turned upright")
-        image, what = as_rgb(upright(picture))
+        image, what = as_rgb(turn_upright(picture))
         image.load()
     return image, notes + what
 
@@ -150,7 +152,7 @@ def frames_note(picture: Image.Image, file: Path) -> list[str]:
             return [f"its first frame of {picture.n_frames}"]
     except DAMAGED:
         return ["its first frame"]
-    with opened(file, FILES.values()) as other:  # what is wrong in a later frame does not reach the first one
+    with open_picture(file, FILES.values()) as other:  # what is wrong in a later frame does not reach the first one
         for number in range(1, COUNTED + 1):
             try:
                 other.seek(number)

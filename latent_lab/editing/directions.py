@@ -11,8 +11,8 @@ from latent_lab.checkpoints.directions import FORMATS, directions_bytes
 from latent_lab.console import log
 from latent_lab.gans.space import LatentSpace
 from latent_lab.gans.styled import StyleGenerator
-from latent_lab.loading import space_and_paths
-from latent_lab.naming import path_number
+from latent_lab.loading import load_space_and_paths
+from latent_lab.naming import find_path
 from latent_lab.paths.base import Paths
 from latent_lab.runs import Run, write_atomically
 
@@ -43,9 +43,9 @@ def write_directions(folder: str, path: str | int | None, target: Path, weights:
             f"target must be a new file that ends in one of {FORMATS} for a run's directions, got {str(target)!r}"
         )
     run = Run.open(folder, weights)
-    space, paths, _ = space_and_paths(run)
+    space, paths, _ = load_space_and_paths(run)
     directions = directions_of(space, paths)
     if path is not None:
-        directions = directions[path_number(run, paths, str(path))][None]
+        directions = directions[find_path(run, paths, str(path))][None]
     write_atomically(target, directions_bytes(directions, mean_latent(space), target.suffix))
     log.info(f"{len(directions)} directions of space {space.name}, {tuple(directions.shape)}, in {target}")

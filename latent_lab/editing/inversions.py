@@ -18,9 +18,9 @@ from latent_lab.gans.codes import Codes
 from latent_lab.gans.space import LatentSpace
 from latent_lab.inversion.base import Inverted
 from latent_lab.inversion.optimisation.pti import tuned_space
-from latent_lab.loading import config_of, space_from_plain
+from latent_lab.loading import load_space, read_run_config
 from latent_lab.names import require_file_name
-from latent_lab.runs import Run, weight_hash
+from latent_lab.runs import Run, hash_weights
 
 FORMAT = 1
 
@@ -39,7 +39,7 @@ class Inversions:
     def open(cls, folder: str | Path, weights: str | None = None) -> Inversions:
         """An inversion that exists, see :meth:`Run.open`."""
         found = cls(Run.open(folder, weights))
-        if "inverter" not in found.run.config():
+        if "inverter" not in found.run.read_config():
             raise ValueError(
                 f"source must be the folder of an inversion, got {str(folder)!r}, which holds something else"
             )
@@ -75,10 +75,10 @@ class Inversions:
         names = self.names()
         if not names:
             raise FileNotFoundError(f"{self.run.folder} has no inversions yet; continue it with run={self.run.folder}")
-        config, about = config_of(self.run), self.read(names[0])[1]
+        config, about = read_run_config(self.run), self.read(names[0])[1]
         gan = config["gan"] | {"truncation": 1.0}
-        generator = space_from_plain(gan | {"space": None}, config["seed"]).generator
-        found = weight_hash(generator)
+        generator = load_space(gan | {"space": None}, config["seed"]).generator
+        found = hash_weights(generator)
         if found != about["generator"]:
             raise ValueError(
                 f"{self.run.folder} was made on a generator with hash {about['generator'][:12]}, "

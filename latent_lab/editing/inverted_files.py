@@ -10,7 +10,7 @@ from torch import Tensor
 
 from latent_lab.gans.base import Generator
 from latent_lab.gans.styled import StyleGenerator
-from latent_lab.plain import fits
+from latent_lab.plain import has_form
 
 KNOWN = {"space": str, "generator": str, "scores": {str: float}}
 NUMBERS = ("label", "noise", "truncation", "truncation_layers")  # of given, one for each image
@@ -24,7 +24,7 @@ def require_picture(tensors: Mapping[str, Tensor], about: Mapping[str, object], 
         tensors, about: The content of the file.
         file: Its name in the error.
     """
-    if not fits(about, KNOWN):
+    if not has_form(about, KNOWN):
         raise ValueError(f"{file} must name its space and generator and hold scores, each a finite number")
     latents, target = tensors["latents"], tensors.get("target")
     if latents.dtype not in (torch.float32, torch.float64) or latents.ndim not in (1, 2):

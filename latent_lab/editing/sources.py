@@ -13,9 +13,9 @@ from torch import Tensor
 from latent_lab.editing.inversions import Inversions
 from latent_lab.gans.codes import Codes
 from latent_lab.gans.space import LatentSpace
-from latent_lab.loading import require_match, space_and_paths
+from latent_lab.loading import load_space_and_paths, require_match
 from latent_lab.paths.base import Paths
-from latent_lab.runs import Run, weight_hash
+from latent_lab.runs import Run, hash_weights
 
 
 @dataclass
@@ -98,7 +98,7 @@ def open_source(
     if not isinstance(source, str):
         if images is not None:
             raise ValueError(f"images must be null where source is seeds, got {list(images)}")
-        space, paths, metadata = space_and_paths(run)
+        space, paths, metadata = load_space_and_paths(run)
         return Samples(space, [source] if isinstance(source, int) else list(source)), paths, metadata
     if not Path(source).is_dir():
         raise FileNotFoundError(
@@ -107,7 +107,7 @@ def open_source(
     inversions = Inversions.open(source, run.weights)
     paths, metadata = run.load_paths()
     space = inversions.space()
-    found = weight_hash(space.generator)
+    found = hash_weights(space.generator)
     if found != metadata["generator"]:
         raise ValueError(
             f"run must be of the generator that source was inverted on, whose hash is {found[:12]}, "

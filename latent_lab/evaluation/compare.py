@@ -17,9 +17,9 @@ from latent_lab.evaluation.panels import PICTURES
 from latent_lab.figures.curves import band_figure
 from latent_lab.figures.page import page_html, png_bytes
 from latent_lab.figures.tables import Cell, Table, comma_separated, html, latex, markdown
-from latent_lab.installation import named_targets
+from latent_lab.installation import list_named_classes
 from latent_lab.metrics.base import Measurement, Picture
-from latent_lab.plain import fits
+from latent_lab.plain import has_form
 from latent_lab.runs import Run, write_atomically
 
 NAN = float("nan")
@@ -120,18 +120,18 @@ def scored_runs(runs: Sequence[Run], protocol: str) -> list[Scored]:
     """
     scored, skipped = [], []
     for run in runs:
-        made, result = run.config(), run.read_json("metrics.json").get(protocol)
+        made, result = run.read_config(), run.read_json("metrics.json").get(protocol)
         if result is None:
             skipped.append(run.folder)
-        elif not fits(result, FORM) or not all(
-            fits(lines, CURVES) for name, lines in result.items() if name.endswith("_curves")
+        elif not has_form(result, FORM) or not all(
+            has_form(lines, CURVES) for name, lines in result.items() if name.endswith("_curves")
         ):
             raise ValueError(
                 f"{run.folder / 'metrics.json'} must hold scores as an evaluation writes them under {protocol!r}; "
                 f"evaluate {run.folder} again"
             )
         else:
-            scored.append(Scored(run, made["gan"]["name"], run.label(), made["seed"], result))
+            scored.append(Scored(run, made["gan"]["name"], run.read_label(), made["seed"], result))
     for folder in skipped if scored else ():
         log.info(f"{folder} has no evaluation {protocol} and is left out")
     return scored
@@ -189,7 +189,7 @@ def pictures_of_metrics() -> dict[str, Picture]:
     """Return what the pictures of an evaluation show, by their names: its own, and those of every metric that a
     configuration here names."""
     found = dict(PICTURES)
-    targets = {name for kind, names in named_targets().items() if kind.split(".")[0] == "metric" for name in names}
+    targets = {name for kind, names in list_named_classes().items() if kind.split(".")[0] == "metric" for name in names}
     for metric in map(located, sorted(targets)):
         if metric is not None and issubclass(metric, Measurement):
             found |= metric.pictures

@@ -17,7 +17,7 @@ from latent_lab.evaluation.score import Evaluation, obstacle, summarise
 from latent_lab.evaluation.subject import Subject
 from latent_lab.metrics.base import Measurement
 from latent_lab.names import require_file_name
-from latent_lab.runs import Run, weight_hash
+from latent_lab.runs import Run, hash_weights
 
 
 def evaluate(
@@ -62,6 +62,6 @@ def key_of(subject: Subject, protocol: Protocol, metrics: Mapping[str, Measureme
     """Return a name of what is observed: equal evaluations of equal paths share their parts."""
     names = None if subject.attributes is None else list(subject.attributes.names)
     seen = {name: f"{type(metric).__module__}.{type(metric).__qualname__}" for name, metric in metrics.items()}
-    told = json.dumps([asdict(protocol), names, seen, weight_hash(subject.paths)], sort_keys=True)
+    told = json.dumps([asdict(protocol), names, seen, hash_weights(subject.paths)], sort_keys=True)
     name = require_file_name(protocol.name, "evaluation.name")
     return f"{name}-{hashlib.sha256(told.encode()).hexdigest()[:12]}"

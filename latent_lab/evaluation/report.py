@@ -66,7 +66,7 @@ def write_evaluation(run: Run, evaluation: Evaluation) -> None:
         },
         "notes": evaluation.notes,
     } | {f"{name}_curves": lines for name, lines in evaluation.curves.items()}
-    with run.locked():  # another evaluation of the run may end at the same time
+    with run.lock():  # another evaluation of the run may end at the same time
         run.write("metrics.json", json.dumps(run.read_json("metrics.json") | {protocol.name: result}, indent=1))
     names = {}
     for position, pick in enumerate(plan.chosen):
@@ -145,7 +145,8 @@ def write_report(run: Run, evaluation: Evaluation, loggers: Sequence[pl.loggers.
     title = f"{run.folder.absolute().parent.name}, evaluation {evaluation.protocol.name}"
     captions = CAPTIONS | {name: picture.caption for name, picture in (PICTURES | evaluation.pictures).items()}
     page = run.write(
-        "report.html", report_html(title, run.command(), evaluation.scores, pictures, captions, facts, evaluation.notes)
+        "report.html",
+        report_html(title, run.read_command(), evaluation.scores, pictures, captions, facts, evaluation.notes),
     )
     for logger in loggers:
         if isinstance(logger, pl.loggers.WandbLogger):

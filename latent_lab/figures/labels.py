@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 
-from latent_lab.console import visible
+from latent_lab.console import escape_text
 
 
 def shortened(text: str, longest: int) -> str:
@@ -34,7 +34,7 @@ def label_text(text: object, longest: int = 60, lines: int = 1) -> str:
     '\\$a_b^\\$'
     """
     parts = str(text).split("\n", lines - 1)
-    return "\n".join(shortened(visible(part), longest).replace("$", r"\$") for part in parts)
+    return "\n".join(shortened(escape_text(part), longest).replace("$", r"\$") for part in parts)
 
 
 def add_legend(

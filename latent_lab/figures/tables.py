@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-from latent_lab.console import visible
+from latent_lab.console import escape_text
 from latent_lab.csv_files import cell_text, csv_text
 from latent_lab.figures.templating import render
 
@@ -56,14 +56,14 @@ class Table(NamedTuple):
 
 def markdown_text(text: str) -> str:
     """Make a text a cell of a Markdown table that is shown letter by letter, in one line."""
-    escaped = visible(text).translate(MARKDOWN).replace("](", r"]\(")
+    escaped = escape_text(text).translate(MARKDOWN).replace("](", r"]\(")
     return re.sub(r"(?<![^\W_])_|_(?![^\W_])", r"\\_", escaped)  # within a word it is no emphasis
 
 
 def latex_text(text: str) -> str:
     r"""Make a text a cell of a LaTeX table; one that starts with ``[`` or ``*`` would be an option of the ``\\`` before
     it."""
-    shown = visible(text)
+    shown = escape_text(text)
     return ("{}" if shown[:1] in ("[", "*") else "") + shown.translate(LATEX)
 
 

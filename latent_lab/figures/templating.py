@@ -8,12 +8,12 @@ import math
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from latent_lab.console import visible
+from latent_lab.console import escape_text
 
 
 def one_line(value: object) -> Markup | str:
     """Show a value letter by letter, in one line; what a template made stays as it is."""
-    return value if isinstance(value, Markup) else visible(value)
+    return value if isinstance(value, Markup) else escape_text(value)
 
 
 def data_uri(content: bytes) -> Markup:

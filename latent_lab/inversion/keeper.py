@@ -20,7 +20,7 @@ from latent_lab.checkpoints import native
 from latent_lab.console import log
 from latent_lab.inversion.base import Track, require_number, untracked
 from latent_lab.inversion.parts import Part, fit, load, tensors_of
-from latent_lab.plain import fits, read_json
+from latent_lab.plain import has_form, read_json
 from latent_lab.runs import Run
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -97,7 +97,7 @@ class Keeper:
             found = read_json(self.folder / "batch.json")
         except (OSError, ValueError):
             return []
-        return list(found["pictures"]) if fits(found, {"pictures": {str: str}}) else []
+        return list(found["pictures"]) if has_form(found, {"pictures": {str: str}}) else []
 
     @contextlib.contextmanager
     def batch(self, names: Sequence[str], pixels: Tensor, track: Track) -> Iterator[None]:

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from latent_lab.ops.jacobian import leading_directions, metric_product
-from latent_lab.picture_files import DAMAGED, FILES, opened, quiet, reason
+from latent_lab.picture_files import DAMAGED, FILES, describe_error, open_picture, silence_pillow
 
 if TYPE_CHECKING:
     from latent_lab.gans.codes import Codes
@@ -64,11 +64,11 @@ def file_mask(file: str | Path, height: int, width: int, argument: str = "method
             f"{argument} must be a box, a picture's file or a predictor, got {str(file)!r}, which does not exist"
         )
     try:
-        with quiet(), opened(file, FILES.values()) as picture:
+        with silence_pillow(), open_picture(file, FILES.values()) as picture:
             mask = torch.from_numpy(np.array(picture.convert("L")))[None, None].float() / 255
     except DAMAGED as error:
         raise ValueError(
-            f"{argument} must be a picture that can be read, got {str(file)!r} ({reason(error)})"
+            f"{argument} must be a picture that can be read, got {str(file)!r} ({describe_error(error)})"
         ) from None
     if abs(mask.shape[2] * width - mask.shape[3] * height) > max(width, height):  # within a pixel
         raise ValueError(

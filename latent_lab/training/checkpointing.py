@@ -97,7 +97,7 @@ class RunCheckpoint(pl.Callback):
         version, numbers, gauss = random.getstate()
         kind, keys, position, has_gauss, cached = np.random.get_state()
         return {
-            "run": self.run.fingerprint(),
+            "run": self.run.hash_parts(),
             "torch": torch.get_rng_state(),
             "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
             "python": [version, list(numbers), gauss],

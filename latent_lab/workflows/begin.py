@@ -15,11 +15,11 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from latent_lab import cli
-from latent_lab.claims import claimed
+from latent_lab.claims import wait_for_claim
 from latent_lab.configuration.machine import require_machine
 from latent_lab.configuration.validate import validate
 from latent_lab.console import log
-from latent_lab.installation import configuration
+from latent_lab.installation import read_choice
 from latent_lab.runs import Run
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def open_run(config: DictConfig, module: str) -> tuple[Run, DictConfig]:
         raise ValueError(
             f"weights goes with run=<folder>; a new run takes gan.weights=<file>, got weights={config.weights}"
         )
-    found = claimed(folder)
+    found = wait_for_claim(folder)
     if found is not None:
         return continued(Run.open(found), module)
     if "label" in config and config.label is None:
@@ -92,7 +92,7 @@ def open_run(config: DictConfig, module: str) -> tuple[Run, DictConfig]:
 
 def continued(run: Run, module: str) -> tuple[Run, DictConfig]:
     """A run that exists with its own configuration, which may be a stranger's."""
-    config, own = run.config(), OWN[module.rpartition(".")[2]]
+    config, own = run.read_config(), OWN[module.rpartition(".")[2]]
     if own not in config:
         raise ValueError(f"run must be a folder that {module} made, got {run.folder}, whose configuration has no {own}")
     try:
@@ -118,13 +118,13 @@ def build_trainer(config: DictConfig, run: Run) -> pl.Trainer:
     # what Lightning says of workers, evaluation mode and its own products concerns no user of this command
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", module="pytorch_lightning|lightning_fabric")
-    folder = run.log_folder()
+    folder = run.choose_log_folder()
     loggers = [
         instantiate(part)(save_dir=str(run.folder if name == "wandb" else folder))
         for name, part in (config.get("logger") or {}).items()
     ]
     if "callbacks" not in config:  # of version 0.1.0
-        config = OmegaConf.merge(config, {"callbacks": configuration("callbacks", "default")})
+        config = OmegaConf.merge(config, {"callbacks": read_choice("callbacks", "default")})
     callbacks = [
         instantiate(part)(run=run) if part.get("_partial_") else instantiate(part)
         for part in (config.callbacks or {}).values()

@@ -45,7 +45,7 @@ def build_generator(gan: DictConfig, seed: int, compile: bool = False) -> Genera
 
 def build_space(gan: DictConfig, seed: int, compile: bool = False) -> LatentSpace:
     """Return the latent space that a ``gan`` configuration asks for, on its frozen generator."""
-    return loading.space_of(build_generator(gan, seed, compile), gan)
+    return loading.make_space(build_generator(gan, seed, compile), gan)
 
 
 def preview_of(gan: DictConfig) -> DictConfig | None:

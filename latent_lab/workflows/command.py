@@ -16,7 +16,7 @@ from pathlib import Path
 from unittest import mock
 
 from latent_lab import cli
-from latent_lab.console import log, printed, visible
+from latent_lab.console import escape_text, log, printed
 from latent_lab.cpu_memory import keep_freed_memory
 from latent_lab.errors import NotApplicable
 from latent_lab.installation import CONF
@@ -79,7 +79,7 @@ def run(task: Callable, name: str) -> None:
         except Exception as error:
             if os.environ.get(FULL) == "1":
                 raise
-            sys.exit(f"latent_lab: {visible(outside(error, name))}")
+            sys.exit(f"latent_lab: {escape_text(outside(error, name))}")
 
 
 def report_jobs(batches: object) -> None:
@@ -113,7 +113,9 @@ def require_flags(parser: argparse.ArgumentParser, name: str) -> None:
     """An error of one line for flags that Hydra does not know."""
 
     def refuse(message: str) -> None:
-        raise SystemExit(f"latent_lab: {visible(message)}; python -m latent_lab.{name} --hydra-help lists the flags")
+        raise SystemExit(
+            f"latent_lab: {escape_text(message)}; python -m latent_lab.{name} --hydra-help lists the flags"
+        )
 
     parser.error = refuse
     _, unknown = parser.parse_known_args()
@@ -140,9 +142,9 @@ def guarded(function: Callable, name: str, config) -> object:
         text, cause = inside(error)
         inapplicable, subdir = isinstance(cause, NotApplicable), cli.running if cli.failures is not None else sweeping()
         if subdir is None:
-            sys.exit(f"latent_lab: {visible(text)}")
+            sys.exit(f"latent_lab: {escape_text(text)}")
         log.warning(f"{'skipped: ' if inapplicable else ''}{text}; the sweep goes on")
-        failed = cli.Failed(f"{subdir}: {visible(text)}", inapplicable)
+        failed = cli.Failed(f"{subdir}: {escape_text(text)}", inapplicable)
         if cli.failures is None:
             return failed
         (cli.skipped if inapplicable else cli.failures).append(failed.text)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from latent_lab.claims import fresh
+from latent_lab.claims import make_free_folder
 from latent_lab.console import log
 from latent_lab.evaluation.compare import scored_runs, write_comparison
 from latent_lab.figures.tables import markdown
@@ -23,7 +23,7 @@ def compare(config: DictConfig) -> None:
             f"python -m latent_lab.evaluate run={config.run} evaluation={config.protocol}"
         )
     if config.target is None:
-        target = fresh(Path(f"outputs/compare/{datetime.now():%Y-%m-%d_%H-%M-%S}"))
+        target = make_free_folder(Path(f"outputs/compare/{datetime.now():%Y-%m-%d_%H-%M-%S}"))
     else:
         target = Path(config.target)
         if target.exists() and any(target.iterdir()):

@@ -28,10 +28,10 @@ from latent_lab.gans.space import LatentSpace
 from latent_lab.inversion.applications.base import Application, Composition
 from latent_lab.inversion.optimisation.i2s import drawn
 from latent_lab.inversion.optimisation.masks import mask_of
-from latent_lab.loading import chosen_device
+from latent_lab.loading import choose_device
 from latent_lab.ops.psnr import psnr
 from latent_lab.progress import track
-from latent_lab.runs import Run, weight_hash
+from latent_lab.runs import Run, hash_weights
 from latent_lab.workflows.begin import asked_folder
 from latent_lab.workflows.build import build_space
 
@@ -42,9 +42,9 @@ def inverted(space: LatentSpace, inversions: Inversions, names: Sequence[str]) -
     """Pictures of an inversion, with their codes carried to the space."""
     source = InvertedPictures(inversions, space, names)
     about = inversions.read(source.names[0])[1]
-    own = weight_hash(space.generator)
+    own = hash_weights(space.generator)
     if about["generator"] != own:
-        there = inversions.run.config()["gan"]["name"]
+        there = inversions.run.read_config()["gan"]["name"]
         raise ValueError(
             f"gan must be the generator that source was inverted on, gan={there} with hash "
             f"{about['generator'][:12]}, got {own[:12]}"
@@ -117,7 +117,7 @@ def compose_images(config: DictConfig) -> None:
         )
     application: Application = instantiate(config.application)
     application.require_number(len(images or seeds or ()))
-    space = build_space(config.gan, config.seed, compile=False).to(chosen_device(config.device))
+    space = build_space(config.gan, config.seed, compile=False).to(choose_device(config.device))
     images, codes = images_of(space, inversions, images, seeds)
     region = instantiate(config.mask) if isinstance(config.mask, DictConfig) else config.mask
     put_on(space.device, application, region)
@@ -149,7 +149,7 @@ def compose_images(config: DictConfig) -> None:
         "application": name,
         "space": composition.space,
         "gan": config.gan.name,
-        "generator": weight_hash(space.generator),
+        "generator": hash_weights(space.generator),
     }
     run.write("codes.safetensors", native.to_bytes(tensors, described))
     run.write("picture.png", png_bytes(picture_of(composition, mask, results, name.replace("_", " ")), DPI))

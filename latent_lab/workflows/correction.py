@@ -40,7 +40,7 @@ def build_correction(
         )
     config = OmegaConf.create(OmegaConf.to_container(composed("invert", [f"inverter={name}"])))
     node = OmegaConf.merge(config, {"gan": made.gan, "dataset": made.dataset}).inverter
-    own = OmegaConf.create(source.inversions.run.config())["inverter"]
+    own = OmegaConf.create(source.inversions.run.read_config())["inverter"]
     if own.get("_target_") == node.get("_target_"):
         node = own
     for key, part in list(node.items()):

@@ -18,7 +18,7 @@ from latent_lab.evaluation.report import write_report
 from latent_lab.evaluation.subject import Subject
 from latent_lab.evaluation.validation import Validation
 from latent_lab.gans.space import LatentSpace
-from latent_lab.runs import Run, weight_hash
+from latent_lab.runs import Run, hash_weights
 from latent_lab.workflows.begin import build_trainer, open_run, resume_from
 from latent_lab.workflows.build import build_attributes, build_metrics, build_space, build_subject, preview_of
 from latent_lab.workflows.evaluate import evaluate_run
@@ -34,7 +34,7 @@ def discover(config: DictConfig) -> float | None:
     space = build_space(config.gan, config.seed, config.compile)
     trainer = build_trainer(config, run)
     if trainer.is_global_zero:
-        run.require_generator(weight_hash(space.generator))
+        run.require_generator(hash_weights(space.generator))
     if not run.has_paths():
         checkpoint = resume_from(run)
         method = instantiate(config.method)
@@ -60,7 +60,7 @@ def discover(config: DictConfig) -> float | None:
             run.save_paths(
                 paths,
                 {
-                    "generator": weight_hash(space.generator),
+                    "generator": hash_weights(space.generator),
                     "gan": config.gan.name,
                     "space": space.name,
                     "seed": config.seed,

@@ -16,16 +16,16 @@ from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
 from latent_lab.checkpoints import native
-from latent_lab.console import log, visible
+from latent_lab.console import escape_text, log
 from latent_lab.editing.editor import Editor
 from latent_lab.editing.effects import Effects
 from latent_lab.editing.sources import open_source
 from latent_lab.figures.page import png_bytes
 from latent_lab.figures.strips import Strip, mosaic_png, sequence_figure, strip_figure
 from latent_lab.figures.walks import WRITERS, find_ffmpeg
-from latent_lab.loading import chosen_device, config_of
-from latent_lab.names import file_name, file_names
-from latent_lab.naming import Edit, deviations_of, edit_of
+from latent_lab.loading import choose_device, read_run_config
+from latent_lab.names import make_file_name, make_file_names
+from latent_lab.naming import Edit, read_deviations, resolve_edit
 from latent_lab.paths.base import Paths
 from latent_lab.progress import track
 from latent_lab.runs import Run
@@ -47,7 +47,7 @@ def asked_edits(run: Run, paths: Paths, edits: Mapping | None) -> list[Edit]:
     }
     if wrong:
         raise ValueError(f"edits must have finite numbers as strengths, got {wrong}")
-    return [edit_of(run, paths, str(name), float(value)) for name, value in edits.items()]
+    return [resolve_edit(run, paths, str(name), float(value)) for name, value in edits.items()]
 
 
 def require_options(config: DictConfig) -> None:
@@ -67,7 +67,7 @@ def require_options(config: DictConfig) -> None:
 def new_folder(config: DictConfig, made: DictConfig) -> Run:
     """The folder of the results, which must be new."""
     # the run may be a stranger's
-    own = (file_name(str(made.gan.name)), file_name(f"{datetime.now():%Y-%m-%d_%H-%M-%S}-s{made.seed}"))
+    own = (make_file_name(str(made.gan.name)), make_file_name(f"{datetime.now():%Y-%m-%d_%H-%M-%S}-s{made.seed}"))
     folder = Path(config.target or Path("outputs", "edits", *own))
     if config.target is not None and folder.exists() and any(folder.iterdir()):
         raise FileExistsError(f"target must be a new folder, got {str(folder)!r}, which holds something")
@@ -78,7 +78,7 @@ def new_folder(config: DictConfig, made: DictConfig) -> Run:
 
 
 def title_of(edit: Edit) -> str:
-    return f"{visible(edit.name)}\n{edit.asked:+.3g}" + (" sd" if edit.calibrated else "")
+    return f"{escape_text(edit.name)}\n{edit.asked:+.3g}" + (" sd" if edit.calibrated else "")
 
 
 def latents_bytes(editor: Editor, latents: Tensor, description: Mapping[str, object]) -> bytes:
@@ -125,13 +125,13 @@ def edit(config: DictConfig) -> None:
     require_options(config)
     options = OmegaConf.to_container(config, resolve=True)
     run = Run.open(config.run, config.weights)
-    made = OmegaConf.create(config_of(run))
+    made = OmegaConf.create(read_run_config(run))
     source, paths, metadata = open_source(options["source"], options["images"], run)
     edits = asked_edits(run, paths, options["edits"])
     for part in edits:
         if part.warning:
             log.warning(part.warning)
-    device = chosen_device(config.device)
+    device = choose_device(config.device)
     source.space.to(device)
     paths.to(device)
     correct = build_correction(options["correction"], source, made, device)
@@ -141,7 +141,7 @@ def edit(config: DictConfig) -> None:
         predictors.append(network if network is None else network.to(device))
         if network is None:
             notes.append(f"{part} not measured: {why}")
-    effects = Effects(deviations_of(run), *predictors)
+    effects = Effects(read_deviations(run), *predictors)
 
     def editor_of(name: str) -> Editor:
         picture = source.picture(name)
@@ -150,7 +150,7 @@ def edit(config: DictConfig) -> None:
     editor_of(source.names[0])  # what cannot be edited is said before a folder is made
     result = new_folder(config, made)
     log.info(f"edits {result.folder}")
-    files = file_names(source.names)
+    files = make_file_names(source.names)
     found: dict[str, dict] = {}
     rows: list[Strip] = []
     for name in track(source.names, "edit"):

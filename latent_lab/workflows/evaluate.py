@@ -14,7 +14,7 @@ from latent_lab.evaluation.protocol import Protocol
 from latent_lab.evaluation.report import write_evaluation, write_report
 from latent_lab.evaluation.score import Evaluation
 from latent_lab.evaluation.subject import Subject
-from latent_lab.loading import chosen_device, config_of, find_runs, space_and_paths
+from latent_lab.loading import choose_device, find_runs, load_space_and_paths, read_run_config
 from latent_lab.runs import Run
 from latent_lab.workflows.build import build_attributes, build_metrics, build_subject
 
@@ -32,17 +32,17 @@ def evaluate_run(run: Run, subject: Subject, evaluation: DictConfig) -> Evaluati
 def evaluate_runs(config: DictConfig) -> float:
     """Evaluate each run, add the scores to its ``metrics.json``, make its report again; return the mean main score."""
     main_scores = []
-    device = chosen_device(config.device)
+    device = choose_device(config.device)
     for run in find_runs(config.run, config.weights):
-        made = OmegaConf.create(config_of(run))
-        space, paths, _ = space_and_paths(run)
+        made = OmegaConf.create(read_run_config(run))
+        space, paths, _ = load_space_and_paths(run)
         options = OmegaConf.merge({"gan": made.gan, "dataset": made.dataset}, {"evaluation": config.evaluation})
         attributes = build_attributes(made.dataset, options.evaluation.attributes)
         subject = build_subject(space, paths, attributes, made.dataset, options.evaluation).to(device)
         log.info(f"run {run.folder}")
         evaluation = evaluate_run(run, subject, options.evaluation)
         loggers = [
-            instantiate(part)(save_dir=str(run.folder), group=run.label(), job_type="evaluate")
+            instantiate(part)(save_dir=str(run.folder), group=run.read_label(), job_type="evaluate")
             for name, part in (config.get("logger") or {}).items()
             if name == "wandb"
         ]

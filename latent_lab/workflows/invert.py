@@ -22,11 +22,11 @@ from latent_lab.gans.base import Generator
 from latent_lab.gans.space import LatentSpace
 from latent_lab.inversion.base import Inverter, require_number
 from latent_lab.inversion.keeper import Keeper
-from latent_lab.loading import chosen_device
+from latent_lab.loading import choose_device
 from latent_lab.metrics.reconstruction import reconstruction_scores
 from latent_lab.ops.streams import INITIAL, stream
 from latent_lab.progress import track
-from latent_lab.runs import weight_hash
+from latent_lab.runs import hash_weights
 from latent_lab.workflows.begin import open_run
 from latent_lab.workflows.build import build_data, build_generator, network_if_here
 
@@ -103,7 +103,7 @@ def invert(config: DictConfig) -> None:
             find_pictures(config.images)  # before there is a folder
     run, config = open_run(config, "latent_lab.invert")
     log.info(f"inversion {run.folder}")
-    device = chosen_device(config.device)
+    device = choose_device(config.device)
     generator = build_generator(config.gan, config.seed, config.compile)
     inverter = instantiate(config.inverter)
     put_on(device, generator, inverter)
@@ -123,7 +123,7 @@ def invert(config: DictConfig) -> None:
         elif why:
             log.info(f"{name} is not among the scores: {why}")
     common, names, done = (
-        {"space": space.name, "generator": weight_hash(generator)},
+        {"space": space.name, "generator": hash_weights(generator)},
         source.names(),
         set(inversions.scores()),
     )

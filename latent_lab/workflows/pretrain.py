@@ -86,7 +86,7 @@ def model_card(config: DictConfig, run: Run, steps: int, num_images: int, scores
         f"at least {config.dataset.data.held_out} others were held out",
         f"- training: {steps} steps of batch {config.dataset.data.batch_size}, "
         f"{config.gan.pretraining._target_.split('.')[-1]}, seed {config.seed}",
-        f"- command: `{run.command()}`",
+        f"- command: `{run.read_command()}`",
         *[f"- {name.replace('_', ' ')}: {value}" for name, value in scores.items()],
     ]
     return "\n".join(lines) + "\n"

@@ -11,8 +11,8 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
 from latent_lab import cli
-from latent_lab.claims import fresh
-from latent_lab.console import log, visible
+from latent_lab.claims import make_free_folder
+from latent_lab.console import escape_text, log
 
 
 class Sweep(Callback):
@@ -37,7 +37,7 @@ class Sweep(Callback):
         try:
             validate_here(task, config.hydra.job.config_name)
         except ValueError as error:
-            sys.exit(f"latent_lab: {visible(error)}")
+            sys.exit(f"latent_lab: {escape_text(error)}")
 
     def on_multirun_start(self, config: DictConfig, **kwargs) -> None:
         cli.failures, cli.skipped = [], []
@@ -72,10 +72,10 @@ def claim(config: DictConfig) -> None:
 
     wanted = Path(config.hydra.sweep.dir)
     try:
-        folder = fresh(wanted)
+        folder = make_free_folder(wanted)
     except OSError as error:
         sys.exit(
-            f"latent_lab: cannot make the folder {visible(wanted)} ({error.strerror}); give another hydra.sweep.dir"
+            f"latent_lab: cannot make the folder {escape_text(wanted)} ({error.strerror}); give another hydra.sweep.dir"
         )
     config.hydra.sweep.dir = str(folder)
     config.hydra.overrides.hydra.append(f"hydra.sweep.dir={escaped(str(folder))}")  # which each job is composed with

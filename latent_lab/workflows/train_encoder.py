@@ -18,10 +18,10 @@ from latent_lab.gans.space import LatentSpace
 from latent_lab.inversion.encoders.files import encoder_bytes
 from latent_lab.inversion.encoders.style_encoder import resized
 from latent_lab.inversion.encoders.training import EncoderTraining
-from latent_lab.loading import space_of
+from latent_lab.loading import make_space
 from latent_lab.metrics.reconstruction import reconstruction_scores
 from latent_lab.ops.streams import EVALUATION, stream
-from latent_lab.runs import Run, weight_hash
+from latent_lab.runs import Run, hash_weights
 from latent_lab.workflows.begin import build_trainer, open_run, resume_from
 from latent_lab.workflows.build import build_generator, build_space, preview_of
 
@@ -37,7 +37,7 @@ def train_encoder(config: DictConfig) -> None:
             f"got gan={config.gan.name} with {generator.spaces}"
         )
     gan = OmegaConf.merge(config.gan, {"space": "w+"})
-    space = space_of(generator, gan)
+    space = make_space(generator, gan)
     preview = preview_of(gan) if get_class(config.encoder._target_).previews else None
     data = pictures_of(config, generator.channels)
     objective = instantiate(config.encoder.objective)
@@ -58,12 +58,12 @@ def train_encoder(config: DictConfig) -> None:
     config.trainer.max_steps *= module.optimisers  # Lightning counts the steps of all
     trainer = build_trainer(config, run)
     if trainer.is_global_zero:
-        run.require_generator(weight_hash(generator))
+        run.require_generator(hash_weights(generator))
     module.fit(trainer, resume_from(run))
     if not trainer.is_global_zero:
         return
     run.collect_curves()
-    described = {"generator": weight_hash(generator), "gan": config.gan.name, "seed": config.seed}
+    described = {"generator": hash_weights(generator), "gan": config.gan.name, "seed": config.seed}
     weights = run.write("encoder.safetensors", encoder_bytes(module.networks(), *module.known(), described))
     judge(config, run, module, space, data)
     log.info(f"encoder {weights}; use it with inverter.weights={weights}")

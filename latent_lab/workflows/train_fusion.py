@@ -14,8 +14,8 @@ from latent_lab.checkpoints.fusion_files import fusion_bytes
 from latent_lab.console import log
 from latent_lab.inversion.fusion.net import FusionNet
 from latent_lab.inversion.fusion.training import FusionTraining
-from latent_lab.loading import space_of
-from latent_lab.runs import weight_hash
+from latent_lab.loading import make_space
+from latent_lab.runs import hash_weights
 from latent_lab.workflows.begin import build_trainer, open_run, resume_from
 from latent_lab.workflows.build import build_generator
 
@@ -29,7 +29,7 @@ def train_fusion(config: DictConfig) -> None:
         raise ValueError(
             f"gan must have the space s of style vectors, got gan={config.gan.name} with {generator.spaces}"
         )
-    space = space_of(generator, OmegaConf.merge(config.gan, {"space": "s"}))
+    space = make_space(generator, OmegaConf.merge(config.gan, {"space": "s"}))
     with torch.random.fork_rng():
         torch.manual_seed(config.seed)
         network = FusionNet(**network_sizes(config.network, generator))
@@ -47,7 +47,7 @@ def train_fusion(config: DictConfig) -> None:
         )
     trainer = build_trainer(config, run)
     if trainer.is_global_zero:
-        run.require_generator(weight_hash(generator))
+        run.require_generator(hash_weights(generator))
     module.fit(trainer, resume_from(run))
     if not trainer.is_global_zero:
         return

@@ -15,7 +15,7 @@ from latent_lab import load_generator
 from latent_lab.checkpoints import native
 from latent_lab.configuration.signatures import located
 from latent_lab.gans.base import Generator
-from latent_lab.installation import choices, configuration
+from latent_lab.installation import choices, read_choice
 from latent_lab.ops.streams import stream
 
 LARGEST = 3_000_000  # parameters of a generator that tests build at its full size
@@ -31,7 +31,7 @@ def families() -> set[type[Generator]]:
 
 def build(name: str) -> Generator:
     """The small untrained generator of a yaml."""
-    small = {"size": "tiny"} if configuration("gan", name).get("tiny") else {}
+    small = {"size": "tiny"} if read_choice("gan", name).get("tiny") else {}
     generator = load_generator(name, weights="random", **small)
     parameters = sum(value.numel() for value in generator.parameters())
     assert parameters < LARGEST, f"gan={name} needs tiny: arguments of a small generator for tests, got {parameters}"
@@ -42,18 +42,18 @@ def one_of_each_class() -> list[str]:
     """The first yaml of each class: others are the same code at other sizes."""
     found: dict[str, str] = {}
     for name in choices("gan"):
-        found.setdefault(configuration("gan", name)["generator"]["_target_"], name)
+        found.setdefault(read_choice("gan", name)["generator"]["_target_"], name)
     return sorted(found.values())
 
 
 def test_every_class_has_a_yaml():
-    named = {located(configuration("gan", name)["generator"]["_target_"]) for name in choices("gan")}
+    named = {located(read_choice("gan", name)["generator"]["_target_"]) for name in choices("gan")}
     assert families() == named
 
 
 @pytest.mark.parametrize("name", choices("gan"))
 def test_every_yaml_builds_its_default_space(name):
-    space = build(name).space(configuration("gan", name)["space"])
+    space = build(name).space(read_choice("gan", name)["space"])
     images = space.decode(space.sample(2, stream(0, 0, 0)))
     assert images.shape == (2, space.generator.channels, space.generator.resolution, space.generator.resolution)
     assert images.isfinite().all()

@@ -15,7 +15,7 @@ from latent_lab import methods as package
 from latent_lab.api import discover, load_predictors
 from latent_lab.configuration.signatures import located
 from latent_lab.errors import NotApplicable
-from latent_lab.installation import choices, configuration
+from latent_lab.installation import choices, read_choice
 from latent_lab.methods.base import Method
 from latent_lab.ops.streams import stream
 from latent_lab.paths.base import Paths
@@ -37,7 +37,7 @@ NEEDS_A_FILE = ("imported",)  # its own test writes directions first: tests/meth
 
 
 def targets(name: str) -> type:
-    return located(configuration("method", name)["_target_"])
+    return located(read_choice("method", name)["_target_"])
 
 
 def test_every_class_has_a_yaml():
@@ -57,7 +57,7 @@ def spaces():
 @pytest.mark.parametrize("name", [name for name in choices("method") if name not in NEEDS_A_FILE])
 def test_it_finds_paths(name, spaces):
     """In the first space where it works: paths on the CPU that move latents, and not by an amount of 0."""
-    node = configuration("method", name)
+    node = read_choice("method", name)
     options = {key: value for key, value in BUDGET.items() if key in node}
     attributes, _ = load_predictors("mnist")
     if "attributes" in node or "attributes" in node.get("target", {}):

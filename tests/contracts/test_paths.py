@@ -18,7 +18,7 @@ from latent_lab.paths.layerwise import LayerwisePaths
 from latent_lab.paths.linear import LinearPaths
 from latent_lab.paths.local import LocalPaths
 from latent_lab.paths.rowwise import RowwisePaths
-from latent_lab.runs import described_paths
+from latent_lab.runs import build_paths
 
 D, K, L, N = 6, 4, 3, 8
 EXAMPLES: dict[type[Paths], Callable[[], Paths]] = {  # of families whose constructors need more
@@ -94,7 +94,7 @@ class TestPaths:
         file = tmp_path / "paths.safetensors"
         file.write_bytes(native.to_bytes(paths.state_dict(), paths.description()))
         tensors, description = native.read(file)
-        again = described_paths(description)
+        again = build_paths(description)
         native.load_into(again, tensors, file)
         assert torch.equal(again.eval().shift(latents, k, eps), paths.shift(latents, k, eps))
 

@@ -17,7 +17,7 @@ from latent_lab.gans.codes import Codes
 from latent_lab.gans.stylegan2 import StyleGAN2
 from latent_lab.inversion.base import Inverted
 from latent_lab.loading import build_generator
-from latent_lab.runs import Run, weight_hash
+from latent_lab.runs import Run, hash_weights
 
 GENERATOR = {"latent_dim": 8, "style_dim": 8, "widths": [8, 8, 4], "mapping_layers": 2, "image_channels": 1}
 GAN = {"name": "stylegan2", "weights": "random", "source": {}, "space": "w", "truncation": 1.0}
@@ -64,7 +64,7 @@ def inversions(tmp_path, generator) -> Inversions:
     )
     about = {
         "space": "w",
-        "generator": weight_hash(generator),
+        "generator": hash_weights(generator),
         "picture": "a.png",
         "scores": {"psnr": 20.0, "steps": 3},
     }

@@ -22,7 +22,7 @@ from latent_lab.inversion.optimisation.noise import noise_regularisation, normal
 from latent_lab.inversion.optimisation.projector import Projector
 from latent_lab.inversion.optimisation.pti import PivotalTuning, Synthesis, tuned_space
 from latent_lab.ops.psnr import psnr
-from latent_lab.runs import weight_hash
+from latent_lab.runs import hash_weights
 
 SIZES = {"latent_dim": 16, "style_dim": 16}
 
@@ -58,7 +58,7 @@ def inverters():
 @pytest.mark.parametrize("place", ["w+", "w", "z"])
 def test_an_image_does_not_depend_on_its_batch(name, place, styled):
     space, inverter = styled.space(place), inverters()[name]
-    images, before = samples(space), weight_hash(styled)
+    images, before = samples(space), hash_weights(styled)
     together = inverter.invert(space, images, rngs(2))
     alone = inverter.invert(space, images[1:], rngs(1, first=1))
     torch.testing.assert_close(together.codes.latents[1:], alone.codes.latents, atol=2e-3, rtol=2e-3)
@@ -67,7 +67,7 @@ def test_an_image_does_not_depend_on_its_batch(name, place, styled):
     assert together.codes.latents.shape == (2, *space.shape) and not together.codes.latents.requires_grad
     assert all(len(value) == 2 for value in together.codes.given.values()) and "z" not in together.codes.given
     assert all(values.shape[1] == 2 for values in together.curves.values())
-    assert weight_hash(styled) == before and not any(value.requires_grad for value in styled.parameters())
+    assert hash_weights(styled) == before and not any(value.requires_grad for value in styled.parameters())
     again = inverter.invert(space, images, rngs(2))
     assert torch.equal(again.codes.latents, together.codes.latents)
 

@@ -22,7 +22,7 @@ from latent_lab.evaluation.score import obstacle, own_rows
 from latent_lab.evaluation.subject import Subject
 from latent_lab.evaluation.validation import Validation
 from latent_lab.gans.shapes import Shapes
-from latent_lab.installation import choices, configuration
+from latent_lab.installation import choices, read_choice
 from latent_lab.metrics.base import Bootstrap, Measurement, Setting
 from latent_lab.paths.linear import LinearPaths
 
@@ -78,7 +78,7 @@ def plan(subject, protocol):
 
 
 def built(name: str) -> Measurement:
-    node = configuration("metric", name)[name]
+    node = read_choice("metric", name)[name]
     small = {option: value for option, value in SMALL.items() if option in node}
     return build_component("metric", name, **{name: small})[name]
 
@@ -93,7 +93,7 @@ def classes() -> set[type]:
 
 
 def test_every_metric_has_a_yaml_of_its_name():
-    named = {configuration("metric", name)[name]["_target_"]: name for name in NAMES}
+    named = {read_choice("metric", name)[name]["_target_"]: name for name in NAMES}
     assert {f"{one.__module__}.{one.__qualname__}" for one in classes()} == named.keys()
     assert len(named) == len(NAMES)
 

@@ -11,7 +11,7 @@ from latent_lab.paths.curvilinear import CurvilinearPaths
 from latent_lab.paths.layerwise import LayerwisePaths, layer_rows, restrict_to_rows
 from latent_lab.paths.linear import LinearPaths
 from latent_lab.paths.rbf import RBFPaths
-from latent_lab.runs import described_paths
+from latent_lab.runs import build_paths
 
 D, K, L, N = 6, 4, 5, 8
 BASES = {
@@ -77,7 +77,7 @@ def test_config_and_tensors_rebuild_the_paths(base, edits, tmp_path):
     paths, file = LayerwisePaths(base, [0, 3]).float(), tmp_path / "paths.safetensors"
     file.write_bytes(native.to_bytes(paths.state_dict(), paths.description()))
     tensors, metadata = native.read(file)
-    again = described_paths(metadata)
+    again = build_paths(metadata)
     native.load_into(again, tensors, file)
     w, k, eps = (part.float() if part.is_floating_point() else part for part in edits)
     assert torch.equal(again.shift(w, k, eps), paths.shift(w, k, eps))
@@ -87,7 +87,7 @@ def test_a_description_cannot_name_other_classes(base):
     description = LayerwisePaths(base, [0]).description()
     description["config"]["base"]["class"] = "os.system"
     with pytest.raises(ValueError, match="'os.system' is not a Paths of latent_lab.paths"):
-        described_paths(description)
+        build_paths(description)
 
 
 @pytest.fixture

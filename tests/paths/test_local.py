@@ -12,7 +12,7 @@ from latent_lab.methods.base import Context
 from latent_lab.methods.local_basis import LocalBasis
 from latent_lab.methods.resefa import ReSeFa
 from latent_lab.paths.local import LocalBasisPaths
-from latent_lab.runs import described_paths
+from latent_lab.runs import build_paths
 
 N, K = 3, 4
 
@@ -66,7 +66,7 @@ def test_resefa_of_single_images_is_saved_with_its_region(space, context, rng, t
     file = tmp_path / "paths.safetensors"
     file.write_bytes(native.to_bytes(paths.state_dict(), paths.description()))
     tensors, metadata = native.read(file)
-    again = described_paths(metadata)
+    again = build_paths(metadata)
     native.load_into(again, tensors, file)
     found = again.anchor(space, codes).given["directions"]
     assert torch.equal(found, paths.anchor(space, codes).given["directions"])

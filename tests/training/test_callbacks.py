@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 from omegaconf import OmegaConf
 
-from latent_lab.installation import configuration
+from latent_lab.installation import read_choice
 from latent_lab.progress import EVERY
 from latent_lab.training.checkpointing import RunCheckpoint
 from latent_lab.training.progress import StepProgress, describe_losses
@@ -52,7 +52,7 @@ def test_a_run_of_version_0_1_0_has_the_default_callbacks(tmp_path, monkeypatch)
 
 
 def test_a_strangers_folder_names_only_the_callbacks_of_this_installation():
-    for name, node in configuration("callbacks", "default").items():
+    for name, node in read_choice("callbacks", "default").items():
         require_class(node["_target_"], ("callbacks", name))
     for target in ("pytorch_lightning.callbacks.ModelCheckpoint", "latent_lab.training.estimate.Estimate"):
         with pytest.raises(ValueError, match="^callbacks.checkpointing of a run may name only classes"):

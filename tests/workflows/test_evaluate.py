@@ -237,7 +237,7 @@ def test_scores_that_are_written_at_once_are_all_kept(tmp_path):
     run = Run.create(tmp_path / "run", "seed: 0")
 
     def add(i: int) -> None:
-        with run.locked():
+        with run.lock():
             run.write("metrics.json", json.dumps(run.read_json("metrics.json") | {str(i): i}))
 
     with ThreadPoolExecutor(8) as pool:

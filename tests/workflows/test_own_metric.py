@@ -8,7 +8,7 @@ import pytest
 
 from latent_lab import compare, trust
 from latent_lab.evaluation import compare as comparison
-from latent_lab.installation import named_targets
+from latent_lab.installation import list_named_classes
 
 FOLDER = Path(__file__).parents[1] / "extra_metric"
 OWN = (f"hydra.searchpath=[file://{FOLDER}]", "evaluation.metrics=[commutativity,pixel_change]")
@@ -18,7 +18,7 @@ OWN = (f"hydra.searchpath=[file://{FOLDER}]", "evaluation.metrics=[commutativity
 def installed(monkeypatch):
     """As an installed package makes it known: folders may name the class."""
     own = frozenset({"tests.extra_metric.pixel_change.PixelChange"})
-    known = named_targets()
+    known = list_named_classes()
     both = {**known, "metric.pixel_change": own, "evaluation.metrics": known["evaluation.metrics"] | own}
     for module in (trust, comparison):
         monkeypatch.setattr(module, "named_targets", lambda: both)

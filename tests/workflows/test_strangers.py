@@ -18,7 +18,7 @@ from hydra.core.global_hydra import GlobalHydra
 
 from latent_lab import load_run
 from latent_lab.checkpoints import native
-from latent_lab.installation import named_targets
+from latent_lab.installation import list_named_classes
 from latent_lab.renamed import CLASSES, current_name
 from latent_lab.runs import Run
 from latent_lab.trust import LOGGERS, OPTIMISERS, SCHEDULES, SHORT, TRAINER
@@ -256,7 +256,7 @@ def test_nothing_is_fetched_for_a_folder(folder, monkeypatch):
     ):
         load_run(folder)
     changed(folder, "gan.name", "sngan_mnist")
-    assert Run.open(folder).config()["dataset"]["data"]["url"] is None
+    assert Run.open(folder).read_config()["dataset"]["data"]["url"] is None
     changed(folder, "dataset.data.folder", "nowhere")
     assert "nothing is fetched for a run's folder: put the file there" in run_main("pretrain", f"run={folder}")
 
@@ -323,7 +323,7 @@ def test_folders_come_in_by_one_door(name, folder, monkeypatch):
 
 
 def test_every_class_that_a_folder_may_name_is_a_class():
-    names = set().union(*named_targets().values()) | SHORT | set(LOGGERS) | {TRAINER} | set(CLASSES.values())
+    names = set().union(*list_named_classes().values()) | SHORT | set(LOGGERS) | {TRAINER} | set(CLASSES.values())
     for name in sorted(names):
         module, _, last = name.rpartition(".")
         assert isinstance(getattr(importlib.import_module(module), last), type), name
@@ -336,7 +336,7 @@ def test_folders_of_older_versions_are_still_runs(version):
     run = Run.open(STORED / version)
     _, paths, metadata = load_run(run.folder)
     assert paths.num_paths == 4 and metadata["gan"] == "sngan_mnist"
-    assert run.config()["logger"]["wandb"]["_target_"] == CLASSES["latent_lab.workflows.loggers.wandb_logger"]
+    assert run.read_config()["logger"]["wandb"]["_target_"] == CLASSES["latent_lab.workflows.loggers.wandb_logger"]
 
 
 @pytest.mark.parametrize("version", sorted(file.name for file in STORED.iterdir()))
