@@ -172,7 +172,7 @@ def main(trainer: str = "gpu", images: int = 200, seed: int = 0) -> None:
     from latent_lab.attributes.faces.mobileface import MobileFaceIdentity
     from latent_lab.attributes.faces.selfie import PersonMask
     from latent_lab.inversion.fusion.hierarchy import Hierarchy
-    from latent_lab.inversion.hfgi.hfgi import hfgi
+    from latent_lab.inversion.hfgi import hfgi
 
     device = torch.device("cuda" if trainer == "gpu" else "cpu")
     folders = trained(trainer, seed)

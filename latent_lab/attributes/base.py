@@ -1,4 +1,4 @@
-"""What an attribute predictor offers: named numbers measured on images."""
+"""Contracts of predictors: attributes, which are named numbers measured on images, and networks that compare images."""
 
 from __future__ import annotations
 
@@ -13,29 +13,34 @@ from latent_lab.gans.space import LatentSpace
 
 
 class Predictor(nn.Module):
-    """What reads an image: its attributes, or the embedding of who or what it shows."""
+    """A network that reads images: their attributes, or an embedding of who or what they show."""
 
     def measure(self, space: LatentSpace, codes: Codes, images: Tensor) -> Tensor:
-        """What the images that ``space`` decodes from ``codes`` are read as; only a generator with known factors needs
-        the codes."""
+        """Return what the predictor reads off the images.
+
+        Arguments:
+            space: The latent space that decoded them.
+            codes: Their codes. Only predictors that know the generator's true factors use them.
+            images: The images :math:`(N, C, H, W)` in [-1, 1].
+        """
         return self(images)
 
 
 class FeatureNetwork(nn.Module, ABC):
-    """A frozen network whose maps say how alike two images look; differentiable down to the pixels."""
+    """A frozen network whose maps tell how alike two images look. It is differentiable down to the pixels."""
 
     layers: tuple[str, ...]  # names of the maps, from the image on
 
     @abstractmethod
     def forward(self, images: Tensor) -> dict[str, Tensor]:
-        """Images :math:`(N, C, H, W)` in [-1, 1] to maps :math:`(N, F, h, w)` by the name of their layer."""
+        """Return maps :math:`(N, F, h, w)`, by the name of their layer, of images :math:`(N, C, H, W)` in [-1, 1]."""
 
 
 class Attributes(Predictor, ABC):
-    """Numbers that are measured on an image.
+    """Named numbers that are measured on an image.
 
     A predictor sets, one for each attribute: ``names``, ``units``, ``ranges`` (smallest and largest possible value) and
-    ``periods`` (an angle's full turn in its unit, 0 for what does not wrap around).
+    ``periods`` (an angle's full turn in its unit, 0 otherwise).
     """
 
     names: tuple[str, ...]
@@ -44,14 +49,15 @@ class Attributes(Predictor, ABC):
 
     @property
     def periods(self) -> tuple[float, ...]:
+        """The full turn of each attribute that is an angle, in its unit; 0 for the others."""
         return (0.0,) * len(self.names)
 
     @abstractmethod
     def forward(self, images: Tensor) -> Tensor:
-        """Images :math:`(N, C, H, W)` in [-1, 1] to attributes :math:`(N, A)`."""
+        """Return attributes :math:`(N, A)` of images :math:`(N, C, H, W)` in [-1, 1]."""
 
     def change(self, before: Tensor, after: Tensor) -> Tensor:
-        """``after - before``, the short way round where an attribute is an angle."""
+        """Return ``after - before``, the short way round for attributes that are angles."""
         periods = torch.tensor(self.periods, dtype=before.dtype, device=before.device)
         difference = after - before
         turns = (difference / periods.where(periods > 0, torch.ones_like(periods))).round()
@@ -59,7 +65,7 @@ class Attributes(Predictor, ABC):
 
 
 class Together(Attributes):
-    """Several predictors side by side.
+    """Several predictors that are read as one.
 
     Arguments:
         parts: The predictors; no name may occur twice.
@@ -77,12 +83,15 @@ class Together(Attributes):
 
     @property
     def periods(self) -> tuple[float, ...]:
+        """The full turn of each attribute that is an angle, in its unit; 0 for the others."""
         return tuple(period for part in self.parts for period in part.periods)
 
     def forward(self, images: Tensor) -> Tensor:
+        """Return the attributes of all parts, :math:`(N, A)`, in the order of the parts."""
         return torch.cat([part(images) for part in self.parts], 1)
 
     def measure(self, space: LatentSpace, codes: Codes, images: Tensor) -> Tensor:
+        """Return the attributes of all parts, :math:`(N, A)`, for parts that need the codes as well."""
         return torch.cat([part.measure(space, codes, images) for part in self.parts], 1)
 
 
@@ -108,12 +117,15 @@ class Selection(Attributes):
 
     @property
     def periods(self) -> tuple[float, ...]:
+        """The full turn of each attribute that is an angle, in its unit; 0 for the others."""
         return tuple(self.attributes.periods[i] for i in self.index)
 
     def forward(self, images: Tensor) -> Tensor:
+        """Return the selected attributes, :math:`(N, A)`."""
         return self.attributes(images)[:, self.index]
 
     def measure(self, space: LatentSpace, codes: Codes, images: Tensor) -> Tensor:
+        """Return the selected attributes, :math:`(N, A)`, of predictors that need the codes as well."""
         return self.attributes.measure(space, codes, images)[:, self.index]
 
 

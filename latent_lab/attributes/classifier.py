@@ -37,16 +37,23 @@ class Classifier(Recorded, nn.Module):
         self.head = nn.Sequential(nn.Dropout(0.3), nn.Linear(embedding, classes))
 
     def embed(self, images: Tensor) -> Tensor:
-        """The embedding, with shape :math:`(N, E)`."""
+        """Return embeddings :math:`(N, E)` of images :math:`(N, C, 32, 32)` in [-1, 1]."""
         return self.body(images.float())
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits with shape :math:`(N, classes)`."""
+        """Return logits :math:`(N, classes)` of images :math:`(N, C, 32, 32)` in [-1, 1]."""
         return self.head(self.embed(images))
 
 
 def load_classifier(weights: str) -> Classifier:
-    """A frozen classifier, from a file or from those that the package ships, by name."""
+    """Load a classifier, frozen.
+
+    Arguments:
+        weights: A file, or the name of a classifier that the package ships.
+
+    Raises:
+        FileNotFoundError: It is neither.
+    """
     file = Path(weights) if Path(weights).is_file() else WEIGHTS / f"{weights}.safetensors"
     if not file.is_file():
         shipped = sorted(file.stem for file in WEIGHTS.glob("*.safetensors"))
@@ -72,11 +79,12 @@ class ClassProbabilities(Attributes):
             raise ValueError(f"names must be {self.classifier.config['classes']}, one a class, got {list(names)}")
 
     def forward(self, images: Tensor) -> Tensor:
+        """Return the probabilities :math:`(N, classes)`."""
         return self.classifier(images).softmax(1)
 
 
 class Confidence(Attributes):
-    """The probability of the most likely class: how sure a classifier is of an image.
+    """The probability of the most likely class, which tells how sure a classifier is of an image.
 
     Arguments:
         weights: A file, or the name of a shipped classifier.
@@ -89,12 +97,12 @@ class Confidence(Attributes):
         self.classifier = load_classifier(weights)
 
     def forward(self, images: Tensor) -> Tensor:
+        """Return the highest probability of each image, :math:`(N, 1)`."""
         return self.classifier(images).softmax(1).amax(1, keepdim=True)
 
 
 class ExpectedValues(Attributes):
-    r"""Several attributes of few values each: the mean of an attribute's values under its class probabilities,
-    :math:`\sum_i p_i v_i`.
+    r"""Several attributes of few values each: the expected value under the class probabilities, :math:`\sum_i p_i v_i`.
 
     With the values 0 and 1 that is the probability of 1. The classifier's logits are the attributes' classes, one after
     another.
@@ -121,6 +129,7 @@ class ExpectedValues(Attributes):
         )
 
     def forward(self, images: Tensor) -> Tensor:
+        """Return the expected values :math:`(N, A)`."""
         means = [
             logits.softmax(1) @ numbers
             for logits, numbers in zip(self.classifier(images).split(self.sizes, 1), self.values.split(self.sizes))
@@ -129,7 +138,7 @@ class ExpectedValues(Attributes):
 
 
 class ClassifierIdentity(Predictor):
-    """What makes an image recognisable: the embedding of a classifier.
+    """The embedding of a classifier, which stands for what makes an image recognisable.
 
     Arguments:
         weights: A file, or the name of a shipped classifier.
@@ -140,12 +149,12 @@ class ClassifierIdentity(Predictor):
         self.classifier = load_classifier(weights)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Embeddings with shape :math:`(N, E)`."""
+        """Return embeddings :math:`(N, E)`."""
         return self.classifier.embed(images)
 
 
 class ClassifierFeatures(FeatureNetwork):
-    """The maps of a classifier's convolutions, after their ReLU, each half as wide as the one before.
+    """The maps of a classifier's convolutions after their ReLU. Each is half as wide as the one before.
 
     Arguments:
         weights: A file, or the name of a shipped classifier.
@@ -158,6 +167,7 @@ class ClassifierFeatures(FeatureNetwork):
         self.layers = tuple(f"conv{i + 1}" for i in range(len(self.stages)))
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
+        """Return the maps :math:`(N, F, h, w)` by the name of their layer, ``conv1`` and so on."""
         maps, x = {}, images.float()
         for name, stage in zip(self.layers, self.stages):
             maps[name] = x = stage(x)

@@ -1,4 +1,4 @@
-"""What can be measured on a colour image with one subject, from the image alone."""
+"""Attributes of a colour image with one subject, measured by formulas on its pixels."""
 
 from __future__ import annotations
 
@@ -36,7 +36,8 @@ class ColourAttributes(Attributes):
     periods = (0.0, 0.0, 360.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Images :math:`(N, 3, H, W)` in [-1, 1] to attributes :math:`(N, 8)`; x grows to the right, y downwards."""
+        """Return attributes :math:`(N, 8)` of images :math:`(N, 3, H, W)` in [-1, 1]; x grows to the right, y
+        downwards."""
         if images.shape[1] != 3:
             raise ValueError(f"images must have 3 channels for colour attributes, got {images.shape[1]}")
         colours = (images.float() + 1).clamp(0, 2) / 2

@@ -1,4 +1,4 @@
-"""What can be measured on a digit, from the image alone."""
+"""Attributes of an image of a digit, measured by formulas on its pixels."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from latent_lab.attributes.base import Attributes
 
 
 class DigitAttributes(Attributes):
-    r"""Ink, width, height, slant, stroke thickness and position of bright strokes on a dark ground, by moments of the
-    image.
+    r"""Ink, width, height, slant, thickness and position of bright strokes on a dark ground, by moments of the image.
 
     Differentiable everywhere. With ink density :math:`p = (x + 1) / 2`, its centroid and its central second moments
     :math:`\mu`: width and height are :math:`\sqrt{12 \mu}`, the extent of a uniform bar; slant is the shear
@@ -18,7 +17,7 @@ class DigitAttributes(Attributes):
     boundary is the total variation: a stroke of length s and thickness t has area s t and boundary 2 s.
 
     Arguments:
-        resolution: Side of the images, which sets the ranges of what is measured in pixels.
+        resolution: Side of the images, which sets the ranges of the attributes that are in pixels.
     """
 
     names = ("ink", "width", "height", "slant", "thickness", "x", "y")
@@ -31,7 +30,8 @@ class DigitAttributes(Attributes):
         self.ranges = ((0.0, 1.0), extent, extent, (-5.0, 5.0), (0.0, side), (-half, half), (-half, half))
 
     def forward(self, images: Tensor) -> Tensor:
-        """Images :math:`(N, C, H, W)` in [-1, 1] to attributes :math:`(N, 7)`; x grows to the right, y downwards."""
+        """Return attributes :math:`(N, 7)` of images :math:`(N, C, H, W)` in [-1, 1]; x grows to the right, y
+        downwards."""
         p = (images.float().mean(1) + 1).clamp(0, 2) / 2
         area = p.sum((1, 2)).clamp_min(1e-3)
         columns = torch.arange(p.shape[2], dtype=p.dtype, device=p.device) - (p.shape[2] - 1) / 2

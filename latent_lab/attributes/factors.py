@@ -14,31 +14,37 @@ from latent_lab.gans.shapes import Shapes
 from latent_lab.gans.space import LatentSpace
 
 
-def true_factors(space: LatentSpace, codes: Codes) -> Tensor:
-    """The factors of the codes, with shape :math:`(N, A)`, where the generator knows them."""
+def read_factors(space: LatentSpace, codes: Codes) -> Tensor:
+    """Return the true factors of the codes, :math:`(N, A)`.
+
+    Raises:
+        ValueError: The generator does not know them.
+    """
     if not isinstance(space.generator, Shapes):
         raise ValueError(f"dataset=shapes knows the factors of gan=shapes only, got a {type(space.generator).__name__}")
     return space.generator.factors(codes.latents)
 
 
 class TrueFactors(Attributes):
-    """The factors that an image was drawn from, in units of their standard deviation over the prior."""
+    """The factors that an image was drawn from, in standard deviations over the prior."""
 
     names = Shapes.factor_names
     units = ("standard deviations",) * len(names)
     ranges = ((-math.inf, math.inf),) * len(names)
 
     def forward(self, images: Tensor) -> Tensor:
+        """Raise an error: true factors cannot be read from images."""
         raise ValueError(
             "true factors are read from codes, not from images; measure them with the space that decodes them"
         )
 
     def measure(self, space: LatentSpace, codes: Codes, images: Tensor) -> Tensor:
-        return true_factors(space, codes)
+        """Return the true factors of the codes, :math:`(N, A)`."""
+        return read_factors(space, codes)
 
 
 class FactorIdentity(nn.Module):
-    r"""What stays when a shape is moved, turned or lit differently: some of its factors.
+    r"""The factors of a shape that stay when it is moved, turned or lit differently, as an embedding.
 
     Each factor u becomes a point on a circle, :math:`(\cos(\pi u / 4), \sin(\pi u / 4))`, so that the cosine of two
     embeddings is the mean of :math:`\cos(\pi \Delta u / 4)`.
@@ -55,6 +61,6 @@ class FactorIdentity(nn.Module):
         self.index = [Shapes.factor_names.index(name) for name in names]
 
     def measure(self, space: LatentSpace, codes: Codes, images: Tensor) -> Tensor:
-        """Embeddings with shape :math:`(N, 2 F)`."""
-        angle = math.pi / 4 * true_factors(space, codes)[:, self.index]
+        """Return embeddings :math:`(N, 2 F)` of the codes, for F factors."""
+        angle = math.pi / 4 * read_factors(space, codes)[:, self.index]
         return torch.cat([angle.cos(), angle.sin()], 1)

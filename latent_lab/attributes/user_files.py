@@ -1,4 +1,4 @@
-"""Weights of published predictors that a user brings: read as numbers, refused in one line where they are others."""
+"""Weights of published predictors that a user brings. They are read as numbers only, and checked by name and shape."""
 
 from __future__ import annotations
 
@@ -12,13 +12,17 @@ from latent_lab.checkpoints.container import open_tree
 
 
 def load_user_file(module: nn.Module, weights: str, unused: Collection[str] = ()) -> None:
-    """Fills a module from a state dict, plain or under ``state_dict``, and freezes it. Nothing in the file is executed.
+    """Load a state dict, plain or under ``state_dict``, into a module and freeze it. Nothing in the file is executed.
 
     Arguments:
         module: Has exactly the names and shapes of the published file. Batch counters, which old files lack, may be
             missing.
         weights: The file.
         unused: Names in the file that no score needs.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: The file holds other names or shapes, or cannot be read safely.
     """
     file = Path(weights).expanduser()
     if not file.is_file():
@@ -41,6 +45,8 @@ def load_user_file(module: nn.Module, weights: str, unused: Collection[str] = ()
 
 
 def expectation(logits: Tensor, values: Tensor) -> Tensor:
-    """The mean of ``values`` :math:`(B,)` under the softmax of logits :math:`(N, B)`; it rises as probability moves up,
-    where the number and the probability of the largest bin jump."""
+    """Return the mean of ``values`` :math:`(B,)` under the softmax of logits :math:`(N, B)`.
+
+    It changes smoothly with the logits, while the most probable bin jumps.
+    """
     return logits.softmax(1) @ values.to(logits)

@@ -1,4 +1,4 @@
-"""VGG16: the network that papers on inversion compare images by, for a file of yours."""
+"""VGG16, the network by which papers on inversion compare images. The user brings its file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from latent_lab.attributes.user_files import load_user_file
 
 
 class VGG16Features(FeatureNetwork):
-    """Maps of VGG16's convolutions after their ReLU, of the ImageNet weights that torchvision publishes. Grey images
+    """Maps of VGG16's convolutions after their ReLU, with the ImageNet weights that torchvision publishes. Grey images
     are repeated.
 
     References:
@@ -49,6 +49,7 @@ class VGG16Features(FeatureNetwork):
             self.register_buffer(name, torch.tensor(values)[:, None, None], persistent=False)
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
+        """Return maps :math:`(N, F, h, w)`, by the name of their layer, of images :math:`(N, C, H, W)` in [-1, 1]."""
         x = images.float().expand(-1, 3, -1, -1)
         if max(x.shape[2:]) > self.size:
             scale = self.size / max(x.shape[2:])

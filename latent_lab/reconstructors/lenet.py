@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 def make_head(outputs: int) -> nn.Sequential:
-    """Return the layers from 120 features to outputs."""
+    """Make two linear layers that end in this many outputs."""
     return nn.Sequential(nn.Linear(120, 84), nn.BatchNorm1d(84), nn.ReLU(), nn.Linear(84, outputs))
 
 
@@ -15,7 +15,7 @@ SMALLEST = 32  # pixels that three convolutions of 5 and two halvings need
 
 
 class LeNetReconstructor(nn.Module):
-    """LeNet on a pair of images, with a head for the path that was taken and one for its amount.
+    """A small network that tells from a pair of images which path was taken, and how far.
 
     It has 82,755 parameters for grey images and 128 paths.
 

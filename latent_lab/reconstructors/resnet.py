@@ -9,7 +9,7 @@ from torchvision.models import resnet18
 
 
 class ResNetReconstructor(nn.Module):
-    r"""ResNet18 on a pair of images, from scratch, with one linear head for the path and one for the amount.
+    """A ResNet18, not pretrained, that tells from a pair of images which path was taken, and how far.
 
     11,247,993 parameters for colour images and 120 paths; 11,760,993 with torchvision's unused classifier.
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from latent_lab.attributes.factors import FactorIdentity, TrueFactors, true_factors
+from latent_lab.attributes.factors import FactorIdentity, TrueFactors, read_factors
 from latent_lab.gans.shapes import Shapes
 from latent_lab.metrics.identity import identity_error
 
@@ -25,7 +25,7 @@ def codes_of(space, factors: torch.Tensor):
 def test_true_factors_are_the_generators(space, rng):
     codes = space.sample(5, rng)
     expected = space.generator.factors(codes.latents)
-    assert torch.equal(true_factors(space, codes), expected)
+    assert torch.equal(read_factors(space, codes), expected)
     assert torch.equal(TrueFactors().measure(space, codes, None), expected)
 
 

@@ -1,4 +1,4 @@
-"""dlib's recogniser: the best judge of who a face is, without gradients."""
+"""dlib's network that recognises faces: the best judge of who a face is, but without gradients."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ import torch
 from torch import Tensor
 
 from latent_lab.attributes.base import Predictor
-from latent_lab.attributes.faces.colours import colours
+from latent_lab.attributes.faces.colours import crop_colours
 from latent_lab.checkpoints.face_packages import dlib_file
 
 SIDE = 400  # pixels at which a face is looked for: at 256 one of 32 was missed
 
 
 class DlibIdentity(Predictor):
-    """dlib's embedding of the largest face of an image; nan where none is found. It runs on the CPU, an image at a
-    time, and has no gradient.
+    """dlib's embedding of the largest face of an image; nan if none is found.
+
+    It runs on the CPU, one image at a time, and has no gradient.
 
     References:
         | dlib_face_recognition_resnet_model_v1 of the pip package face_recognition_models 0.3.0, run by dlib-bin
@@ -33,8 +34,8 @@ class DlibIdentity(Predictor):
 
     @torch.no_grad()
     def forward(self, images: Tensor) -> Tensor:
-        """Images :math:`(N, 3, H, W)` in [-1, 1] to embeddings :math:`(N, 128)`."""
-        pixels = (255 * colours(images, SIDE, crop=None)).round().to(torch.uint8).cpu().numpy()
+        """Return embeddings :math:`(N, 128)` of images :math:`(N, 3, H, W)` in [-1, 1]."""
+        pixels = (255 * crop_colours(images, SIDE, crop=None)).round().to(torch.uint8).cpu().numpy()
         embeddings = []
         for image in pixels:
             found = max(self.detector(image, 0), key=lambda face: face.area(), default=None)

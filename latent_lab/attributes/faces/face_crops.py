@@ -1,4 +1,4 @@
-"""Where the face is in an image, and its crop; an image without one has no score."""
+"""Crops of the faces in images. An image without a face has no score."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class FaceCrops(nn.Module):
-    """Images :math:`(N, 3, H, W)` in [-1, 1] to the crops of their faces :math:`(N, 3, S, S)`, normalised as
-    ImageNet's, and whether there is one.
+    """A module that crops the face in each image and normalises it as ImageNet's.
 
     Rows are rows and columns are columns, and a margin grows the box about its centre (the published evaluations crop
     the transposed box, and scale its coordinates instead of its size).
@@ -30,7 +29,8 @@ class FaceCrops(nn.Module):
         super().__init__()
         self.size, self.detector, self.margin = size, detector, margin
 
-    def boxes(self, images: Tensor) -> Tensor:
+    def find_boxes(self, images: Tensor) -> Tensor:
+        """Return boxes :math:`(N, 4)`, top, bottom, left and right in pixels; nan without a face."""
         height, width = images.shape[2:]
         if self.detector is None:
             return torch.tensor(ALIGNED).mul(torch.tensor([height, height, width, width])).expand(len(images), 4)
@@ -39,10 +39,14 @@ class FaceCrops(nn.Module):
         return boxes + grown.repeat_interleave(2, 1) * torch.tensor([-1.0, 1.0, -1.0, 1.0])
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return crops :math:`(N, 3, S, S)`, normalised as ImageNet's, of images :math:`(N, 3, H, W)` in [-1, 1].
+
+        The second tensor :math:`(N,)` tells in which images a face was found. The others are not cropped.
+        """
         if images.ndim != 4 or images.shape[1] != 3:
             raise ValueError(f"images must be (N, 3, H, W) for face predictors, got {tuple(images.shape)}")
         height, width = images.shape[2:]
-        images, boxes, crops = (images.float().clamp(-1, 1) + 1) / 2, self.boxes(images), []
+        images, boxes, crops = (images.float().clamp(-1, 1) + 1) / 2, self.find_boxes(images), []
         found = boxes.isfinite().all(1)
         limits = torch.tensor([height, height, width, width])
         corners = boxes.nan_to_num(0).round().long().clamp_min(0).minimum(limits)
@@ -55,7 +59,8 @@ class FaceCrops(nn.Module):
 
 
 class DlibFaces(nn.Module):
-    """dlib's frontal detector (pip package dlib-bin), on the CPU, an image at a time: the box of the largest face.
+    """dlib's frontal detector (pip package dlib-bin), which finds the largest face. It runs on the CPU, one image at a
+    time.
 
     Arguments:
         side: Pixels of the longer side at which a face is looked for.
@@ -73,8 +78,8 @@ class DlibFaces(nn.Module):
 
     @torch.no_grad()
     def forward(self, images: Tensor) -> Tensor:
-        """Images :math:`(N, 3, H, W)` in [-1, 1] to boxes :math:`(N, 4)`, top, bottom, left and right in pixels; nan
-        without a face."""
+        """Return boxes :math:`(N, 4)`, top, bottom, left and right in pixels, of images :math:`(N, 3, H, W)` in [-1,
+        1]; nan without a face."""
         scale = self.side / max(images.shape[2:])
         size = tuple(max(1, round(scale * side)) for side in images.shape[2:])
         small = F.interpolate(images.float().clamp(-1, 1), size, mode="bilinear", antialias=True)

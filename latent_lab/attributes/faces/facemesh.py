@@ -1,4 +1,4 @@
-"""Where a face looks and how far its mouth is open, by the geometry of 468 points in space."""
+"""Attributes from 468 points of a face in space: where it looks, and how far its mouth is open."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from latent_lab.attributes.base import Attributes
-from latent_lab.attributes.faces.colours import colours, graph_model
+from latent_lab.attributes.faces.colours import crop_colours, load_graph_model
 
 # points of the mesh, in the image's left and right
 SIDES = ((234, 454), (33, 263), (61, 291))  # the face's edges, outer corners of the eyes, corners of the mouth
@@ -15,7 +15,7 @@ LIPS = (13, 14)  # inner edges, in the middle
 
 
 class FaceGeometry(Attributes):
-    r"""Yaw, pitch and the opening of the mouth. Images are of faces that are aligned as FFHQ's.
+    r"""Yaw, pitch and the opening of the mouth. Images are of faces aligned as in FFHQ.
 
     With points :math:`(x, y, z)`, x to the image's right, y downwards, z away from the camera: :math:`a` is the sum of
     the vectors from left to right between the face's edges, the eyes' outer corners and the mouth's corners; :math:`b`
@@ -45,22 +45,23 @@ class FaceGeometry(Attributes):
         super().__init__()
         if not 0 <= presence <= 1:
             raise ValueError(f"presence must be a probability from 0 to 1, got {presence}")
-        self.model, self.presence = graph_model("facemesh", ["Identity_1", "Identity_2"]), presence
+        self.model, self.presence = load_graph_model("facemesh", ["Identity_1", "Identity_2"]), presence
 
-    def points(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Probability of a face :math:`(N,)` and points :math:`(N, 468, 3)` in pixels of the crop, which has 192."""
-        presence, points = self.model(colours(images, 192))
+    def find_points(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the probability of a face :math:`(N,)` and points :math:`(N, 468, 3)` in pixels of the crop, which has
+        192."""
+        presence, points = self.model(crop_colours(images, 192))
         return presence[:, 0], points.unflatten(1, (468, 3))
 
     def forward(self, images: Tensor) -> Tensor:
-        """Images :math:`(N, 3, H, W)` in [-1, 1] to attributes :math:`(N, 3)`."""
-        presence, points = self.points(images)
-        values = geometry(points)
+        """Return attributes :math:`(N, 3)` of images :math:`(N, 3, H, W)` in [-1, 1]."""
+        presence, points = self.find_points(images)
+        values = measure_geometry(points)
         return values.where(presence[:, None] >= self.presence, torch.full_like(values, float("nan")))
 
 
-def geometry(points: Tensor) -> Tensor:
-    """Yaw, pitch and opening of the mouth of points :math:`(N, 468, 3)`, with shape :math:`(N, 3)`."""
+def measure_geometry(points: Tensor) -> Tensor:
+    """Return yaw, pitch and opening of the mouth, :math:`(N, 3)`, of points :math:`(N, 468, 3)`."""
     across = sum(points[:, right] - points[:, left] for left, right in SIDES)
     down = points[:, CHIN] - points[:, FOREHEAD]
     gap = torch.linalg.vector_norm(points[:, LIPS[1]] - points[:, LIPS[0]], dim=1)

@@ -1,4 +1,4 @@
-"""FaceRes: age, gender, an embedding and the maps of a face from one network."""
+"""FaceRes: age, gender, an embedding and feature maps of a face from one network."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from latent_lab.attributes.base import Attributes, FeatureNetwork, Predictor
-from latent_lab.attributes.faces.colours import colours, graph_model
+from latent_lab.attributes.faces.colours import crop_colours, load_graph_model
 
 
 class FaceRes(Attributes):
-    r"""Apparent age and the probability that a face is taken for a man's.
+    r"""Apparent age, and the probability that a face is taken for a man's.
 
     The network has a class for each year; age is the expectation :math:`\sum_{a=0}^{99} a\, p(a)`, which unlike the
     most probable class has a gradient. Both are a model's guess. Images are of faces that are aligned as FFHQ's.
@@ -27,36 +27,39 @@ class FaceRes(Attributes):
 
     def __init__(self) -> None:
         super().__init__()
-        self.model = graph_model("faceres", ["age_pred/Softmax", "gender_pred/Sigmoid"])
+        self.model = load_graph_model("faceres", ["age_pred/Softmax", "gender_pred/Sigmoid"])
         self.register_buffer("years", torch.arange(100.0), persistent=False)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Images :math:`(N, 3, H, W)` in [-1, 1] to attributes :math:`(N, 2)`."""
-        age, male = self.model(255 * colours(images, 224))
+        """Return attributes :math:`(N, 2)` of images :math:`(N, 3, H, W)` in [-1, 1]."""
+        age, male = self.model(255 * crop_colours(images, 224))
         return torch.stack([age @ self.years, male[:, 0]], 1)
 
 
 class FaceResIdentity(Predictor):
-    """The embedding of FaceRes, before its layers for age and gender; the same network as the attributes, hence no
-    judge of them."""
+    """The embedding of FaceRes, from before its layers for age and gender.
+
+    It comes from the same network as these attributes, so it is no independent judge of them.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self.model = graph_model("faceres", ["global_pooling/Mean"])
+        self.model = load_graph_model("faceres", ["global_pooling/Mean"])
 
     def forward(self, images: Tensor) -> Tensor:
-        """Images :math:`(N, 3, H, W)` in [-1, 1] to embeddings :math:`(N, 1024)`."""
-        return self.model(255 * colours(images, 224))[0]
+        """Return embeddings :math:`(N, 1024)` of images :math:`(N, 3, H, W)` in [-1, 1]."""
+        return self.model(255 * crop_colours(images, 224))[0]
 
 
 class FaceResFeatures(FeatureNetwork):
-    """Maps of FaceRes' convolutions, of the whole image: reduced to ``size`` where it is larger. A network of faces:
-    what lies around one it knows less of.
+    """Maps of FaceRes' convolutions, of the whole image.
+
+    The network was trained on faces: it tells less about what lies around one.
 
     Arguments:
-        layers: Which pointwise convolutions, ``conv_pw_1`` (half the side, 32 maps) to ``conv_pw_13`` (a 32nd), after
-            their ReLU6.
-        size: Longest side in pixels that the network looks at.
+        layers: Names of pointwise convolutions, ``conv_pw_1`` (half the side, 32 maps) to ``conv_pw_13`` (a 32nd), read
+            after their ReLU6.
+        size: Longest side in pixels; larger images are reduced to it.
     """
 
     def __init__(
@@ -67,8 +70,9 @@ class FaceResFeatures(FeatureNetwork):
         if not layers or not set(layers) <= set(allowed):
             raise ValueError(f"layers must be among {allowed}, got {list(layers)}")
         self.layers, self.size = tuple(layers), size
-        self.model = graph_model("faceres", [f"{name}_relu/clip_by_value" for name in layers])
+        self.model = load_graph_model("faceres", [f"{name}_relu/clip_by_value" for name in layers])
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
-        maps = self.model(255 * colours(images, min(self.size, images.shape[2]), crop=None))
+        """Return maps :math:`(N, F, h, w)`, by the name of their layer, of images :math:`(N, 3, H, W)` in [-1, 1]."""
+        maps = self.model(255 * crop_colours(images, min(self.size, images.shape[2]), crop=None))
         return {name: values.permute(0, 3, 1, 2) for name, values in zip(self.layers, maps)}

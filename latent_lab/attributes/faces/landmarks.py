@@ -1,4 +1,4 @@
-"""Where eyes and mouths are in a photograph."""
+"""Landmarks of the faces in a photograph, among them eyes and mouths."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The predictors that published studies of face editing score with, for the files that a user has.
+"""Predictors by which published studies of face editing are scored, for weights that the user brings.
 
 A score is a model's guess about a picture, never a claim about a person. The files were never at hand where this was
 written: names and shapes are checked, not the numbers.
@@ -25,15 +25,14 @@ RACES = {
 
 
 class FairFaceNetwork(ResNet):
-    """ResNet34: images to 7 logits of race, 2 of gender and 9 of age."""
+    """FairFace's ResNet34: images to 7 logits of race, 2 of gender and 9 of age."""
 
     def __init__(self) -> None:
         super().__init__(BasicBlock, [3, 4, 6, 3], num_classes=18)
 
 
 class FairFace(Attributes):
-    """Age in years, the probability of "female", and of each of FairFace's names of races: probabilities, never one
-    number.
+    """Age in years, and the probabilities of "female" and of each of FairFace's races.
 
     References:
         | FairFace: Face Attribute Dataset for Balanced Race, Gender, and Age (Karkkainen & Joo, 2021)
@@ -42,7 +41,8 @@ class FairFace(Attributes):
     Arguments:
         weights: ``res34_fair_align_multi_7_20190809.pt`` or another ResNet34 of FairFace with 18 outputs.
         races: 7, or 4 for a "4race" file, which has as many outputs and leaves three without a meaning.
-        detector, margin: As :class:`FaceCrops` takes them.
+        detector: Detector of faces; see :class:`FaceCrops`.
+        margin: Share of the detector's box that is added on each side.
     """
 
     # years, of 0-2, 3-9, 10-19, ..., 60-69; the last, 70 and more, is open
@@ -59,6 +59,7 @@ class FairFace(Attributes):
         load_user_file(self.network, weights)
 
     def forward(self, images: Tensor) -> Tensor:
+        """Return attributes :math:`(N, A)` of images :math:`(N, 3, H, W)` in [-1, 1]; nan without a face."""
         crops, found = self.crops(images)
         logits = self.network(crops)
         age = expectation(logits[:, 9:18], torch.tensor(self.middles))
@@ -67,7 +68,7 @@ class FairFace(Attributes):
 
 
 class HopenetNetwork(ResNet):
-    """ResNet50 with three heads of 66 bins: images to logits :math:`(N, 3, 66)` of yaw, pitch and roll."""
+    """Hopenet's ResNet50 with three heads of 66 bins: images to logits :math:`(N, 3, 66)` of yaw, pitch and roll."""
 
     def __init__(self) -> None:
         super().__init__(Bottleneck, [3, 4, 6, 3])
@@ -75,6 +76,7 @@ class HopenetNetwork(ResNet):
         self.fc_yaw, self.fc_pitch, self.fc_roll = (nn.Linear(2048, 66) for _ in range(3))
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return logits :math:`(N, 3, 66)` of crops :math:`(N, 3, S, S)`."""
         features = super().forward(x)
         return torch.stack([head(features) for head in (self.fc_yaw, self.fc_pitch, self.fc_roll)], 1)
 
@@ -88,7 +90,8 @@ class Hopenet(Attributes):
 
     Arguments:
         weights: ``hopenet_alpha2.pkl`` or another of its files.
-        detector, margin: As :class:`FaceCrops` takes them.
+        detector: Detector of faces; see :class:`FaceCrops`.
+        margin: Share of the detector's box that is added on each side.
     """
 
     names, units, ranges = ("yaw", "pitch", "roll"), ("degrees",) * 3, ((-99.0, 96.0),) * 3
@@ -99,6 +102,7 @@ class Hopenet(Attributes):
         load_user_file(self.network, weights, unused=("fc_finetune.weight", "fc_finetune.bias"))
 
     def forward(self, images: Tensor) -> Tensor:
+        """Return attributes :math:`(N, 3)` of images :math:`(N, 3, H, W)` in [-1, 1]; nan without a face."""
         crops, found = self.crops(images)
         degrees = 3.0 * torch.arange(66) - 99
         angles = [expectation(logits, degrees) for logits in self.network(crops).unbind(1)]
@@ -106,7 +110,7 @@ class Hopenet(Attributes):
 
 
 class CelebANetwork(ResNet):
-    """ResNet50 with a stem and a head of 6 levels for each attribute: images to logits :math:`(N, 5, 6)`."""
+    """Talk-to-Edit's ResNet50, with a head of 6 levels for each attribute: images to logits :math:`(N, 5, 6)`."""
 
     heads = (
         "classifier06Bangs",
@@ -127,12 +131,13 @@ class CelebANetwork(ResNet):
             self.add_module(name, nn.Sequential(dense(512, 256), nn.Linear(256, 6)))
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return logits :math:`(N, 5, 6)` of normalised images :math:`(N, 3, H, W)`."""
         features = self.stem(super().forward(x))
         return torch.stack([self.get_submodule(name)(features) for name in self.heads], 1)
 
 
 class CelebAFive(Attributes):
-    """Talk-to-Edit's five attributes, each as its expected level among 0 to 5 of the file, on the whole image.
+    """Talk-to-Edit's five attributes, each as its expected level from 0 to 5, read off the whole image.
 
     The levels are the file's own: as published, a higher one of ``no_beard`` is a thicker beard and of ``young`` a
     higher age. An image is normalised in one way whatever generator it comes from and whatever batch it is in.
@@ -155,6 +160,7 @@ class CelebAFive(Attributes):
         load_user_file(self.network, weights)
 
     def forward(self, images: Tensor) -> Tensor:
+        """Return attributes :math:`(N, 5)` of images :math:`(N, 3, H, W)` in [-1, 1]."""
         images = (images.float().clamp(-1, 1) + 1) / 2
         if self.side is not None:
             images = F.interpolate(images, (self.side, self.side), mode="bilinear", antialias=True)
@@ -178,11 +184,12 @@ class ArcFaceNetwork(IRSE):
         )
 
     def forward(self, images: Tensor) -> Tensor:
+        """Return embeddings :math:`(N, E)`, not yet normalised, of crops :math:`(N, 3, 112, 112)` in [-1, 1]."""
         return self.output_layer(super().forward(images))
 
 
 class ArcFaceIdentity(Predictor):
-    """ArcFace's embedding, with length 1, of faces that are aligned as FFHQ's.
+    """ArcFace's embedding, with length 1. Images are of faces aligned as in FFHQ.
 
     References:
         | ArcFace: Additive Angular Margin Loss for Deep Face Recognition (Deng et al., 2019)
@@ -198,12 +205,12 @@ class ArcFaceIdentity(Predictor):
         load_user_file(self.network, weights)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Images :math:`(N, 3, H, W)` in [-1, 1] to embeddings :math:`(N, 512)`."""
-        return F.normalize(self.network(arcface_crop(images)))
+        """Return embeddings :math:`(N, 512)` of images :math:`(N, 3, H, W)` in [-1, 1]."""
+        return F.normalize(self.network(crop_for_arcface(images)))
 
 
-def arcface_crop(images: Tensor) -> Tensor:
-    """Images to 256 pixels, rows 35 to 222 and columns 32 to 219 of these, averaged to 112."""
+def crop_for_arcface(images: Tensor) -> Tensor:
+    """Resize images to 256 pixels, cut out rows 35 to 222 and columns 32 to 219, and average them to 112 pixels."""
     if images.shape[2:] != (256, 256):
         images = F.adaptive_avg_pool2d(images.float(), 256)
     return F.adaptive_avg_pool2d(images.float().clamp(-1, 1)[:, :, 35:223, 32:220], 112)

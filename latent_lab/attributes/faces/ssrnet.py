@@ -5,13 +5,13 @@ from __future__ import annotations
 from torch import Tensor
 
 from latent_lab.attributes.base import Attributes
-from latent_lab.attributes.faces.colours import colours, graph_model
+from latent_lab.attributes.faces.colours import crop_colours, load_graph_model
 
 CROP = (51 / 512, 499 / 512, 32 / 512, 480 / 512)  # wider than the others': it was trained on faces with a margin
 
 
 class SSRNetGender(Attributes):
-    """How much a face is taken for a man's: the judge of paths that were fitted or chosen on FaceRes.
+    """A score for how much a face is taken for a man's, to judge paths that were fitted or chosen on FaceRes.
 
     A regression onto 0 and 1 rather than a probability: it may lie a little outside, and nearly always is 0 or 1,
     without a gradient. Images are of faces that are aligned as FFHQ's.
@@ -27,9 +27,9 @@ class SSRNetGender(Attributes):
 
     def __init__(self) -> None:
         super().__init__()
-        self.model = graph_model("gender-ssrnet-imdb", ["Identity"])
+        self.model = load_graph_model("gender-ssrnet-imdb", ["Identity"])
 
     def forward(self, images: Tensor) -> Tensor:
-        """Images :math:`(N, 3, H, W)` in [-1, 1] to attributes :math:`(N, 1)`."""
-        blue_green_red = 255 * colours(images, 64, CROP).flip(3)
+        """Return attributes :math:`(N, 1)` of images :math:`(N, 3, H, W)` in [-1, 1]."""
+        blue_green_red = 255 * crop_colours(images, 64, CROP).flip(3)
         return self.model(blue_green_red)[0]

@@ -51,7 +51,7 @@ def test_an_aligned_face_is_where_ffhqs_is():
     crops, rng = FaceCrops(390), torch.Generator().manual_seed(0)
     images = torch.rand(1, 3, 512, 512, generator=rng) * 2 - 1
     torch.testing.assert_close(plain(crops(images)[0]), (images[:, :, 80:470, 61:451] + 1) / 2, atol=1e-5, rtol=0)
-    assert crops.boxes(images[:, :, :256, :256]).tolist() == [[256 * share for share in ALIGNED]]
+    assert crops.find_boxes(images[:, :, :256, :256]).tolist() == [[256 * share for share in ALIGNED]]
 
 
 def test_a_missing_face_is_told_apart():

@@ -14,11 +14,11 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
 from latent_lab.attributes.base import Selection
-from latent_lab.attributes.faces.colours import colours
+from latent_lab.attributes.faces.colours import crop_colours
 from latent_lab.attributes.faces.dlib_identity import DlibIdentity
 from latent_lab.attributes.faces.emotion import Smile
 from latent_lab.attributes.faces.face_crops import ALIGNED
-from latent_lab.attributes.faces.facemesh import CHIN, FOREHEAD, LIPS, SIDES, FaceGeometry, geometry
+from latent_lab.attributes.faces.facemesh import CHIN, FOREHEAD, LIPS, SIDES, FaceGeometry, measure_geometry
 from latent_lab.attributes.faces.faceres import FaceRes, FaceResIdentity
 from latent_lab.attributes.faces.mobileface import MobileFaceIdentity
 from latent_lab.attributes.faces.selfie import PersonMask
@@ -103,14 +103,14 @@ def turned(points: torch.Tensor, yaw: float = 0.0, pitch: float = 0.0) -> torch.
 
 @pytest.mark.parametrize("yaw, pitch", [(0, 0), (30, 0), (-55, 0), (0, 20), (0, -35)])
 def test_angles_are_those_that_a_face_was_turned_by(yaw, pitch):
-    found = geometry(turned(mesh(), yaw, pitch))[0]
+    found = measure_geometry(turned(mesh(), yaw, pitch))[0]
     torch.testing.assert_close(found, torch.tensor([yaw, pitch, 0.1], dtype=torch.float64), rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("scale, shift", [(0.3, 0.0), (2.0, 50.0)])
 def test_geometry_depends_neither_on_size_nor_on_place(scale, shift):
     face = turned(mesh(), 20, 10)
-    torch.testing.assert_close(geometry(scale * face + shift), geometry(face))
+    torch.testing.assert_close(measure_geometry(scale * face + shift), measure_geometry(face))
 
 
 def test_a_face_that_turns_right_looks_away_on_the_right():
@@ -127,7 +127,7 @@ def test_the_crop_is_the_faces(side):
     images = torch.stack([columns.expand(side, side), columns[:, None].expand(side, side), torch.zeros(side, side)])[
         None
     ]
-    found = colours(images, 39)
+    found = crop_colours(images, 39)
     assert found.shape == (1, 39, 39, 3) and found.is_contiguous()
     top, bottom, left, right = ALIGNED
     step = (right - left) / 39
@@ -138,10 +138,10 @@ def test_the_crop_is_the_faces(side):
 
 def test_colours_are_antialiased_and_clipped():
     board = torch.tensor([1.0, -1.0]).repeat(64)[None] * torch.tensor([1.0, -1.0]).repeat(64)[:, None]
-    assert (colours(board.expand(1, 3, 128, 128), 8) - 0.5).abs().max() < 0.02
-    assert colours(torch.full((1, 3, 64, 64), 3.0), 8).max() == 1
+    assert (crop_colours(board.expand(1, 3, 128, 128), 8) - 0.5).abs().max() < 0.02
+    assert crop_colours(torch.full((1, 3, 64, 64), 3.0), 8).max() == 1
     with pytest.raises(ValueError, match=r"images must be \(N, 3, H, W\) for face predictors, got \(2, 1, 8, 8\)"):
-        colours(torch.zeros(2, 1, 8, 8), 8)
+        crop_colours(torch.zeros(2, 1, 8, 8), 8)
 
 
 @pytest.mark.parametrize("predictor", [*NETWORKS, PersonMask])
@@ -230,7 +230,7 @@ class TestOnADrawnFace:
 
     def test_age_is_the_expectation_over_years(self):
         predictor, face = FaceRes(), drawn_face()
-        classes = predictor.model(255 * colours(face, 224))[0][0]
+        classes = predictor.model(255 * crop_colours(face, 224))[0][0]
         assert predictor(face)[0, 0].item() == pytest.approx(
             sum(age * share for age, share in enumerate(classes.tolist())), rel=1e-4
         )

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torchvision.models import resnet34
 
-from latent_lab.attributes.faces.colours import published
+from latent_lab.attributes.faces import published
 from latent_lab.attributes.faces.published import (
     ArcFaceIdentity,
     ArcFaceNetwork,
@@ -16,7 +16,7 @@ from latent_lab.attributes.faces.published import (
     FairFace,
     Hopenet,
     HopenetNetwork,
-    arcface_crop,
+    crop_for_arcface,
 )
 from latent_lab.attributes.user_files import expectation, load_user_file
 
@@ -112,12 +112,12 @@ def test_arcface(files, images, monkeypatch):
 def test_arcfaces_crop_is_rows_35_to_222_and_columns_32_to_219():
     images = -torch.ones(1, 3, 256, 256)
     images[0, :, 35:223, 32:220] = 0.5
-    torch.testing.assert_close(arcface_crop(images), torch.full((1, 3, 112, 112), 0.5))
+    torch.testing.assert_close(crop_for_arcface(images), torch.full((1, 3, 112, 112), 0.5))
     images[0, :, 35, 219] = 1  # the first row, the last column
-    marked = arcface_crop(images)[0, 0]
+    marked = crop_for_arcface(images)[0, 0]
     assert marked[0, -1] > 0.5 and marked[-1, 0] == 0.5
     large = images.repeat_interleave(2, 2).repeat_interleave(2, 3)
-    torch.testing.assert_close(arcface_crop(large), arcface_crop(images))
+    torch.testing.assert_close(crop_for_arcface(large), crop_for_arcface(images))
 
 
 def test_gradients_reach_the_pixels(files, images):
