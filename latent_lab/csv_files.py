@@ -16,12 +16,11 @@ def csv_text(rows: Iterable[Iterable[object]]) -> str:
     return stream.getvalue()
 
 
-def cell_text(text: str) -> str:
-    """Make a text the cell of a CSV file that no spreadsheet takes for a formula: with an apostrophe before it, where
-    it starts like one.
+def escape_cell(text: str) -> str:
+    """Return a text as a cell of a CSV file that no spreadsheet takes for a formula.
 
-    Tabs and line breaks stay, for :mod:`csv` to quote; other control characters, and what UTF-8 cannot hold, become
-    escapes.
+    An apostrophe is put before a text that starts like one. Tabs and line breaks stay, for :mod:`csv` to quote; other
+    control characters, and what UTF-8 cannot hold, become escapes.
     """
     shown = "".join(
         letter if letter.isprintable() or letter in "\t\n" else letter.encode("unicode_escape").decode()

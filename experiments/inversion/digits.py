@@ -16,7 +16,7 @@ from folders import RESULTS, folder_of, options
 from latent_lab.attributes.classifier import ClassProbabilities
 from latent_lab.editing.inversions import Inversions
 from latent_lab.figures.page import png_bytes
-from latent_lab.figures.strips import Strip, row_figure
+from latent_lab.figures.strips import Strip, draw_rows
 from latent_lab.gans.codes import Codes
 from latent_lab.gans.space import LatentSpace
 from latent_lab.loading import load_space_and_paths
@@ -83,7 +83,7 @@ def main() -> None:
             f"digits-{label.replace(', ', '-').replace(' ', '-')}", "invert", "overview.png", *common, *arguments
         )
         inversions = Inversions.open(folder)
-        names = inversions.names()
+        names = inversions.list_names()
         mean = inversions.run.read_json("scores.json")["mean"]
         row = [label, str(len(names)), *(f"{mean[key]:.3g}" for key in ("psnr", "ssim", "identity_error", "seconds"))]
         codes = inversions.codes(names)
@@ -110,7 +110,7 @@ def main() -> None:
     row = [kept(there, paths, run, samples, classes, size) for run, there, paths in every for size in STRENGTHS]
     lines.append(f"| samples, for comparison | {count} | | | | | {length:.2f} | | {' | '.join(row)} |")
     (RESULTS / "digits.png").write_bytes(
-        png_bytes(row_figure(rows, [""] * min(SHOWN, int(own["pti"])), "", None, 0.5), 120)
+        png_bytes(draw_rows(rows, [""] * min(SHOWN, int(own["pti"])), "", None, 0.5), 120)
     )
     (RESULTS / "digits.md").write_text("\n".join(lines) + "\n")
     print("\n".join(lines))

@@ -25,7 +25,7 @@ from latent_lab.data.photographs import Photographs
 from latent_lab.data.pictures import find_pictures, to_tensor
 from latent_lab.editing.inversions import Inversions
 from latent_lab.figures.page import png_bytes
-from latent_lab.figures.strips import Strip, mosaic_png, row_figure
+from latent_lab.figures.strips import Strip, draw_rows, encode_png
 
 GAN = "gan=mobilestylegan_256"
 PICTURES = OUTPUTS / "faces-pictures"
@@ -61,12 +61,12 @@ def make_pictures(folder: Path, gan: str, photograph: str, samples: int) -> None
     for i in range(samples):
         with torch.no_grad():
             image = space.decode(space.sample(1, torch.Generator().manual_seed(SEED + i)))
-        (folder / f"sample-{i}.png").write_bytes(mosaic_png([image]))
+        (folder / f"sample-{i}.png").write_bytes(encode_png([image]))
     if photograph:
         photographs = Photographs(find_pictures(photograph), generator, "ffhq", "largest")
-        for name in photographs.names():
+        for name in photographs.list_names():
             pixels, _ = photographs.read(name)
-            (folder / f"{name}.png").write_bytes(mosaic_png([pixels[None] / 127.5 - 1]))
+            (folder / f"{name}.png").write_bytes(encode_png([pixels[None] / 127.5 - 1]))
 
 
 def encoder(name: str) -> Path:
@@ -86,14 +86,14 @@ def inverted(name: str) -> Inversions:
 
 def halves(inversions: Inversions) -> tuple[Tensor, Tensor]:
     """The pictures and their inversions, each with shape :math:`(N, 3, 256, 256)`."""
-    files = [inversions.run.folder / "pictures" / f"{name}.png" for name in inversions.names()]
+    files = [inversions.run.folder / "pictures" / f"{name}.png" for name in inversions.list_names()]
     both = torch.stack([to_tensor(Image.open(file), 3) for file in files])
     return both[..., :256], both[..., -256:]
 
 
 def tables(found: dict[str, Inversions]) -> None:
     """The scores, PSNR by step of Image2StyleGAN++, and the picture of all inversions."""
-    names = next(iter(found.values())).names()
+    names = next(iter(found.values())).list_names()
     lines = [f"| inverter | picture | {' | '.join(COLUMNS.values())} |", "|---" * (len(COLUMNS) + 2) + "|"]
     for label, inversions in found.items():
         for name, row in inversions.run.read_json("scores.json")["pictures"].items():
@@ -104,7 +104,7 @@ def tables(found: dict[str, Inversions]) -> None:
     targets = halves(next(iter(found.values())))[0]
     rows = [Strip("picture", targets), *(Strip(label, halves(inversions)[1]) for label, inversions in found.items())]
     columns = [Strip(name, torch.stack([row.images[i] for row in rows])) for i, name in enumerate(names)]
-    publish(io.BytesIO(png_bytes(row_figure(columns, [row.title for row in rows], "", None, 1.1), 150)), "faces")
+    publish(io.BytesIO(png_bytes(draw_rows(columns, [row.title for row in rows], "", None, 1.1), 150)), "faces")
     if "i2spp" in found:
         lines = by_step({name: found["i2spp"].read(name)[0] for name in names})
         (RESULTS / "faces_psnr.md").write_text("\n".join(lines) + "\n")
@@ -125,7 +125,7 @@ def large(photograph: str) -> None:
         "perceptual=null",
     )
     found = Inversions.open(folder_of("large-i2spp", "invert", "overview.png", *common, *LARGE))
-    lines = by_step({name: found.read(name)[0] for name in found.names()}, 20)
+    lines = by_step({name: found.read(name)[0] for name in found.list_names()}, 20)
     (RESULTS / "large_psnr.md").write_text("\n".join(lines) + "\n")
     print("\n".join(lines))
 

@@ -22,8 +22,8 @@ from omegaconf import OmegaConf
 from latent_lab import load_run
 from latent_lab.attributes.faces.selfie import PersonMask
 from latent_lab.edits.moves import Moves
-from latent_lab.edits.views import amounts_for_length
-from latent_lab.figures.strips import Strip, strip_figure
+from latent_lab.edits.views import find_amounts
+from latent_lab.figures.strips import Strip, draw_strips
 from latent_lab.methods.regional import region_changes
 from latent_lab.ops.region import region_masks
 from latent_lab.workflows.build import build_space, preview_of
@@ -80,7 +80,7 @@ def strip(space, paths, codes, k: int, amounts: list[float]) -> torch.Tensor:
     for amount in amounts:
         chosen, wanted = torch.tensor([k]), torch.tensor([abs(amount)])
         sign = torch.tensor([1.0 if amount >= 0 else -1.0])
-        eps = amounts_for_length(space, paths, Moves(codes, chosen, sign), wanted)
+        eps = find_amounts(space, paths, Moves(codes, chosen, sign), wanted)
         images.append(space.decode(codes.moved(paths.shift(codes.latents, chosen, eps, codes.given))))
     return torch.cat(images)
 
@@ -130,7 +130,7 @@ def main() -> None:
                 Strip(label if n == 0 else "", strip(space, paths, codes.select(slice(n, n + 1)), best, amounts))
                 for n in range(2)
             ]
-        strip_figure(rows, amounts, "length of the edit").savefig(TARGET / f"{region}.png", dpi=80)
+        draw_strips(rows, amounts, "length of the edit").savefig(TARGET / f"{region}.png", dpi=80)
     (TARGET / "ratios.md").write_text("\n".join(lines) + "\n")
 
 

@@ -1,4 +1,4 @@
-"""The crop of a face as FFHQ has it: turned upright by eyes and mouth, at one scale."""
+"""The crop of a face as in FFHQ: turned upright by its eyes and mouth, and brought to one scale."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ from latent_lab.attributes.faces.landmarks import LEFT_EYE, MOUTH_CORNERS, RIGHT
 CHOICES = ("one", "largest")
 
 
-def chosen_face(faces: Sequence[np.ndarray], choice: str | int) -> np.ndarray:
-    """One of the faces of a picture.
+def choose_face(faces: Sequence[np.ndarray], choice: str | int) -> np.ndarray:
+    """Return one of the faces of a picture.
 
     Arguments:
-        faces: Their points (68, 2), from left to right.
+        faces: The points (68, 2) of each face, from left to right.
         choice: ``one`` (there must be no other), ``largest``, or a number from 1, from the left.
+
+    Raises:
+        ValueError: There is no face, no such face, or with ``one`` more than one.
     """
     number = int(choice) if str(choice).isdecimal() else None
     if choice not in CHOICES and (number is None or number < 1):
@@ -35,8 +38,9 @@ def chosen_face(faces: Sequence[np.ndarray], choice: str | int) -> np.ndarray:
     return max(faces, key=lambda points: np.ptp(points, 0).prod())
 
 
-def ffhq_square(points: np.ndarray) -> np.ndarray:
-    r"""Corners (4, 2) of FFHQ's crop, upper left, lower left, lower right, upper right, in pixels of the photograph.
+def find_ffhq_square(points: np.ndarray) -> np.ndarray:
+    r"""Return the corners (4, 2) of FFHQ's crop in pixels of the photograph: upper left, lower left, lower right, upper
+    right.
 
     With e from the left to the right eye and m from the middle of the eyes to that of the mouth, the crop's horizontal
     half is :math:`x = (e - m^\perp)` of length :math:`\max(2 |e|, 1.8 |m|)`, its vertical half is perpendicular to it,
@@ -58,13 +62,18 @@ def ffhq_square(points: np.ndarray) -> np.ndarray:
     return np.stack([centre - x - y, centre - x + y, centre + x + y, centre + x - y])
 
 
-def cut(image: Image.Image, corners: np.ndarray, resolution: int) -> Image.Image:
-    """A turned square of a picture at a resolution, antialiased; what lies outside of the picture is its reflection.
+def cut_square(image: Image.Image, corners: np.ndarray, resolution: int) -> Image.Image:
+    """Cut a turned square out of a picture, antialiased. What lies outside of the picture is filled with its
+    reflection.
 
     Arguments:
-        image: In RGB.
-        corners: Of the square (4, 2), as :func:`ffhq_square` gives them: whole numbers are the middles of pixels.
-        resolution: Pixels a side.
+        image: The picture in RGB.
+        corners: Corners of the square (4, 2), as :func:`find_ffhq_square` gives them: whole numbers are the middles of
+            pixels.
+        resolution: Side of the result in pixels.
+
+    Raises:
+        ValueError: The square lies outside of the picture.
     """
     corners = corners + 0.5
     side = np.hypot(*(corners[3] - corners[0]))

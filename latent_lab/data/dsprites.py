@@ -15,8 +15,7 @@ FACTORS = ("colour", "shape", "scale", "orientation", "x", "y")
 
 
 class Dsprites(IdxImages):
-    """A random part of dSprites, 64x64, in [-1, 1]; an image's label is the row of its true factors (colour is always
-    1).
+    """A random part of dSprites, 64x64, in [-1, 1]. An image's label holds its true factors (colour is always 1).
 
     The file's images take 3 GB, so they are read as a stream and only ``num`` are kept. Its pickled metadata is never
     opened.
@@ -51,6 +50,7 @@ class Dsprites(IdxImages):
         self.file, self.num, self.split_seed = self.folder / name, num, split_seed
 
     def prepare_data(self) -> None:
+        """Check that the file is there. It is not fetched."""
         if not self.is_here:
             raise FileNotFoundError(
                 f"dataset: {self.file} is missing; put the file of "
@@ -58,6 +58,7 @@ class Dsprites(IdxImages):
             )
 
     def setup(self, stage: str | None = None) -> None:
+        """Read the images and factors that ``split_seed`` chooses."""
         self.prepare_data()
         try:
             with zipfile.ZipFile(self.file) as archive, archive.open("imgs.npy") as stream:
@@ -75,7 +76,7 @@ class Dsprites(IdxImages):
                 images = np.empty((len(chosen), 64, 64), np.uint8)
                 at = 0
                 for place in np.argsort(chosen):
-                    skip(stream, 4096 * (int(chosen[place]) - at))
+                    skip_bytes(stream, 4096 * (int(chosen[place]) - at))
                     images[place] = np.frombuffer(stream.read(4096), np.uint8).reshape(64, 64)
                     at = int(chosen[place]) + 1
         except Exception as error:  # zipfile and numpy raise a dozen unrelated classes
@@ -91,7 +92,7 @@ class Dsprites(IdxImages):
         self.images, self.labels = torch.from_numpy(255 * images), torch.from_numpy(factors[chosen]).float()
 
 
-def skip(stream, size: int, chunk: int = 1 << 20) -> None:
-    """Reads on without keeping what was read."""
+def skip_bytes(stream, size: int, chunk: int = 1 << 20) -> None:
+    """Read on by ``size`` bytes without keeping them."""
     while size > 0:
         size -= len(stream.read(min(size, chunk))) or size

@@ -1,4 +1,4 @@
-"""Any folder of pictures as a data set: decoded when asked for, never all at once."""
+"""A folder of pictures as a data set. Pictures are decoded when they are asked for, never all at once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from torchvision.transforms.functional import pil_to_tensor
 
 from latent_lab.console import escape_text, log
 from latent_lab.data.images import Batches
-from latent_lab.data.tables import read_table, rows_of
+from latent_lab.data.tables import match_rows, read_table
 from latent_lab.picture_files import (
     DAMAGED,
     FORMATS,
@@ -32,11 +32,11 @@ PREPARATIONS, CHECKS = ("crop", "whole"), ("pixels", "header")
 
 
 class Pictures(Dataset):
-    """Files and what is known of each, decoded on access: an image :math:`(C, R, R)` in [-1, 1], and its label.
+    """Labelled pictures that are decoded on access, to an image :math:`(C, R, R)` in [-1, 1] and its label.
 
     Arguments:
         files: The pictures.
-        labels: One each, with shape :math:`(N,)`, or a row of attributes each, with shape :math:`(N, A)`.
+        labels: A number for each, with shape :math:`(N,)`, or a row of attributes for each, with shape :math:`(N, A)`.
         resolution: Side R.
         image_channels: 1 (grey) or 3.
         preparation: ``crop`` resizes the shorter side and crops the centre; ``whole`` resizes the longer side and adds
@@ -58,7 +58,7 @@ class Pictures(Dataset):
     def __getitem__(self, i: int) -> tuple[Tensor, Tensor]:
         side = (self.resolution, self.resolution)
         try:
-            with silence_pillow(), opened_photograph(self.files[i]) as picture:
+            with silence_pillow(), open_photograph(self.files[i]) as picture:
                 # a JPEG is decoded at the next larger eighth of its size
                 picture.draft(self.mode, (2 * side[0], 2 * side[1]))
                 prepared = self.prepare(turn_upright(picture).convert(self.mode), side, Image.Resampling.LANCZOS)
@@ -69,14 +69,18 @@ class Pictures(Dataset):
             ) from None
         return pil_to_tensor(prepared).float() / 127.5 - 1, self.labels[i]
 
-    def stacked(self, num: int) -> tuple[Tensor, Tensor]:
-        """The first ``num`` images, with shape :math:`(M, C, R, R)`, and their labels."""
+    def stack(self, num: int) -> tuple[Tensor, Tensor]:
+        """Return the first ``num`` images :math:`(M, C, R, R)` and their labels."""
         images = torch.stack([self[i][0] for i in range(min(num, len(self)))])
         return images, self.labels[: len(images)]
 
 
-def opened_photograph(file: Path) -> Image.Image:
-    """The picture, its header read; only the formats of photographs are tried, of 8 bits a channel."""
+def open_photograph(file: Path) -> Image.Image:
+    """Open a photograph and read its header. Only common formats with 8 bits a channel are accepted.
+
+    Raises:
+        Exception: The file is no such picture; see :func:`latent_lab.picture_files.open_picture`.
+    """
     picture = open_picture(file, FORMATS.values())
     if picture.mode[0] in "IF":
         picture.close()
@@ -87,9 +91,9 @@ def opened_photograph(file: Path) -> Image.Image:
 class FolderImages(LightningDataModule):
     """The pictures of a folder and of all its sub-folders.
 
-    Those that cannot be read, or are too small, are left out and reported in one line. Which ones are held out depends
-    on the names and ``split_seed`` alone, never on the training's seed, so that no judge meets what a training of
-    another seed saw.
+    Pictures that cannot be read, or are too small, are left out and reported in one line. The names and ``split_seed``
+    alone decide which pictures are held out, never the training's seed: so a judge never meets pictures that a training
+    with another seed saw.
 
     Arguments:
         folder: Where the pictures are expected.
@@ -97,19 +101,19 @@ class FolderImages(LightningDataModule):
         image_channels: 1 (grey) or 3.
         preparation: ``crop`` resizes the shorter side and crops the centre; ``whole`` resizes the longer side and adds
             black bars.
-        labels: What an image's label is: ``folder``, the index of the sub-folder that it lies in; the name of a table
-            in the folder (:func:`latent_lab.data.tables.read_table`), its row; None, always 0.
-        held_out: Images that no training sees (at least; whole sub-folders at a time with ``keep_together``).
+        labels: The label of an image: ``folder`` for the index of the sub-folder that it lies in; the name of a table
+            in the folder (:func:`latent_lab.data.tables.read_table`) for its row; None for 0.
+        held_out: Number of images that no training sees (at least; whole sub-folders at a time with ``keep_together``).
         keep_together: Whether the images of a sub-folder are like each other, so that none may be held out alone.
         smallest: Pixels that a picture's shorter side must have; None: half the resolution.
         check: ``pixels`` decodes every picture once to find damaged ones; ``header``, for millions, only reads their
             sizes.
-        gigabytes: What a split may take as one tensor; a larger split gives its first images.
+        gigabytes: Largest size of a split as one tensor; of a larger split only the first images are given.
         batch_size: Images a batch.
-        workers: Processes that decode.
+        workers: Number of processes that decode.
         seed: Seed of the order of the batches.
         split_seed: Seed of the split.
-        hint: What to put into the folder.
+        hint: Advice in the error if the folder has no pictures.
     """
 
     def __init__(
@@ -154,14 +158,15 @@ class FolderImages(LightningDataModule):
     @property
     def is_here(self) -> bool:
         """Whether there are pictures, and the table if one is asked for."""
-        return any(True for _ in self.pictures()) and (self.table is None or self.table.is_file())
+        return any(True for _ in self.find_pictures()) and (self.table is None or self.table.is_file())
 
-    def pictures(self) -> Iterator[Path]:
-        """Files that may be pictures, see :func:`latent_lab.picture_files.find_files`."""
+    def find_pictures(self) -> Iterator[Path]:
+        """Yield files that may be pictures; see :func:`latent_lab.picture_files.find_files`."""
         return find_files(self.folder, FORMATS)
 
     def prepare_data(self) -> None:
-        if not any(True for _ in self.pictures()):
+        """Check that there are pictures, and the table if one is asked for."""
+        if not any(True for _ in self.find_pictures()):
             raise FileNotFoundError(f"dataset: {self.folder} holds no pictures ({', '.join(FORMATS)}); {self.hint}")
         if self.table is not None and not self.table.is_file():
             raise FileNotFoundError(
@@ -169,22 +174,25 @@ class FolderImages(LightningDataModule):
             )
 
     def setup(self, stage: str | None = None) -> None:
+        """Find the pictures that can be used, with their labels, and split them."""
         self.prepare_data()
-        found = {file.relative_to(self.folder).as_posix(): file for file in self.pictures()}
+        found = {file.relative_to(self.folder).as_posix(): file for file in self.find_pictures()}
         names = sorted(found)
         values: list[Tensor | None] = [torch.tensor(0)] * len(names)
         if self.table is not None:
             self.label_names, table = read_table(self.table)
-            values = rows_of(names, table)
+            values = match_rows(names, table)
         elif self.by_folder:
-            self.label_names = sorted({folder_of(name) for name in names})
-            values = [torch.tensor(self.label_names.index(folder_of(name))) for name in names]
+            self.label_names = sorted({find_folder(name) for name in names})
+            values = [torch.tensor(self.label_names.index(find_folder(name))) for name in names]
         else:
             self.label_names = []
         with silence_pillow(), ThreadPoolExecutor(os.cpu_count()) as pool:
             faults = list(
                 pool.map(
-                    lambda name, value: "not in the table" if value is None else self.fault(found[name]), names, values
+                    lambda name, value: "not in the table" if value is None else self.find_fault(found[name]),
+                    names,
+                    values,
                 )
             )
         label = {name: value for name, value, fault in zip(names, values, faults) if fault is None}
@@ -206,10 +214,10 @@ class FolderImages(LightningDataModule):
             for part in (held, rest)
         )
 
-    def fault(self, file: Path) -> str | None:
-        """Why a picture cannot be used."""
+    def find_fault(self, file: Path) -> str | None:
+        """Return why a picture cannot be used; None if it can."""
         try:
-            with opened_photograph(file) as picture:
+            with open_photograph(file) as picture:
                 if min(picture.size) < max(self.smallest, 1):
                     return f"{picture.size[0]}x{picture.size[1]} pixels, below {self.smallest}"
                 if self.preparation == "whole" and 2 * self.resolution * min(picture.size) <= max(picture.size):
@@ -224,6 +232,11 @@ class FolderImages(LightningDataModule):
         return None
 
     def report(self, faults: list[str], num: int) -> None:
+        """Print which pictures are left out, in one line.
+
+        Raises:
+            ValueError: None can be used.
+        """
         if not faults:
             return
         some = ", ".join(map(escape_text, faults[:3])) + (f" and {len(faults) - 3} more" if len(faults) > 3 else "")
@@ -232,58 +245,63 @@ class FolderImages(LightningDataModule):
         log.info(f"dataset: {len(faults)} of {num} pictures in {self.folder} are left out: {some}")
 
     def split(self, names: list[str]) -> tuple[list[str], list[str]]:
-        """Held-out and training names, each in an order that ``split_seed`` and the names alone decide."""
+        """Return held-out and training names. Their order depends on ``split_seed`` and the names alone."""
 
         def draw(name: str) -> bytes:
             return hashlib.sha256(f"{self.split_seed}/{name}".encode(errors="surrogateescape")).digest()
 
         names = sorted(
-            names, key=lambda name: (draw(folder_of(name)), draw(name)) if self.keep_together else draw(name)
+            names, key=lambda name: (draw(find_folder(name)), draw(name)) if self.keep_together else draw(name)
         )
         cut = min(self.held_out, len(names))
-        while self.keep_together and 0 < cut < len(names) and folder_of(names[cut - 1]) == folder_of(names[cut]):
+        while self.keep_together and 0 < cut < len(names) and find_folder(names[cut - 1]) == find_folder(names[cut]):
             cut += 1
         return names[:cut], names[cut:]
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
+        """Shape :math:`(C, R, R)` of an image."""
         return self.image_channels, self.resolution, self.resolution
 
     @property
     def num_train(self) -> int:
+        """Number of images that training may see."""
         return len(self.train_pictures)
 
     @property
     def num_classes(self) -> int:
-        """Number of classes that labels are of; 0 where they are none."""
+        """Number of classes of the labels; 0 if labels are no classes."""
         return len(self.label_names) if self.by_folder else 0
 
-    def tensors(self, pictures: Pictures) -> tuple[Tensor, Tensor]:
-        return pictures.stacked(max(1, int(self.gigabytes * 2**30 / (4 * self.image_channels * self.resolution**2))))
+    def stack_pictures(self, pictures: Pictures) -> tuple[Tensor, Tensor]:
+        """Return images and labels, as many as ``gigabytes`` allows."""
+        return pictures.stack(max(1, int(self.gigabytes * 2**30 / (4 * self.image_channels * self.resolution**2))))
 
     def train_split(self) -> tuple[Tensor, Tensor]:
-        """Images and labels that training may see, as many as ``gigabytes`` allows."""
-        return self.tensors(self.train_pictures)
+        """Return images and labels that training may see, as many as ``gigabytes`` allows."""
+        return self.stack_pictures(self.train_pictures)
 
     def held_out_split(self) -> tuple[Tensor, Tensor]:
-        """Images and labels that no training sees, as many as ``gigabytes`` allows."""
+        """Return images and labels that no training sees, as many as ``gigabytes`` allows."""
         if not len(self.held_out_pictures):
             raise ValueError(
                 f"dataset in {self.folder} has no held-out pictures: dataset.data.held_out must be positive, "
                 f"got {self.held_out}"
             )
-        return self.tensors(self.held_out_pictures)
+        return self.stack_pictures(self.held_out_pictures)
 
     def train_dataloader(self, steps: int | None = None, first: int = 0, rank: int = 0) -> DataLoader:
-        """Batches of images and labels, see :class:`Batches`."""
+        """Return batches of images and labels; see :class:`Batches`."""
         order = Batches(self.num_train, self.batch_size, self.seed, rank, steps, first)
         return DataLoader(
             self.train_pictures, batch_sampler=order, num_workers=self.workers, persistent_workers=self.workers > 0
         )
 
     def val_dataloader(self) -> DataLoader:
+        """Return batches of the images and labels that no training sees."""
         return DataLoader(self.held_out_pictures, self.batch_size, num_workers=self.workers)
 
 
-def folder_of(name: str) -> str:
+def find_folder(name: str) -> str:
+    """Return the part of a name before the last ``/``: the sub-folder that the picture lies in."""
     return name.rpartition("/")[0]

@@ -20,7 +20,15 @@ from latent_lab.ops.streams import ORDER, stream
 
 
 def read_idx(file: str | Path, limit: int = 1 << 31) -> Tensor:
-    """The uint8 tensor of an ``idx.gz`` file. A file that is damaged, or larger than ``limit`` bytes, is refused."""
+    """Read the uint8 tensor of an ``idx.gz`` file.
+
+    Arguments:
+        file: The file.
+        limit: Most values that are read.
+
+    Raises:
+        ValueError: The file is damaged or too large.
+    """
     try:
         if Path(file).exists() and not Path(file).is_file():  # a pipe would wait for ever
             raise ValueError("no plain file")
@@ -46,17 +54,17 @@ def read_idx(file: str | Path, limit: int = 1 << 31) -> Tensor:
 
 
 class Batches(Sampler[list[int]]):
-    """Which images each step takes: a function of the seed, the rank and the step, so that a resumed run goes on within
-    its epoch.
+    """The images of each step, as a function of seed, rank and step: a resumed run goes on within its epoch.
 
-    Every epoch is a new order of all images, without the last ones where they fill no batch. The length is that of the
-    whole run, also where the first steps are behind it: Lightning counts on.
+    Every epoch is a new order of all images. The last ones are left out if they fill no batch. The length is that of
+    the whole run, even if the first steps are skipped, because Lightning counts them.
 
     Arguments:
         num: Number of images, at least ``batch_size``.
         batch_size: Images a batch.
-        seed, rank: Whose order it is.
-        steps: Batches of the whole run; None is one epoch.
+        seed: Seed of the order.
+        rank: Rank of the process, which has an order of its own.
+        steps: Batches of the whole run; None for one epoch.
         first: The step to begin at.
     """
 
@@ -81,14 +89,14 @@ class Batches(Sampler[list[int]]):
 
 
 class IdxImages(LightningDataModule):
-    """Grey images :math:`(N, H, H)`, or colour images :math:`(N, H, H, 3)`, and labels in the idx.gz format of MNIST,
-    padded to ``resolution``, in [-1, 1].
+    """Images and labels in the idx.gz format of MNIST, padded to ``resolution``, in [-1, 1].
 
-    The last ``held_out`` images are kept out of every training; they are the validation set.
+    The files hold grey images :math:`(N, H, H)` or colour images :math:`(N, H, H, 3)`. The last ``held_out`` images are
+    kept out of every training; they are the validation set.
 
     Arguments:
         folder: Where the files are expected; files there win over a download.
-        url: Address that the file names are appended to; None where the files are made and not fetched.
+        url: Address that the file names are appended to; None if the files are made and not fetched.
         files: ``images`` and ``labels``, each with its ``name`` and ``hash`` (as pooch takes it).
         resolution: Side of the padded images.
         batch_size: Images a batch.
@@ -118,6 +126,7 @@ class IdxImages(LightningDataModule):
         return all((self.folder / file["name"]).is_file() for file in self.files.values())
 
     def prepare_data(self) -> None:
+        """Fetch files that are not in the folder yet."""
         for file in self.files.values():
             if (self.folder / file["name"]).is_file():
                 continue
@@ -137,6 +146,7 @@ class IdxImages(LightningDataModule):
                 ) from None
 
     def setup(self, stage: str | None = None) -> None:
+        """Read images and labels, and check that their shapes fit."""
         images, labels = (read_idx(self.folder / self.files[part]["name"]) for part in ("images", "labels"))
         if (
             images.shape[3:] not in ((), (3,))
@@ -156,8 +166,7 @@ class IdxImages(LightningDataModule):
         self.images, self.labels = images, labels.long()
 
     def prepare_images(self, images: Tensor) -> Tensor:
-        """uint8 :math:`(N, H, H)` or :math:`(N, H, H, 3)` to float :math:`(N, 1, R, R)` or :math:`(N, 3, R, R)` in [-1,
-        1]."""
+        """Return uint8 images :math:`(N, H, H)` or :math:`(N, H, H, 3)` as float :math:`(N, C, R, R)` in [-1, 1]."""
         before = (self.resolution - images.shape[1]) // 2
         after = self.resolution - images.shape[1] - before
         channels_first = images[:, None] if images.ndim == 3 else images.permute(0, 3, 1, 2).contiguous()
@@ -165,31 +174,34 @@ class IdxImages(LightningDataModule):
 
     @property
     def image_shape(self) -> tuple[int, ...]:
+        """Shape :math:`(C, R, R)` of an image."""
         return tuple(self.prepare_images(self.images[:1]).shape[1:])
 
     @property
     def num_train(self) -> int:
+        """Number of images that training may see."""
         return len(self.images) - self.held_out
 
     @property
     def num_classes(self) -> int:
-        """Number of classes that labels are of; 0 where they are none."""
+        """Number of classes of the labels; 0 if labels are no classes."""
         return 0 if self.labels.is_floating_point() else int(self.labels.max()) + 1
 
     def train_split(self) -> tuple[Tensor, Tensor]:
-        """Images and labels that training may see."""
+        """Return images and labels that training may see."""
         num = len(self.images) - self.held_out
         return self.prepare_images(self.images[:num]), self.labels[:num]
 
     def held_out_split(self) -> tuple[Tensor, Tensor]:
-        """Images and labels that no training sees."""
+        """Return images and labels that no training sees."""
         num = len(self.images) - self.held_out
         return self.prepare_images(self.images[num:]), self.labels[num:]
 
     def train_dataloader(self, steps: int | None = None, first: int = 0, rank: int = 0) -> DataLoader:
-        """Batches of images and labels, see :class:`Batches`."""
+        """Return batches of images and labels; see :class:`Batches`."""
         order = Batches(self.num_train, self.batch_size, self.seed, rank, steps, first)
         return DataLoader(TensorDataset(*self.train_split()), batch_sampler=order)
 
     def val_dataloader(self) -> DataLoader:
+        """Return batches of the images and labels that no training sees."""
         return DataLoader(TensorDataset(*self.held_out_split()), self.batch_size)

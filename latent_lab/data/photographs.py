@@ -1,4 +1,4 @@
-"""What is inverted: photographs of the user, or images that a data set holds out; read when they are asked for."""
+"""Pictures to invert: photographs of the user, or images that a data set holds out. They are read when asked for."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from torch import Tensor
 
 from latent_lab.attributes.faces.landmarks import DlibLandmarks
 from latent_lab.console import escape_text, log
-from latent_lab.data.alignment import chosen_face, cut, ffhq_square
+from latent_lab.data.alignment import choose_face, cut_square, find_ffhq_square
 from latent_lab.data.folder import FolderImages
 from latent_lab.data.images import IdxImages
-from latent_lab.data.pictures import home_of, read_photograph, square, to_tensor
+from latent_lab.data.pictures import crop_square, expand_home, read_photograph, to_tensor
 from latent_lab.gans.base import Generator
 from latent_lab.names import make_file_name
 
@@ -23,8 +23,13 @@ ALIGNMENTS = ("none", "ffhq")
 
 
 class Batch(NamedTuple):
-    """Pictures that are inverted together: their names, pixels :math:`(N, C, R, R)`, uint8, and what is known of
-    each."""
+    """Pictures that are inverted together.
+
+    Arguments:
+        names: Their names.
+        pixels: Their pixels :math:`(N, C, R, R)`, uint8.
+        known: Source and hash of each, and notes of what was done to it.
+    """
 
     names: list[str]
     pixels: Tensor
@@ -32,13 +37,13 @@ class Batch(NamedTuple):
 
 
 class Photographs:
-    """Pictures of the user by name, as a generator's images: read when they are asked for.
+    """Photographs of the user by name, prepared as images of a generator when they are asked for.
 
     Arguments:
-        files: The pictures.
-        generator: Whose resolution and channels they get.
+        files: The photographs.
+        generator: The generator whose resolution and channels they get.
         align: ``none`` or ``ffhq``.
-        faces: Which of several faces, see :func:`chosen_face`.
+        faces: Which of several faces to take; see :func:`choose_face`.
     """
 
     def __init__(self, files: dict[str, Path], generator: Generator, align: str, faces: str | int) -> None:
@@ -47,27 +52,31 @@ class Photographs:
         self.files, self.resolution, self.channels, self.faces = files, generator.resolution, generator.channels, faces
         self.landmarks = DlibLandmarks() if align == "ffhq" else None
 
-    def names(self) -> list[str]:
+    def list_names(self) -> list[str]:
+        """Return the names of all photographs."""
         return list(self.files)
 
     def read(self, name: str) -> tuple[Tensor, dict]:
-        """The picture, with shape :math:`(C, R, R)`, uint8, and what is known of it. Raises a ValueError where it
-        cannot be used."""
+        """Return the pixels :math:`(C, R, R)`, uint8, of a photograph, with its source, hash and notes.
+
+        Raises:
+            ValueError: It cannot be used.
+        """
         file = self.files[name]
         image, notes = read_photograph(file)
         if self.landmarks is not None:
             image, said = (
-                cut(image, ffhq_square(chosen_face(self.landmarks(image), self.faces)), self.resolution),
+                cut_square(image, find_ffhq_square(choose_face(self.landmarks(image), self.faces)), self.resolution),
                 ["aligned"],
             )
         else:
-            image, said = square(image, self.resolution)
+            image, said = crop_square(image, self.resolution)
         pixels = (to_tensor(image, self.channels) + 1).mul(127.5).round().to(torch.uint8)
-        return pixels, {"picture": file.name, "sha256": sha256_of(file), "notes": notes + said}
+        return pixels, {"picture": file.name, "sha256": hash_file(file), "notes": notes + said}
 
 
-def sha256_of(file: Path) -> str:
-    """The SHA-256 of a file, which need not fit into the memory."""
+def hash_file(file: Path) -> str:
+    """Return the SHA-256 of a file, which need not fit into the memory."""
     found = hashlib.sha256()
     with file.open("rb") as stream:
         while part := stream.read(1 << 20):
@@ -76,13 +85,13 @@ def sha256_of(file: Path) -> str:
 
 
 class HeldOut:
-    """The first held-out images of a data set, under numbers.
+    """The first held-out images of a data set, named by number.
 
     Arguments:
-        data: Its images.
-        name: What it is called.
-        generator: Whose images they must be like.
-        count: How many.
+        data: The data set.
+        name: Its name.
+        generator: The generator whose images they must be like.
+        count: Number of images.
     """
 
     def __init__(self, data: IdxImages | FolderImages, name: str, generator: Generator, count: int) -> None:
@@ -98,23 +107,34 @@ class HeldOut:
             for i, image in enumerate(images)
         }
 
-    def names(self) -> list[str]:
+    def list_names(self) -> list[str]:
+        """Return the names of all images."""
         return list(self.images)
 
     def read(self, name: str) -> tuple[Tensor, dict]:
+        """Return the pixels :math:`(C, R, R)`, uint8, of an image, with its source and hash."""
         sha256 = hashlib.sha256(self.images[name].numpy().tobytes()).hexdigest()
         return self.images[name], {"picture": name, "sha256": sha256, "notes": []}
 
 
-def absolute(images: str | Sequence[str]) -> str | list[str]:
-    """Places that stay the same when the inversion is continued from another folder."""
+def make_absolute(images: str | Sequence[str]) -> str | list[str]:
+    """Return the places with absolute paths, which stay right when the inversion is continued from another folder."""
     if isinstance(images, str):
-        return images if images == "held_out" else str(home_of(images).absolute())
-    return [str(home_of(item).absolute()) for item in images]
+        return images if images == "held_out" else str(expand_home(images).absolute())
+    return [str(expand_home(item).absolute()) for item in images]
 
 
-def batches(source: Photographs | HeldOut, names: Sequence[str], size: int, failed: dict[str, str]) -> Iterator[Batch]:
-    """The pictures that can be used, some at a time; why the others cannot goes into ``failed``."""
+def read_batches(
+    source: Photographs | HeldOut, names: Sequence[str], size: int, failed: dict[str, str]
+) -> Iterator[Batch]:
+    """Yield the pictures that can be used, some at a time.
+
+    Arguments:
+        source: Where they come from.
+        names: Names of the pictures.
+        size: Pictures a batch.
+        failed: Receives the reason for each picture that cannot be used.
+    """
     waiting: list[tuple[str, Tensor, dict]] = []
     for position, name in enumerate(names):
         try:

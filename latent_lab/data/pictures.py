@@ -1,4 +1,4 @@
-"""A user's own photographs: any mode, turned upright, checked before they are decoded."""
+"""Photographs of a user, in any mode. They are checked before they are decoded, and turned upright."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ COUNTED = 8  # frames, of the formats that say how many only to who reads them a
 
 
 def find_pictures(where: str | Sequence[str]) -> dict[str, Path]:
-    """Find pictures: a file, all of a folder and its sub-folders, those of a pattern, or of a list of these; each real
-    file once.
+    """Find pictures: a file, those of a folder and its sub-folders, of a pattern, or of a list of these; each real file
+    once.
 
-    Their names are plain names of files (:func:`latent_lab.names.make_file_name`) and tell them apart, also where case is
+    Returned names are plain names of files (:func:`latent_lab.names.make_file_name`). They differ even if case is
     ignored.
 
     Raises:
         FileNotFoundError: There is no such file, or no picture in the folder.
-        ValueError: What was named is a pipe, a device or a socket.
+        ValueError: A place is a pipe, a device or a socket.
     """
     found: dict[Path, str] = {}
     seen: set[tuple[int, int] | None] = set()
     for item in [where] if isinstance(where, str) else list(where):
-        place = home_of(item)
+        place = expand_home(item)
         if os.path.isdir(place):
             texts = {
                 file: file.relative_to(place).with_suffix("").as_posix().replace("/", "-")
@@ -65,12 +65,18 @@ def find_pictures(where: str | Sequence[str]) -> dict[str, Path]:
             if identity is None or identity not in seen:
                 found[file] = texts[file]
             seen.add(identity)
-    return told_apart(found)
+    return make_names_unique(found)
 
 
-def told_apart(texts: dict[Path, str]) -> dict[str, Path]:
-    """Files by plain names: of their texts, with the suffix where several share one, and with a digest of the path
-    where several still do."""
+def make_names_unique(texts: dict[Path, str]) -> dict[str, Path]:
+    """Return files by plain, different names.
+
+    A name is made of the file's text; of text and suffix if several files have the text; and of text and a digest of
+    the path if several still have that.
+
+    Arguments:
+        texts: The wanted name of each file.
+    """
     names: dict[Path, str] = {}
     taken: set[str] = set()
     for shown in (
@@ -94,8 +100,8 @@ def told_apart(texts: dict[Path, str]) -> dict[str, Path]:
     return {names[file]: file for file in texts}
 
 
-def home_of(item: str | Path) -> Path:
-    """A path as a user writes it, with ``~`` for a home where there is such a user."""
+def expand_home(item: str | Path) -> Path:
+    """Return a path with ``~`` replaced by the home of the user, if there is such a user."""
     try:
         return Path(item).expanduser()
     except RuntimeError:
@@ -103,14 +109,18 @@ def home_of(item: str | Path) -> Path:
 
 
 def require_plain(file: Path) -> None:
-    """An error where a file is a pipe, a device or a socket, which could be waited for without end."""
+    """Check that a file is no pipe, device or socket, on which reading could wait without end.
+
+    Raises:
+        ValueError: It is one.
+    """
     if not os.path.isfile(file):
         raise ValueError(f"images must be files or folders, but {file} is no plain file")
 
 
 @contextlib.contextmanager
-def one_line(file: Path) -> Iterator[None]:
-    """What Pillow says of a file that it cannot read, as one line with its name."""
+def report_in_one_line(file: Path) -> Iterator[None]:
+    """Raise what Pillow finds wrong with a picture as one line with its name."""
     try:
         with silence_pillow():
             yield
@@ -119,32 +129,34 @@ def one_line(file: Path) -> Iterator[None]:
 
 
 def read_photograph(file: str | Path) -> tuple[Image.Image, list[str]]:
-    """A picture in RGB, 8 bits a channel, upright, and a line for each thing that was done to it.
+    """Read a picture as RGB with 8 bits a channel, upright, and return a line for each thing that was done to it.
 
     Grey is repeated, 16 bits are rounded to 8, transparent pixels are laid on white, CMYK is converted without its
-    profile, of an animation the first frame is taken, and a rotation that the camera noted is carried out.
+    profile, the first frame of an animation is taken, and a rotation that the camera noted is carried out.
 
     Raises:
         FileNotFoundError: There is no such file.
         ValueError: It is no plain file, damaged, of an unknown format, or has more pixels than
             ``PIL.Image.MAX_IMAGE_PIXELS``.
     """
-    file = home_of(file)
+    file = expand_home(file)
     if not os.path.exists(file):
         raise FileNotFoundError(f"images must be files or folders, got {str(file)!r}, which does not exist")
     require_plain(file)
-    with one_line(file), open_picture(file, FILES.values()) as picture:
-        notes = frames_note(picture, file)
+    with report_in_one_line(file), open_picture(file, FILES.values()) as picture:
+        notes = note_frames(picture, file)
         if read_orientation(picture) != 1:
             notes.append("turned upright")
-        image, what = as_rgb(turn_upright(picture))
+        image, what = convert_to_rgb(turn_upright(picture))
         image.load()
     return image, notes + what
 
 
-def frames_note(picture: Image.Image, file: Path) -> list[str]:
-    """What is said of a picture of several frames; GIF and TIFF tell their number only to who walks through all, so few
-    are counted."""
+def note_frames(picture: Image.Image, file: Path) -> list[str]:
+    """Return a note for a picture of several frames, else nothing.
+
+    GIF and TIFF do not tell how many frames they have, so only a few are counted.
+    """
     try:
         if not getattr(picture, "is_animated", False):
             return []
@@ -161,8 +173,8 @@ def frames_note(picture: Image.Image, file: Path) -> list[str]:
     return [f"its first frame of more than {COUNTED}"]
 
 
-def as_rgb(picture: Image.Image) -> tuple[Image.Image, list[str]]:
-    """A picture of any mode in RGB, and what that took."""
+def convert_to_rgb(picture: Image.Image) -> tuple[Image.Image, list[str]]:
+    """Return a picture of any mode in RGB, and a line for each thing that was done to it."""
     if picture.mode == "RGB" and "transparency" not in picture.info:
         return picture, []
     if picture.mode[0] in "IF":
@@ -183,8 +195,8 @@ def as_rgb(picture: Image.Image) -> tuple[Image.Image, list[str]]:
     return picture.convert("RGB"), [] if picture.mode in ("L", "P", "1") else [f"{picture.mode} converted to RGB"]
 
 
-def square(image: Image.Image, resolution: int) -> tuple[Image.Image, list[str]]:
-    """The middle square of a picture at a resolution, antialiased, and a line where that changed its size."""
+def crop_square(image: Image.Image, resolution: int) -> tuple[Image.Image, list[str]]:
+    """Return the middle square of a picture at a resolution, antialiased, and a line if its size changed."""
     notes = (
         [f"{image.width}x{image.height} pixels made {resolution}x{resolution}"]
         if image.size != (resolution, resolution)
@@ -196,12 +208,16 @@ def square(image: Image.Image, resolution: int) -> tuple[Image.Image, list[str]]
 
 
 def to_tensor(image: Image.Image, channels: int) -> Tensor:
-    """A picture in RGB as a tensor :math:`(C, H, W)` in [-1, 1], grey for one channel."""
+    """Return a picture in RGB as a tensor :math:`(C, H, W)` in [-1, 1], grey for one channel."""
     values = np.array(image if channels == 3 else image.convert("L"))
     return torch.from_numpy(values).reshape(*values.shape[:2], -1).permute(2, 0, 1).contiguous().float() / 127.5 - 1
 
 
 def read_picture(file: str | Path, resolution: int, channels: int) -> Tensor:
-    """The middle square of a photograph, with shape :math:`(C, R, R)` in [-1, 1]; raises as :func:`read_photograph`
-    does."""
-    return to_tensor(square(read_photograph(file)[0], resolution)[0], channels)
+    """Read the middle square of a photograph as a tensor :math:`(C, R, R)` in [-1, 1].
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It cannot be used; see :func:`read_photograph`.
+    """
+    return to_tensor(crop_square(read_photograph(file)[0], resolution)[0], channels)

@@ -16,7 +16,7 @@ LARGEST = torch.finfo(torch.float32).max
 
 
 def read_table(file: str | Path) -> tuple[list[str], dict[str, list[float]]]:
-    """The attributes' names, and for each picture's name its values.
+    """Read the names of the attributes, and the values of each picture by its name.
 
     A ``.csv`` or ``.tsv`` has a header, or its attributes' names in an ``attributes.txt`` beside it, and the picture's
     name in its first column. Of ``value,confidence`` (the Transient Attributes' annotations) the value is taken.
@@ -26,14 +26,14 @@ def read_table(file: str | Path) -> tuple[list[str], dict[str, list[float]]]:
         ValueError: It is no plain file of text, too large, or holds anything but finite numbers, a row a picture.
     """
     file = Path(file)
-    lines = lines_of(file)
+    lines = read_lines(file)
     if file.suffix in (".csv", ".tsv"):
         try:
             rows = [row for row in csv.reader(lines, delimiter="," if file.suffix == ".csv" else "\t") if row]
         except csv.Error as error:
             raise ValueError(f"{file} must be a table of short cells, got one that cannot be read ({error})") from None
         beside = file.with_name("attributes.txt")
-        names = " ".join(lines_of(beside)).split() if beside.is_file() else rows.pop(0)[1:] if rows else []
+        names = " ".join(read_lines(beside)).split() if beside.is_file() else rows.pop(0)[1:] if rows else []
     else:
         if len(lines) < 2 or not re.fullmatch(r"[0-9]{1,12}", lines[0].strip()):
             raise ValueError(
@@ -43,27 +43,30 @@ def read_table(file: str | Path) -> tuple[list[str], dict[str, list[float]]]:
         if len(rows) != int(lines[0]):
             raise ValueError(f"{file} must hold the {int(lines[0])} rows that its first line says, got {len(rows)}")
     if not names or len(set(names)) < len(names):
-        raise ValueError(f"{file} must have different names of attributes, got {shown(names, 8)}")
+        raise ValueError(f"{file} must have different names of attributes, got {shorten_texts(names, 8)}")
     table: dict[str, list[float]] = {}
     for number, (name, *values) in enumerate(rows, 1):
         try:
             table[name.strip()] = [float(value.split(",")[0]) for value in values]
         except ValueError:
             raise ValueError(
-                f"{file} must hold numbers after a picture's name, got {shown(values)} in row {number}"
+                f"{file} must hold numbers after a picture's name, got {shorten_texts(values)} in row {number}"
             ) from None
         if not all(abs(value) <= LARGEST for value in table[name.strip()]):
             raise ValueError(
-                f"{file} must hold finite numbers of single precision, got {shown(values)} in row {number}"
+                f"{file} must hold finite numbers of single precision, got {shorten_texts(values)} in row {number}"
             )
         if len(values) != len(names):
             raise ValueError(f"{file} must hold {len(names)} values a row, got {len(values)} in row {number}")
     return names, table
 
 
-def lines_of(file: Path) -> list[str]:
-    """The lines of a text file in UTF-8, of at most ``LIMIT`` bytes and lines of at most ``LONGEST_LINE``
-    characters."""
+def read_lines(file: Path) -> list[str]:
+    """Return the lines of a text file in UTF-8.
+
+    Raises:
+        ValueError: It has more than ``LIMIT`` bytes, a line of more than ``LONGEST_LINE`` characters, or is no text.
+    """
     if not file.is_file():
         raise ValueError(f"{file} must be a plain file")
     if file.stat().st_size > LIMIT:
@@ -78,16 +81,22 @@ def lines_of(file: Path) -> list[str]:
     return lines
 
 
-def shown(texts: Sequence[str], most: int = 4) -> list[str]:
-    """The first texts, each as much as an error may show of it."""
+def shorten_texts(texts: Sequence[str], most: int = 4) -> list[str]:
+    """Return the first texts, each cut to the length that an error may show."""
     return [text if len(text) <= 40 else f"{text[:40]}..." for text in texts[:most]]
 
 
-def rows_of(pictures: Sequence[str], table: Mapping[str, Sequence[float]]) -> list[Tensor | None]:
-    """The values of each picture, None where the table has none.
+def match_rows(pictures: Sequence[str], table: Mapping[str, Sequence[float]]) -> list[Tensor | None]:
+    """Return the values of each picture; None if the table has none.
 
-    A picture is named by its path in the folder, or by as many of the path's last parts as the table writes. A row that
-    would serve two pictures is refused.
+    A picture is named by its path in the folder, or by as many of the path's last parts as the table writes.
+
+    Arguments:
+        pictures: Paths of the pictures in the folder.
+        table: Values by the name of a picture.
+
+    Raises:
+        ValueError: A row would serve two pictures.
     """
     found, owner = [], {}
     for picture in pictures:

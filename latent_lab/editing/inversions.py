@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from latent_lab.checkpoints import native
-from latent_lab.csv_files import cell_text, csv_text
+from latent_lab.csv_files import csv_text, escape_cell
 from latent_lab.editing.inverted_files import require_generator, require_picture
 from latent_lab.gans.base import Generator
 from latent_lab.gans.codes import Codes
@@ -48,7 +48,7 @@ class Inversions:
     def file(self, name: str) -> Path:
         return self.run.folder / "images" / f"{name}.safetensors"
 
-    def names(self) -> list[str]:
+    def list_names(self) -> list[str]:
         """Of the pictures that have been inverted; hidden files are left alone."""
         found = sorted(file.stem for file in (self.run.folder / "images").glob("[!.]*.safetensors"))
         return [require_file_name(name, f"each name in {self.run.folder / 'images'}") for name in found]
@@ -61,7 +61,7 @@ class Inversions:
             ValueError: There is no such picture, or its file is damaged or was written by something else.
         """
         if not self.file(name).is_file():
-            raise ValueError(f"{self.run.folder} holds inversions of {self.names()}, got {name!r}")
+            raise ValueError(f"{self.run.folder} holds inversions of {self.list_names()}, got {name!r}")
         tensors, about = native.read(self.file(name))
         if about.get("format") != FORMAT or "latents" not in tensors:
             raise ValueError(
@@ -72,7 +72,7 @@ class Inversions:
 
     def space(self) -> LatentSpace:
         """The space of the codes, on the generator that they were found on; only latent_lab's own classes are built."""
-        names = self.names()
+        names = self.list_names()
         if not names:
             raise FileNotFoundError(f"{self.run.folder} has no inversions yet; continue it with run={self.run.folder}")
         config, about = read_run_config(self.run), self.read(names[0])[1]
@@ -92,7 +92,7 @@ class Inversions:
         shapes are not."""
         tensors, about = self.read(name)
         require_generator(tensors, about, generator, self.file(name))
-        first = self.names()[0]
+        first = self.list_names()[0]
         common = about if name == first else self.read(first)[1]
         if any(about[key] != common[key] for key in ("space", "generator")):
             raise ValueError(
@@ -157,7 +157,7 @@ class Inversions:
 
     def scores(self) -> dict[str, dict[str, float]]:
         """The scores of all pictures, from their own files."""
-        return {name: self.read(name)[1]["scores"] for name in self.names()}
+        return {name: self.read(name)[1]["scores"] for name in self.list_names()}
 
     def write_scores(self, failed: dict[str, str]) -> dict[str, dict[str, float]]:
         """``scores.json`` and ``scores.csv`` of all pictures, from their own files; gives the scores by picture."""
@@ -170,10 +170,10 @@ class Inversions:
         }
         self.run.write("scores.json", json.dumps({"mean": mean, "pictures": scores, "failed": failed}, indent=1))
         rows = [
-            [cell_text(name), *(f"{row[key]:.6g}" if key in row else "" for key in columns)]
+            [escape_cell(name), *(f"{row[key]:.6g}" if key in row else "" for key in columns)]
             for name, row in scores.items()
         ]
-        self.run.write("scores.csv", csv_text([["picture", *map(cell_text, columns)], *rows]))
+        self.run.write("scores.csv", csv_text([["picture", *map(escape_cell, columns)], *rows]))
         return scores
 
 

@@ -69,7 +69,7 @@ class InvertedPictures(Source):
     """The images of an inversion's folder."""
 
     def __init__(self, inversions: Inversions, space: LatentSpace, names: Sequence[str] | None) -> None:
-        known = list(inversions.names())
+        known = list(inversions.list_names())
         names = known if names is None else [str(name) for name in names]
         strange = [name for name in names if name not in known]
         if strange or not names:

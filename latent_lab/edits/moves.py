@@ -1,4 +1,4 @@
-"""The stream of latents, paths and amounts that discovery trains on."""
+"""Random edits: the stream of codes, paths and amounts that discovery trains on."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from latent_lab.gans.space import LatentSpace
 
 
 class Moves(NamedTuple):
-    """A batch of edits to make.
+    """A batch of N edits.
 
     Arguments:
-        codes: Where the edits start, N of them.
+        codes: Codes at which the edits start.
         k: Path of each edit, with shape :math:`(N,)`.
         eps: Signed amount of each edit, with shape :math:`(N,)`.
     """
@@ -28,8 +28,15 @@ class Moves(NamedTuple):
 def draw_moves(
     space: LatentSpace, num: int, num_paths: int, amounts: tuple[float, float], rng: torch.Generator
 ) -> Moves:
-    r"""Codes of the prior, paths uniform over all K, and amounts whose magnitude is uniform in ``amounts`` and whose
-    sign is a fair coin."""
+    """Draw edits: codes of the prior, uniform paths, and amounts with uniform magnitude and a sign from a fair coin.
+
+    Arguments:
+        space: The latent space.
+        num: Number N of edits.
+        num_paths: Number K of paths.
+        amounts: Smallest and largest magnitude.
+        rng: Source of randomness.
+    """
     smallest, largest = amounts
     codes = space.sample(num, rng)
     k = torch.randint(num_paths, (num,), generator=rng)

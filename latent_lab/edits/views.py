@@ -1,4 +1,4 @@
-"""Images of sequences of edits: made once, read by every metric and picture."""
+"""Images of sequences of edits. They are decoded once and read by every metric and figure."""
 
 from __future__ import annotations
 
@@ -18,8 +18,14 @@ if TYPE_CHECKING:
 
 
 class View(NamedTuple):
-    """What a sequence of edits led to: latents :math:`(N, D)`, images :math:`(N, C, H, W)`, attributes :math:`(N, A)`
-    or None, and the identity's embedding :math:`(N, E)` or None."""
+    """The outcome of a sequence of edits.
+
+    Arguments:
+        latents: Latents, with shape :math:`(N, D)`.
+        images: Images :math:`(N, C, H, W)` in [-1, 1].
+        attributes: Their attributes, with shape :math:`(N, A)`, or None.
+        identity: Their identity's embedding, with shape :math:`(N, E)`, or None.
+    """
 
     latents: Tensor
     images: Tensor
@@ -42,15 +48,24 @@ class Pair(NamedTuple):
 
 
 def pair_with_others(moves: Moves, num_paths: int, rng: torch.Generator) -> Pair:
-    """A second path for each move, uniform over the others (the same one if there is no other), with the same
-    amount."""
+    """Draw a second path for each move, uniform over the others, with the same amount.
+
+    If there is only one path, it is paired with itself.
+    """
     offset = torch.randint(1, max(num_paths, 2), moves.k.shape, generator=rng).to(moves.k.device)
     return Pair(moves.k, (moves.k + offset) % num_paths, moves.eps, moves.eps)
 
 
-def after_sequence(paths: Paths, moves: Moves, pair: Pair, sequence: str) -> Tensor:
-    """Latents after a sequence of edits: ``k`` and ``l`` make an edit, ``K`` and ``L`` undo it; ``klKL`` undoes in the
-    same order."""
+def apply_sequence(paths: Paths, moves: Moves, pair: Pair, sequence: str) -> Tensor:
+    """Return the latents after a sequence of edits.
+
+    Arguments:
+        paths: The paths.
+        moves: The edits, whose codes are where the sequence starts.
+        pair: The two edits.
+        sequence: Letters: ``k`` and ``l`` make an edit, ``K`` and ``L`` undo it. So ``klKL`` undoes them in the same
+            order.
+    """
     steps = {
         "k": (pair.k, pair.eps_k),
         "l": (pair.l, pair.eps_l),
@@ -67,7 +82,7 @@ def after_sequence(paths: Paths, moves: Moves, pair: Pair, sequence: str) -> Ten
 def view(
     space: LatentSpace, codes: Codes, attributes: Attributes | None = None, identity: nn.Module | None = None
 ) -> View:
-    """The codes decoded once, with all that is measured on their images."""
+    """Decode codes once and measure attributes and identity of their images."""
     images = space.decode(codes).float()
     return View(
         codes.latents,
@@ -85,7 +100,7 @@ def view_in_batches(
     batch_size: int,
     keep_images: bool = True,
 ) -> View:
-    """:func:`view`, a batch at a time; without ``keep_images`` the images are dropped as soon as they are measured."""
+    """Decode and measure codes as :func:`view` does, a batch at a time, and drop the images unless ``keep_images``."""
     starts = range(0, len(codes), batch_size)
     parts = []
     for i in starts:
@@ -103,16 +118,17 @@ def view_sequences(
     sequences: Iterable[str],
     attributes: Attributes | None = None,
 ) -> dict[str, View]:
-    """Each distinct sequence, decoded once in one batch; the empty one is the original."""
+    """Decode each distinct sequence once, as one batch. The empty sequence gives the original."""
     names = sorted(set(sequences) | {""}, key=len)
     return {
-        name: view(space, moves.codes.moved(after_sequence(paths, moves, pair, name)), attributes) for name in names
+        name: view(space, moves.codes.moved(apply_sequence(paths, moves, pair, name)), attributes) for name in names
     }
 
 
 @torch.no_grad()
-def amounts_for_length(space: LatentSpace, paths: Paths, moves: Moves, length: Tensor, iterations: int = 6) -> Tensor:
-    r"""Signed amounts :math:`(N,)` whose realised lengths, as the generator sees them, are ``length`` :math:`(N,)`.
+def find_amounts(space: LatentSpace, paths: Paths, moves: Moves, length: Tensor, iterations: int = 6) -> Tensor:
+    r"""Return signed amounts :math:`(N,)` whose realised lengths, as the generator sees them, are ``length``
+    :math:`(N,)`.
 
     Fixed-point iteration :math:`\varepsilon \leftarrow \varepsilon \cdot \text{length} / \|z' - z\|` from the moves'
     amounts, at most a factor 2 a time. A path that bends back may not reach a length; it gets the last iterate.

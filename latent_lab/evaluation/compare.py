@@ -14,9 +14,9 @@ from scipy.stats import t as student
 from latent_lab.configuration.signatures import located
 from latent_lab.console import log
 from latent_lab.evaluation.panels import PICTURES
-from latent_lab.figures.curves import band_figure
+from latent_lab.figures.curves import draw_bands
 from latent_lab.figures.page import page_html, png_bytes
-from latent_lab.figures.tables import Cell, Table, comma_separated, html, latex, markdown
+from latent_lab.figures.tables import Cell, Table, html, write_csv, write_latex, write_markdown
 from latent_lab.installation import list_named_classes
 from latent_lab.metrics.base import Measurement, Picture
 from latent_lab.plain import has_form
@@ -159,9 +159,9 @@ def write_comparison(scored: Sequence[Scored], columns: Sequence[str], target: P
         every = list(dict.fromkeys(name for runs in rows.values() for one in runs for name in one.result["scores"]))
         shown = [name for pattern in columns for name in every if fnmatch.fnmatch(name, pattern)]
         table = tables[gan] = make_table(rows, list(dict.fromkeys(shown)))
-        write_atomically(target / f"{gan}.md", f"{markdown(table)}\n{floors(rows)}\n")
-        write_atomically(target / f"{gan}.csv", comma_separated(make_table(rows, every)))
-        write_atomically(target / f"{gan}.tex", latex(table))
+        write_atomically(target / f"{gan}.md", f"{write_markdown(table)}\n{floors(rows)}\n")
+        write_atomically(target / f"{gan}.csv", write_csv(make_table(rows, every)))
+        write_atomically(target / f"{gan}.tex", write_latex(table))
         parts += parts_of(gan, rows, table)
     write_atomically(target / "compare.html", page_html(title, parts))
     return tables
@@ -175,7 +175,7 @@ def parts_of(gan: str, rows: dict[str, list[Scored]], table: Table) -> Iterator[
         if not picture.beside_others:
             continue
         if picture.x:
-            figure = band_figure(bands_of(rows, name), picture.x, picture.y)
+            figure = draw_bands(bands_of(rows, name), picture.x, picture.y)
             if figure is not None:
                 yield f"{gan}: {picture.beside_others}", png_bytes(figure, 110)
             continue

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from latent_lab.edits.moves import Moves
-from latent_lab.edits.views import Pair, View, after_sequence, view_in_batches
+from latent_lab.edits.views import Pair, View, apply_sequence, view_in_batches
 from latent_lab.evaluation.plan import Plan
 from latent_lab.evaluation.protocol import Protocol
 from latent_lab.evaluation.subject import Subject
@@ -68,7 +68,7 @@ def views_of(
         moves = Moves(many, one, pair.eps_k)
         sequences[""] = View(*[None if v is None else v.repeat_interleave(protocol.pairs, 0) for v in original])
         for name in sorted(names - {""}):
-            after = many.moved(after_sequence(subject.paths, moves, pair, name))
+            after = many.moved(apply_sequence(subject.paths, moves, pair, name))
             sequences[name] = view_in_batches(subject.space, after, subject.attributes, None, protocol.batch_size)
     return Views(
         subject,

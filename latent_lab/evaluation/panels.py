@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from latent_lab.edits.moves import Moves
-from latent_lab.edits.views import Pair, after_sequence, view_in_batches
+from latent_lab.edits.views import Pair, apply_sequence, view_in_batches
 from latent_lab.evaluation.plan import Plan
 from latent_lab.evaluation.protocol import Protocol
 from latent_lab.gans.space import LatentSpace
@@ -58,7 +58,7 @@ def sequence_images(
     moves = Moves(codes, one, pair.eps_k)
     images = [
         view_in_batches(
-            space, codes.moved(after_sequence(paths, moves, pair, name)), None, None, protocol.batch_size
+            space, codes.moved(apply_sequence(paths, moves, pair, name)), None, None, protocol.batch_size
         ).images
         for name in ("", "k", "kl", "lk", "klKL")
     ]

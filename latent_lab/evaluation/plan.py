@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from latent_lab.edits.moves import Moves
-from latent_lab.edits.views import amounts_for_length, view_in_batches
+from latent_lab.edits.views import find_amounts, view_in_batches
 from latent_lab.evaluation.protocol import Protocol
 from latent_lab.evaluation.subject import Subject
 from latent_lab.metrics.base import PRIOR, RANKING
@@ -85,7 +85,7 @@ def make_plan(subject: Subject, protocol: Protocol, made_for: Sequence[str] = ()
     start = ranking.repeat(paths.num_paths)
     k = torch.arange(paths.num_paths, device=device).repeat(protocol.ranking_latents)
     wanted = torch.full((len(k),), float(protocol.length), device=device)
-    reached = amounts_for_length(space, paths, Moves(start, k, torch.ones_like(wanted)), wanted)
+    reached = find_amounts(space, paths, Moves(start, k, torch.ones_like(wanted)), wanted)
     amounts = reached.unflatten(0, (-1, paths.num_paths)).mean(0)
     if attributes is None:
         picks = [ChosenPath(i, f"path {i}", 1, amounts[i].item(), *[float("nan")] * 3) for i in range(num_paths)]

@@ -13,9 +13,9 @@ from matplotlib.figure import Figure
 
 from latent_lab.evaluation.panels import PICTURES
 from latent_lab.evaluation.score import Evaluation
-from latent_lab.figures.curves import Curves, curve_figure, line_figure, matrix_figure
+from latent_lab.figures.curves import Curves, draw_curves, draw_lines, draw_matrix
 from latent_lab.figures.page import png_bytes, report_html
-from latent_lab.figures.strips import Strip, sequence_figure, strip_figure
+from latent_lab.figures.strips import Strip, draw_sequences, draw_strips
 from latent_lab.ops.calibration import amount_for_change
 from latent_lab.runs import Run
 
@@ -100,22 +100,22 @@ def figures_of(evaluation: Evaluation, curves: Curves) -> dict[str, Figure]:
     strips = [Strip(title, images) for title, images in zip(titles, evaluation.strips)]
     sequences = [Strip(title, images) for title, images in zip(evaluation.pairs, evaluation.sequences)]
     figures = {
-        "strips": strip_figure(
+        "strips": draw_strips(
             strips, evaluation.strip_shares, f"eps, 1 = a realised length of {evaluation.protocol.length:g}"
         ),
-        "sequences": sequence_figure(sequences, SEQUENCE),
+        "sequences": draw_sequences(sequences, SEQUENCE),
     }
     shown = {matrix.picture: matrix for matrix in matrices.values() if matrix.picture}
     for name, picture in evaluation.pictures.items():
         if name in shown:
             matrix = shown[name]
-            figures[name] = matrix_figure(
+            figures[name] = draw_matrix(
                 matrix.values.numpy(), matrix.rows, matrix.columns, matrix.unit, matrix.row_title, matrix.column_title
             )
         elif lines := evaluation.curves.get(name):
-            figures[name] = line_figure(lines, picture.x, picture.y)
+            figures[name] = draw_lines(lines, picture.x, picture.y)
     if curves:
-        figures["curves"] = curve_figure(curves)
+        figures["curves"] = draw_curves(curves)
     return figures
 
 
@@ -128,7 +128,7 @@ def response_figure(response: dict[str, dict]) -> Figure:
         for name, found in response.items()
     }
     asked = {"asked": [(x, x) for x in next(iter(response.values()))["amounts"]]}
-    return line_figure(asked | lines, "amount", "realised change")
+    return draw_lines(asked | lines, "amount", "realised change")
 
 
 def write_report(run: Run, evaluation: Evaluation, loggers: Sequence[pl.loggers.Logger]) -> Path:

@@ -7,16 +7,17 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from latent_lab.figures.labels import add_legend, label_text
+from latent_lab.figures.labels import add_legend, make_label
 
 NAME, TICK = 40, 24  # letters of a name in a legend or above a panel, and beside a row
-PANELS = 200  # of a picture that a viewer opens
+PANELS = 200  # of a figure; a larger one no viewer opens
 Curves = Mapping[str, Sequence[tuple[float, float]]]
 
 
-def curve_figure(table: Curves, columns: int = 4) -> Figure:
-    """Small multiples of curves over the step. ``train/x`` and ``val/x`` share a panel; a panel of positive values over
-    three decades is logarithmic.
+def draw_curves(table: Curves, columns: int = 4) -> Figure:
+    """Draw curves over the step as small panels.
+
+    ``train/x`` and ``val/x`` share a panel. A panel of positive values over three decades is logarithmic.
 
     Arguments:
         table: Points (step, value) of each metric.
@@ -49,7 +50,7 @@ def curve_figure(table: Curves, columns: int = 4) -> Figure:
         else:
             axis.locator_params(axis="y", nbins=4)
         axis.locator_params(axis="x", nbins=3)  # ticks are what a picture of many panels spends its time on
-        axis.set_title(label_text(metric.replace("_", " "), NAME), fontsize=9)
+        axis.set_title(make_label(metric.replace("_", " "), NAME), fontsize=9)
         axis.tick_params(labelsize=7)
         axis.grid(alpha=0.3)
         if any(stages):
@@ -62,30 +63,32 @@ def curve_figure(table: Curves, columns: int = 4) -> Figure:
     return figure
 
 
-def line_figure(lines: Curves, x_title: str, y_title: str) -> Figure:
-    """Lines with a legend beside them.
+def draw_lines(lines: Curves, x_title: str, y_title: str) -> Figure:
+    """Draw lines with a legend beside them.
 
     Arguments:
         lines: Points (x, y) of each line.
-        x_title, y_title: What the axes show, with units.
+        x_title: Quantity and unit of the x axis.
+        y_title: Quantity and unit of the y axis.
     """
     figure = Figure(figsize=(7, 3.2), layout="constrained")
     axes = figure.add_subplot()
     for points in lines.values():
         axes.plot(*zip(*points), marker="o", markersize=3)
-    axes.set_xlabel(label_text(x_title), fontsize=9)
-    axes.set_ylabel(label_text(y_title), fontsize=9)
+    axes.set_xlabel(make_label(x_title), fontsize=9)
+    axes.set_ylabel(make_label(y_title), fontsize=9)
     axes.grid(alpha=0.3)
     add_legend(figure, axes.lines, list(lines), NAME, loc="outside right center", fontsize=8, frameon=False)
     return figure
 
 
-def band_figure(lines: Mapping[str, Sequence[tuple[float, float, float]]], x_title: str, y_title: str) -> Figure | None:
-    """Lines with bands of plus and minus ``half`` (nan: no band); None if there is no line.
+def draw_bands(lines: Mapping[str, Sequence[tuple[float, float, float]]], x_title: str, y_title: str) -> Figure | None:
+    """Draw lines with bands of plus and minus ``half`` (nan: no band); return None if there is no line.
 
     Arguments:
         lines: Points (x, mean, half) of each line.
-        x_title, y_title: What the axes show, with units.
+        x_title: Quantity and unit of the x axis.
+        y_title: Quantity and unit of the y axis.
     """
     if not lines:
         return None
@@ -95,14 +98,14 @@ def band_figure(lines: Mapping[str, Sequence[tuple[float, float, float]]], x_tit
         x, mean, half = np.array(points, dtype=float).T
         (line,) = axes.plot(x, mean, marker="o", markersize=3)
         axes.fill_between(x, mean - half, mean + half, alpha=0.2, color=line.get_color(), linewidth=0)
-    axes.set_xlabel(label_text(x_title), fontsize=9)
-    axes.set_ylabel(label_text(y_title), fontsize=9)
+    axes.set_xlabel(make_label(x_title), fontsize=9)
+    axes.set_ylabel(make_label(y_title), fontsize=9)
     axes.grid(alpha=0.3)
     add_legend(figure, axes.lines, list(lines), NAME, loc="outside right center", fontsize=8, frameon=False)
     return figure
 
 
-def matrix_figure(
+def draw_matrix(
     matrix: np.ndarray,
     row_names: Sequence[str],
     column_names: Sequence[str],
@@ -110,17 +113,19 @@ def matrix_figure(
     row_title: str = "",
     column_title: str = "",
 ) -> Figure:
-    """A heat map with the value in each cell, where there are at most 12 rows.
+    """Draw a heat map. Its cells show their values if it has at most 12 rows.
 
     Arguments:
         matrix: Values, with shape :math:`(R, C)`.
-        row_names, column_names: Labels.
+        row_names: Label of each row.
+        column_names: Label of each column.
         unit: Unit of the values, beside the colour bar.
-        row_title, column_title: What rows and columns are.
+        row_title: Title of the rows.
+        column_title: Title of the columns.
     """
     values = np.asarray(matrix, dtype=float)
     some = slice(None, None, -(-max(values.shape) // 32))  # labels that would overlap are left out
-    columns, rows = ([label_text(name, TICK) for name in names[some]] for names in (column_names, row_names))
+    columns, rows = ([make_label(name, TICK) for name in names[some]] for names in (column_names, row_names))
     # inches beyond what the margins hold
     wide, high = (0.11 * max(0, max(map(len, names)) - 12) for names in (rows, columns))
     size = min(0.75 * len(column_names), 9) + 2.2 + wide, min(0.42 * len(row_names), 7) + 1.6 + high
@@ -132,9 +137,9 @@ def matrix_figure(
         range(len(column_names))[some], columns, fontsize=8, rotation=90 if len(max(column_names, key=len)) > 6 else 0
     )
     axes.set_yticks(range(len(row_names))[some], rows, fontsize=8)
-    axes.set_xlabel(label_text(column_title), fontsize=9)
-    axes.set_ylabel(label_text(row_title), fontsize=9)
-    figure.colorbar(image, ax=axes, label=label_text(unit))
+    axes.set_xlabel(make_label(column_title), fontsize=9)
+    axes.set_ylabel(make_label(row_title), fontsize=9)
+    figure.colorbar(image, ax=axes, label=make_label(unit))
     if len(row_names) <= 12:
         threshold = (known.min() + known.max()) / 2 if known.size else 0.0
         for (i, j), value in np.ndenumerate(values):

@@ -12,15 +12,15 @@ from matplotlib.legend import Legend
 from latent_lab.console import escape_text
 
 
-def shortened(text: str, longest: int) -> str:
-    """The text with its middle left out, where it has more than ``longest`` letters."""
+def shorten(text: str, longest: int) -> str:
+    """Return the text, with its middle left out if it has more than ``longest`` letters."""
     if len(text) <= longest:
         return text
     tail = (longest - 1) // 2
     return f"{text[: longest - 1 - tail]}…{text[len(text) - tail :]}"
 
 
-def label_text(text: object, longest: int = 60, lines: int = 1) -> str:
+def make_label(text: object, longest: int = 60, lines: int = 1) -> str:
     r"""Make any text a label that matplotlib draws letter by letter, a title of an axis as well as a name in a legend.
 
     Dollars begin no formula, control characters are drawn as escapes, and long lines lose their middle.
@@ -30,26 +30,26 @@ def label_text(text: object, longest: int = 60, lines: int = 1) -> str:
         longest: Letters a line.
         lines: Lines that the label may have; what comes after stands in the last one.
 
-    >>> label_text("$a_b^$")
+    >>> make_label("$a_b^$")
     '\\$a_b^\\$'
     """
     parts = str(text).split("\n", lines - 1)
-    return "\n".join(shortened(escape_text(part), longest).replace("$", r"\$") for part in parts)
+    return "\n".join(shorten(escape_text(part), longest).replace("$", r"\$") for part in parts)
 
 
 def add_legend(
     owner: Axes | Figure, lines: Sequence[Artist], names: Sequence[str], longest: int, **options: object
 ) -> Legend:
-    """Adds a legend of all lines; matplotlib by itself leaves out those whose names are empty or start with ``_``.
+    """Add a legend of all lines. Matplotlib by itself leaves out those whose names are empty or start with ``_``.
 
     Arguments:
-        owner: What the legend stands in or beside.
-        lines: What is named.
-        names: One each.
+        owner: Axes or figure that the legend belongs to.
+        lines: The lines.
+        names: Name of each line.
         longest: Letters a name.
-        **options: Of matplotlib's legend.
+        **options: Options of matplotlib's legend.
     """
     legend = owner.legend(lines, [str(i) for i in range(len(lines))], **options)
     for text, name in zip(legend.get_texts(), names, strict=True):
-        text.set_text(label_text(name, longest))
+        text.set_text(make_label(name, longest))
     return legend

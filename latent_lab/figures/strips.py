@@ -12,7 +12,7 @@ from matplotlib.patches import Rectangle
 from PIL import Image
 from torch import Tensor
 
-from latent_lab.figures.labels import label_text
+from latent_lab.figures.labels import make_label
 
 GAP = 2  # pixels between images
 LETTER, LINE = 0.078, 0.16  # of text, inches wide and high
@@ -26,9 +26,11 @@ class Strip(NamedTuple):
     images: Tensor
 
 
-def mosaic(rows: Sequence[Tensor]) -> np.ndarray:
-    """All rows in one array :math:`(H', W', 3)` in [0, 1]. Values are clamped, never stretched: a stretch would hide
-    edits of brightness."""
+def tile_images(rows: Sequence[Tensor]) -> np.ndarray:
+    """Return all rows in one array :math:`(H', W', 3)` in [0, 1].
+
+    Values are clamped, never stretched: a stretch would hide edits of brightness.
+    """
     height, width = rows[0].shape[-2:]
     canvas = np.ones((len(rows) * (height + GAP) - GAP, len(rows[0]) * (width + GAP) - GAP, 3), np.float32)
     for i, images in enumerate(rows):
@@ -38,37 +40,43 @@ def mosaic(rows: Sequence[Tensor]) -> np.ndarray:
     return canvas
 
 
-def as_picture(rows: Sequence[Tensor]) -> Image.Image:
-    """The :func:`mosaic` in 8 bits, a pixel a pixel."""
-    return Image.fromarray((255 * mosaic(rows)).round().astype(np.uint8))
+def make_picture(rows: Sequence[Tensor]) -> Image.Image:
+    """Return the images tiled as by :func:`tile_images`, in 8 bits."""
+    return Image.fromarray((255 * tile_images(rows)).round().astype(np.uint8))
 
 
-def mosaic_png(rows: Sequence[Tensor]) -> bytes:
-    """The :func:`mosaic` as a file, a pixel a pixel."""
+def encode_png(rows: Sequence[Tensor]) -> bytes:
+    """Return the images tiled as by :func:`tile_images`, as a PNG file."""
     stream = io.BytesIO()
-    as_picture(rows).save(stream, "PNG")
+    make_picture(rows).save(stream, "PNG")
     return stream.getvalue()
 
 
-def row_figure(
+def draw_rows(
     rows: Sequence[Strip], labels: Sequence[str], axis_title: str, framed: int | None, inches: float = 0.72
 ) -> Figure:
-    """Rows of images, each ``inches`` high, with a label under each column and a title left of each row; one column may
-    be framed.
+    """Draw rows of images, with a label under each column and a title to the left of each row.
+
+    Arguments:
+        rows: The rows.
+        labels: Label of each column.
+        axis_title: Title under the labels.
+        framed: The column that gets a frame; None for none.
+        inches: Height of a row.
 
     Raises:
-        ValueError: if a row has not one image for each label.
+        ValueError: A row does not have one image for each label.
     """
     for row in rows:
         if len(row.images) != len(labels):
             raise ValueError(
                 f"rows must hold {len(labels)} images each, one a label, got {len(row.images)} in {row.title!r}"
             )
-    canvas = mosaic([row.images for row in rows])
+    canvas = tile_images([row.images for row in rows])
     height, width = rows[0].images.shape[-2:]
     scale = inches / height  # inches a pixel
-    titles = [label_text(row.title, TITLE, LINES) for row in rows]
-    labels = [label_text(label, max(COLUMN, int(width * scale / LETTER)), LINES) for label in labels]
+    titles = [make_label(row.title, TITLE, LINES) for row in rows]
+    labels = [make_label(label, max(COLUMN, int(width * scale / LETTER)), LINES) for label in labels]
     longest = max(len(line) for title in titles for line in title.split("\n"))
     left, bottom = (
         0.15 + LETTER * longest,
@@ -87,7 +95,7 @@ def row_figure(
     axes.imshow(canvas, interpolation="nearest", aspect="auto", extent=(0, canvas.shape[1], canvas.shape[0], 0))
     axes.set_xticks([j * (width + GAP) + width / 2 for j in range(len(labels))], labels, fontsize=9)
     axes.set_yticks([i * (height + GAP) + height / 2 for i in range(len(rows))], titles, fontsize=9)
-    axes.set_xlabel(label_text(axis_title), fontsize=9)
+    axes.set_xlabel(make_label(axis_title), fontsize=9)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     if framed is not None:
@@ -106,14 +114,14 @@ def row_figure(
     return figure
 
 
-def strip_figure(
+def draw_strips(
     rows: Sequence[Strip], amounts: Sequence[float], axis_title: str = "eps", inches: float = 0.72
 ) -> Figure:
-    """A strip for each row over the amounts of its edit; the original, at amount 0, is framed."""
+    """Draw a strip for each row, over the amounts of its edit. The original, at amount 0, is framed."""
     labels = [f"{amount:+.2g}" if amount else "original" for amount in amounts]
-    return row_figure(rows, labels, axis_title, labels.index("original") if "original" in labels else None, inches)
+    return draw_rows(rows, labels, axis_title, labels.index("original") if "original" in labels else None, inches)
 
 
-def sequence_figure(rows: Sequence[Strip], labels: Sequence[str], inches: float = 0.72) -> Figure:
-    """The paper's figure of sequential edits: a labelled column for each stage, the original framed."""
-    return row_figure(rows, labels, "", 0, inches)
+def draw_sequences(rows: Sequence[Strip], labels: Sequence[str], inches: float = 0.72) -> Figure:
+    """Draw sequential edits as the papers do: a labelled column for each stage, the original framed."""
+    return draw_rows(rows, labels, "", 0, inches)

@@ -1,4 +1,4 @@
-"""Images one after the other: GIF, and MP4 where ffmpeg is installed."""
+"""Moving pictures: GIF, and MP4 if ffmpeg is installed."""
 
 from __future__ import annotations
 
@@ -13,29 +13,33 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from latent_lab.figures.strips import as_picture
+from latent_lab.figures.strips import make_picture
 
 SMALLEST = 128  # pixels a side that a viewer shows well
 
 
-def frames_of(images: Tensor) -> np.ndarray:
-    """Frames there and back, so that a loop has no jump; small images are repeated pixel by pixel."""
-    frames = np.stack([np.asarray(as_picture([image[None]])) for image in images])
+def make_frames(images: Tensor) -> np.ndarray:
+    """Return frames there and back, so that a loop has no jump. Small images are enlarged by repeating pixels."""
+    frames = np.stack([np.asarray(make_picture([image[None]])) for image in images])
     times = -(-SMALLEST // frames.shape[1])
     frames = frames.repeat(times, 1).repeat(times, 2)
     return np.concatenate([frames, frames[-2:0:-1]])
 
 
-def gif_bytes(images: Tensor, fps: int) -> bytes:
-    """A looping GIF of images :math:`(S, C, H, W)` in [-1, 1]."""
-    first, *rest = [Image.fromarray(frame).quantize(dither=Image.Dither.NONE) for frame in frames_of(images)]
+def encode_gif(images: Tensor, fps: int) -> bytes:
+    """Return a looping GIF of images :math:`(S, C, H, W)` in [-1, 1]."""
+    first, *rest = [Image.fromarray(frame).quantize(dither=Image.Dither.NONE) for frame in make_frames(images)]
     stream = io.BytesIO()
     first.save(stream, "GIF", save_all=True, append_images=rest, duration=round(1000 / fps), loop=0)
     return stream.getvalue()
 
 
 def find_ffmpeg() -> str:
-    """The program that encodes MP4: the system's, or that of the package imageio-ffmpeg."""
+    """Return the path of the program that encodes MP4: the system's, or that of the package imageio-ffmpeg.
+
+    Raises:
+        FileNotFoundError: There is none.
+    """
     found = shutil.which("ffmpeg")
     if found is None and importlib.util.find_spec("imageio_ffmpeg") is not None:
         import imageio_ffmpeg
@@ -49,14 +53,14 @@ def find_ffmpeg() -> str:
     return found
 
 
-def mp4_bytes(images: Tensor, fps: int) -> bytes:
-    """An H.264 video of images :math:`(S, C, H, W)` in [-1, 1], there and back.
+def encode_mp4(images: Tensor, fps: int) -> bytes:
+    """Return an H.264 video of images :math:`(S, C, H, W)` in [-1, 1], there and back.
 
     Raises:
-        FileNotFoundError: where there is no ffmpeg.
-        ValueError: with its last line, where ffmpeg fails.
+        FileNotFoundError: There is no ffmpeg.
+        ValueError: It failed; the error has its last line.
     """
-    frames = frames_of(images)
+    frames = make_frames(images)
     height, width = frames.shape[1:3]
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "walk.mp4"
@@ -85,4 +89,4 @@ def mp4_bytes(images: Tensor, fps: int) -> bytes:
         return target.read_bytes()
 
 
-WRITERS = {"gif": gif_bytes, "mp4": mp4_bytes}
+WRITERS = {"gif": encode_gif, "mp4": encode_mp4}

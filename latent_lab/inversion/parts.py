@@ -22,7 +22,7 @@ class Curve:
     def append(self, values: Tensor) -> None:
         self.values.append(values.detach())
 
-    def stacked(self) -> Tensor:
+    def stack(self) -> Tensor:
         """All of them, with shape :math:`(T, N)`, on the device of the last."""
         if not self.values:
             return torch.zeros(0, self.num)
@@ -49,7 +49,7 @@ def tensors_of(part: Part, ended: bool = False) -> dict[str, Tensor]:
     elif isinstance(part, torch.Generator):
         found = {"state": part.get_state()}
     elif isinstance(part, Curve):
-        found = {"values": part.stacked()}
+        found = {"values": part.stack()}
     else:
         found = {
             f"{i}.{key}": value

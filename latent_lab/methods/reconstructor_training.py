@@ -12,7 +12,7 @@ from torchmetrics import MeanMetric
 
 from latent_lab.attributes.base import Attributes
 from latent_lab.edits.moves import Moves, draw_moves
-from latent_lab.edits.views import amounts_for_length, pair_with_others, view_sequences
+from latent_lab.edits.views import find_amounts, pair_with_others, view_sequences
 from latent_lab.gans.codes import Codes
 from latent_lab.gans.space import LatentSpace
 from latent_lab.metrics.side_effects import SideEffectError
@@ -223,7 +223,7 @@ class ReconstructorTraining(ValidatedTraining):
         self.means["accuracy"].update((logits.argmax(1) == moves.k).float())
         self.means["amount_error"].update((amount - moves.eps).abs())
         # accuracy counts only at equal edit length: the same moves again, each as long as its amount says
-        eps = amounts_for_length(self.space, self.paths, moves, moves.eps.abs())
+        eps = find_amounts(self.space, self.paths, moves, moves.eps.abs())
         after = self.space.decode(
             moves.codes.moved(self.paths.shift(moves.codes.latents, moves.k, eps, moves.codes.given))
         )

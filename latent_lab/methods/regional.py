@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from latent_lab.console import log
 from latent_lab.edits.moves import Moves
-from latent_lab.edits.views import amounts_for_length
+from latent_lab.edits.views import find_amounts
 from latent_lab.gans.codes import Codes
 from latent_lab.gans.space import LatentSpace
 from latent_lab.methods.base import Context, Method
@@ -35,7 +35,7 @@ def region_changes(space: LatentSpace, paths: Paths, codes: Codes, masks: Tensor
         chosen = torch.full((len(codes),), k, device=space.device)
         for sign in (-1.0, 1.0):
             wanted = torch.full_like(before[:, 0, 0, 0], length)
-            eps = amounts_for_length(space, paths, Moves(codes, chosen, sign * torch.ones_like(wanted)), wanted)
+            eps = find_amounts(space, paths, Moves(codes, chosen, sign * torch.ones_like(wanted)), wanted)
             change = space.decode(codes.moved(paths.shift(codes.latents, chosen, eps, codes.given))).float() - before
             changes[k] += (
                 (torch.einsum("nchw,nrhw->r", change.square(), masks) / weights / len(codes) / 2).double().cpu()

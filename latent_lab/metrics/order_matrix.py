@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from latent_lab.edits.moves import Moves
-from latent_lab.edits.views import Pair, after_sequence
+from latent_lab.edits.views import Pair, apply_sequence
 from latent_lab.metrics.base import RANKING, Matrix, Measurement, Picture, Score, Setting
 from latent_lab.metrics.commutativity import commutativity_error
 from latent_lab.ops.streams import EVALUATION, stream
@@ -40,7 +40,7 @@ class OrderMatrix(Measurement):
             one = torch.full_like(other, k)
             moves, pair = Moves(rows, one, amounts[one]), Pair(one, other, amounts[one], amounts[other])
             error = commutativity_error(
-                after_sequence(paths, moves, pair, "kl"), after_sequence(paths, moves, pair, "lk"), rows.latents
+                apply_sequence(paths, moves, pair, "kl"), apply_sequence(paths, moves, pair, "lk"), rows.latents
             )
             total[k] = error.unflatten(0, (num, size)).mean(0).cpu()
         names = [str(k) for k in range(size)]

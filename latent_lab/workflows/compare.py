@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 from latent_lab.claims import make_free_folder
 from latent_lab.console import log
 from latent_lab.evaluation.compare import scored_runs, write_comparison
-from latent_lab.figures.tables import markdown
+from latent_lab.figures.tables import write_markdown
 from latent_lab.loading import find_runs
 
 
@@ -30,5 +30,5 @@ def compare(config: DictConfig) -> None:
             raise FileExistsError(f"target must be a new or empty folder, got {target}")
     title = f"{len(scored)} runs, evaluation {config.protocol}"
     for table in write_comparison(scored, config.columns, target, title).values():
-        print(markdown(table))
+        print(write_markdown(table))
     log.info(f"report {target / 'compare.html'}")

@@ -22,7 +22,7 @@ from latent_lab.devices import put_on
 from latent_lab.editing.inversions import Inversions
 from latent_lab.editing.sources import InvertedPictures
 from latent_lab.figures.page import png_bytes
-from latent_lab.figures.strips import Strip, mosaic_png, row_figure
+from latent_lab.figures.strips import Strip, draw_rows, encode_png
 from latent_lab.gans.codes import Codes
 from latent_lab.gans.space import LatentSpace
 from latent_lab.inversion.applications.base import Application, Composition
@@ -96,7 +96,7 @@ def picture_of(composition: Composition, mask: Tensor | None, results: Tensor, t
         columns["mask"] = (2 * mask - 1).expand(-1, results.shape[1], -1, -1)
     columns |= {"result" if len(results) == 1 else f"result {i + 1}": results[i : i + 1] for i in range(len(results))}
     inches = min(max(results.shape[-1] / DPI, 0.72), 2.4)  # a pixel a pixel, unless images are small or large
-    return row_figure(
+    return draw_rows(
         [Strip(title, torch.cat([image.cpu() for image in columns.values()]))], list(columns), "", None, inches
     )
 
@@ -110,7 +110,7 @@ def compose_images(config: DictConfig) -> None:
         config.seeds,
     )
     if inversions is not None and images is None:
-        images = inversions.names()
+        images = inversions.list_names()
     if images is not None and seeds is not None:
         raise ValueError(
             f"images (of files or of source) or seeds (samples) must be given, one of the two, got {images} and {seeds}"
@@ -154,7 +154,7 @@ def compose_images(config: DictConfig) -> None:
     run.write("codes.safetensors", native.to_bytes(tensors, described))
     run.write("picture.png", png_bytes(picture_of(composition, mask, results, name.replace("_", " ")), DPI))
     for i in range(len(results)):
-        run.write(f"result_{i + 1}.png", mosaic_png([results[i : i + 1]]))
+        run.write(f"result_{i + 1}.png", encode_png([results[i : i + 1]]))
     run.write("scores.json", json.dumps(scores, indent=1))
     for key, value in scores.items():
         if key.startswith("psnr"):

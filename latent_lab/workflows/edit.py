@@ -21,7 +21,7 @@ from latent_lab.editing.editor import Editor
 from latent_lab.editing.effects import Effects
 from latent_lab.editing.sources import open_source
 from latent_lab.figures.page import png_bytes
-from latent_lab.figures.strips import Strip, mosaic_png, sequence_figure, strip_figure
+from latent_lab.figures.strips import Strip, draw_sequences, draw_strips, encode_png
 from latent_lab.figures.walks import WRITERS, find_ffmpeg
 from latent_lab.loading import choose_device, read_run_config
 from latent_lab.names import make_file_name, make_file_names
@@ -103,14 +103,14 @@ def show(result: Run, name: str, file: str, editor: Editor, config: DictConfig) 
     labels += [("+ " if done else "") + title_of(edit) for done, edit in enumerate(editor.edits)]
     inches = min(max(size / 110, 0.9), 2.4)
     row = Strip(name, torch.stack(columns))
-    result.write(f"pictures/{file}.png", png_bytes(sequence_figure([row], labels, inches), 110))
-    result.write(f"images/{file}.png", mosaic_png([stages[-1:]]))
+    result.write(f"pictures/{file}.png", png_bytes(draw_sequences([row], labels, inches), 110))
+    result.write(f"images/{file}.png", encode_png([stages[-1:]]))
     shares = [2 * i / (config.steps - 1) - 1 for i in range(config.steps)]
     walks = [
         Strip(title_of(edit), editor.images(editor.edited([number], shares)))
         for number, edit in enumerate(editor.edits)
     ]
-    figure = strip_figure(walks, shares, "share of the edit", inches)
+    figure = draw_strips(walks, shares, "share of the edit", inches)
     result.write(f"walks/{file}.png", png_bytes(figure, 110))
     if config.walk is not None:
         frames = editor.images(editor.edited(range(count), torch.linspace(0, 1, config.frames).tolist()))
@@ -174,7 +174,7 @@ def edit(config: DictConfig) -> None:
         "inversion" if len(rows[0].images) > len(labels) + 1 else "sample",
         *labels,
     ]
-    result.write("overview.png", png_bytes(sequence_figure(rows[:SHOWN], labels, 0.9), 110))
+    result.write("overview.png", png_bytes(draw_sequences(rows[:SHOWN], labels, 0.9), 110))
     summary = {
         "run": str(run.folder),
         "source": options["source"],

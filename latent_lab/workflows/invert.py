@@ -13,11 +13,11 @@ from torch import nn
 
 from latent_lab.attributes.base import Predictor
 from latent_lab.console import log
-from latent_lab.data.photographs import Batch, HeldOut, Photographs, absolute, batches
+from latent_lab.data.photographs import Batch, HeldOut, Photographs, make_absolute, read_batches
 from latent_lab.data.pictures import find_pictures, read_photograph, to_tensor
 from latent_lab.devices import put_on
 from latent_lab.editing.inversions import Inversions
-from latent_lab.figures.strips import mosaic_png
+from latent_lab.figures.strips import encode_png
 from latent_lab.gans.base import Generator
 from latent_lab.gans.space import LatentSpace
 from latent_lab.inversion.base import Inverter, require_number
@@ -43,7 +43,7 @@ def preferred(generator: Generator, inverter: Inverter, name: str | None) -> Lat
 def overview(inversions: Inversions) -> bytes:
     """The first pictures above their reconstructions, from their own files."""
     columns = []
-    for name in inversions.names()[:SHOWN]:
+    for name in inversions.list_names()[:SHOWN]:
         picture, _ = read_photograph(inversions.run.folder / "pictures" / f"{name}.png")
         picture.thumbnail((2 * SHOWN_SIDE, SHOWN_SIDE))
         columns.append(to_tensor(picture, 3))
@@ -53,7 +53,7 @@ def overview(inversions: Inversions) -> bytes:
             )
     halves = torch.stack(columns)
     side = halves.shape[2]
-    return mosaic_png([halves[..., :side], halves[..., -side:]])
+    return encode_png([halves[..., :side], halves[..., -side:]])
 
 
 def invert_batch(
@@ -82,7 +82,7 @@ def invert_batch(
         with torch.no_grad():
             made = own.decode(inverted.codes.select(slice(i, i + 1)))
         (scores,) = reconstruction_scores(made, images[i : i + 1], *networks)
-        inversions.run.write(f"pictures/{name}.png", mosaic_png([torch.cat([images[i : i + 1], made])]))
+        inversions.run.write(f"pictures/{name}.png", encode_png([torch.cat([images[i : i + 1], made])]))
         about = known[i] | common | {"scores": scores | {"seconds": seconds, "steps": steps}}
         inversions.write(name, inverted, i, pixels[i], about)
 
@@ -98,7 +98,7 @@ def invert(config: DictConfig) -> None:
         require_number("keep_every", config.keep_every, above=True)
         if config.precision not in ("32-true", "bf16-mixed"):
             raise ValueError(f"precision must be '32-true' or 'bf16-mixed', got {config.precision!r}")
-        config.images = absolute(config.images)
+        config.images = make_absolute(config.images)
         if config.images != "held_out":
             find_pictures(config.images)  # before there is a folder
     run, config = open_run(config, "latent_lab.invert")
@@ -124,7 +124,7 @@ def invert(config: DictConfig) -> None:
             log.info(f"{name} is not among the scores: {why}")
     common, names, done = (
         {"space": space.name, "generator": hash_weights(generator)},
-        source.names(),
+        source.list_names(),
         set(inversions.scores()),
     )
     run.require_generator(common["generator"])
@@ -138,7 +138,7 @@ def invert(config: DictConfig) -> None:
         begun = []
     left, total = begun + [name for name in names if name not in done and name not in begun], len(names)
 
-    for batch in batches(source, left, config.batch_size, failed):
+    for batch in read_batches(source, left, config.batch_size, failed):
         label = batch.names[0] + (f" and {len(batch.names) - 1} more" if len(batch.names) > 1 else "") + f", of {total}"
         with keeper.batch(batch.names, batch.pixels, lambda steps, name, label=label: track(steps, f"{label}: {name}")):
             halved = config.precision == "bf16-mixed"

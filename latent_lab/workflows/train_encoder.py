@@ -13,7 +13,7 @@ from latent_lab.console import log
 from latent_lab.data.folder import FolderImages
 from latent_lab.data.images import IdxImages
 from latent_lab.devices import put_on
-from latent_lab.figures.strips import mosaic_png
+from latent_lab.figures.strips import encode_png
 from latent_lab.gans.space import LatentSpace
 from latent_lab.inversion.encoders.files import encoder_bytes
 from latent_lab.inversion.encoders.style_encoder import resized
@@ -112,6 +112,6 @@ def judge(
         if name == "samples":
             found = torch.cat([codes.latents for codes in parts])
             scores["samples_latents_error"] = (found - samples.latents).square().mean().item()
-        run.write(f"{name}.png", mosaic_png([images[:8], made[:8].clamp(-1, 1)]))
+        run.write(f"{name}.png", encode_png([images[:8], made[:8].clamp(-1, 1)]))
     run.write("metrics.json", json.dumps(scores, indent=1))
     print(json.dumps(scores))

@@ -7,7 +7,7 @@ import os
 import pytest
 import torch
 
-from latent_lab.data.tables import read_table, rows_of
+from latent_lab.data.tables import match_rows, read_table
 
 
 def test_celebas_list(tmp_path):
@@ -24,7 +24,7 @@ def test_values_with_confidences_and_names_beside(tmp_path):
 
 def test_rows_are_found_by_the_last_parts_of_a_path():
     table = {"64/1.jpg": [1.0], "2.jpg": [2.0]}
-    assert rows_of(["aligned/64/1.jpg", "x/y/2.jpg", "65/1.jpg"], table) == [
+    assert match_rows(["aligned/64/1.jpg", "x/y/2.jpg", "65/1.jpg"], table) == [
         torch.tensor([1.0]),
         torch.tensor([2.0]),
         None,
@@ -33,7 +33,7 @@ def test_rows_are_found_by_the_last_parts_of_a_path():
 
 def test_a_row_of_two_pictures_is_refused():
     with pytest.raises(ValueError, match=r"row '1\.jpg' must belong to one picture, got a/1\.jpg and b/1\.jpg"):
-        rows_of(["a/1.jpg", "b/1.jpg"], {"1.jpg": [1.0]})
+        match_rows(["a/1.jpg", "b/1.jpg"], {"1.jpg": [1.0]})
 
 
 @pytest.mark.parametrize(

@@ -105,7 +105,7 @@ def test_unusable_pictures_are_counted_named_and_left_out(folder, capsys):
     assert data.num_train == NUM - HELD_OUT
     (line,) = capsys.readouterr().out.splitlines()
     assert f"4 of {NUM + 4} pictures in {folder} are left out" in line and "cut.png (" in line and "and 1 more" in line
-    assert "20x3 pixels, below 4" in repr([data.fault(folder / "tiny.png")])
+    assert "20x3 pixels, below 4" in repr([data.find_fault(folder / "tiny.png")])
 
 
 def test_a_folder_of_unusable_pictures_is_refused(tmp_path):
@@ -131,14 +131,14 @@ def test_the_limit_against_decompression_bombs_holds(tmp_path, monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
     data = made(tmp_path, held_out=0)
     assert [file.name for file in data.train_pictures.files] == ["fine.png"]
-    assert "decompression bomb" in data.fault(tmp_path / "bomb.png")
+    assert "decompression bomb" in data.find_fault(tmp_path / "bomb.png")
 
 
 def test_sixteen_bits_are_left_out(tmp_path):
     picture(tmp_path / "fine.png")
     Image.fromarray(np.full((16, 16), 40000, np.uint16)).save(tmp_path / "deep.png")
     data = made(tmp_path, held_out=0)
-    assert data.num_train == 1 and "8 bits" in data.fault(tmp_path / "deep.png")
+    assert data.num_train == 1 and "8 bits" in data.find_fault(tmp_path / "deep.png")
 
 
 def test_a_split_as_a_tensor_is_bounded(folder):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from latent_lab.data.pictures import find_pictures, read_photograph, read_picture, square, to_tensor
+from latent_lab.data.pictures import crop_square, find_pictures, read_photograph, read_picture, to_tensor
 
 COLUMNS = np.linspace(0, 255, 24).astype(np.uint8)[None].repeat(16, 0)  # 24 wide, 16 high, brighter to the right
 RGB = np.stack([COLUMNS, 255 - COLUMNS, np.full_like(COLUMNS, 90)], 2)
@@ -96,10 +96,10 @@ def test_what_is_no_picture_is_said_in_one_line(tmp_path, monkeypatch):
 
 
 def test_the_middle_square_is_taken_and_said():
-    image, notes = square(Image.fromarray(RGB), 16)
+    image, notes = crop_square(Image.fromarray(RGB), 16)
     assert (np.asarray(image) == RGB[:, 4:20]).all() and notes == ["24x16 pixels made 16x16, its middle square"]
-    image, notes = square(image, 8)
-    assert image.size == (8, 8) and notes == ["16x16 pixels made 8x8"] and square(image, 8)[1] == []
+    image, notes = crop_square(image, 8)
+    assert image.size == (8, 8) and notes == ["16x16 pixels made 8x8"] and crop_square(image, 8)[1] == []
 
 
 def test_tensors_have_the_generators_channels(tmp_path):

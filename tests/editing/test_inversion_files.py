@@ -84,7 +84,7 @@ def everything(inversions: Inversions) -> Tensor:
 def test_a_whole_folder_is_read(inversions):
     assert everything(inversions).shape == (1, 1, 16, 16) and inversions.codes(["a", "b"]).latents.shape == (2, 8)
     (inversions.run.folder / "images" / "._a.safetensors").write_bytes(b"of another system")
-    assert inversions.names() == ["a", "b"]
+    assert inversions.list_names() == ["a", "b"]
 
 
 TENSORS = {
@@ -192,7 +192,7 @@ def test_pictures_of_a_folder_are_of_one_space_and_generator(about, inversions):
 def test_names_are_plain(name, inversions):
     inversions.file("a").rename(inversions.file(name))
     with pytest.raises(ValueError, match=r"each name in .* must be a plain name of a file") as error:
-        inversions.names()
+        inversions.list_names()
     assert "\n" not in str(error.value)
 
 

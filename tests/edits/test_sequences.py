@@ -10,7 +10,7 @@ from latent_lab.attributes.classifier import ClassifierIdentity
 from latent_lab.attributes.digits import DigitAttributes
 from latent_lab.attributes.factors import FactorIdentity, TrueFactors
 from latent_lab.edits.moves import Moves, draw_moves
-from latent_lab.edits.views import Pair, after_sequence, amounts_for_length, pair_with_others, view, view_sequences
+from latent_lab.edits.views import Pair, apply_sequence, find_amounts, pair_with_others, view, view_sequences
 from latent_lab.gans.codes import Codes
 from latent_lab.gans.shapes import Shapes
 from latent_lab.paths.curvilinear import CurvilinearPaths
@@ -47,17 +47,17 @@ def test_letters_are_edits_in_their_order(moves, pair):
         "LL": paths.shift(paths.shift(z, l, -eps_l), l, -eps_l),
     }
     for sequence, expected in by_hand.items():
-        assert torch.equal(after_sequence(paths, moves, pair, sequence), expected), sequence
+        assert torch.equal(apply_sequence(paths, moves, pair, sequence), expected), sequence
 
 
 @pytest.mark.parametrize("sequence", ["kK", "klLK", "klKL", "lkLK"])
 def test_undoing_returns_where_edits_commute(sequence, moves, pair, linear):
-    torch.testing.assert_close(after_sequence(linear, moves, pair, sequence), moves.codes.latents)
+    torch.testing.assert_close(apply_sequence(linear, moves, pair, sequence), moves.codes.latents)
 
 
 def test_undoing_in_the_order_of_the_edits_does_not_return_on_rbf_paths(moves, pair):
     paths = RBFPaths(16, K, num_dipoles=4, integrator="rk4", rng=torch.Generator().manual_seed(0))
-    error = {s: (after_sequence(paths, moves, pair, s) - moves.codes.latents).abs().max() for s in ("klLK", "klKL")}
+    error = {s: (apply_sequence(paths, moves, pair, s) - moves.codes.latents).abs().max() for s in ("klLK", "klKL")}
     assert error["klLK"] < 1e-3 < 1e-2 < error["klKL"]
 
 
@@ -83,7 +83,7 @@ def test_views_hold_latents_images_and_attributes(space, moves, pair, linear):
     assert set(views) == {"", "k", "kl"}
     assert torch.equal(views[""].latents, moves.codes.latents)
     for sequence, seen in views.items():
-        latents = after_sequence(linear, moves, pair, sequence)
+        latents = apply_sequence(linear, moves, pair, sequence)
         assert torch.equal(seen.latents, latents)
         assert torch.equal(seen.images, space.decode(moves.codes.moved(latents)))
         assert torch.equal(seen.attributes, DigitAttributes()(seen.images))
@@ -125,7 +125,7 @@ def test_amounts_reach_a_length_as_the_generator_sees_it(kind, name, moves, rng,
         "rbf": RBFPaths(16, K, rng=rng),
     }[kind]
     length = torch.linspace(0.3, 1.5, N)
-    eps = amounts_for_length(space, paths, moves, length)
+    eps = find_amounts(space, paths, moves, length)
     after = paths.shift(moves.codes.latents, moves.k, eps)
     realised = (space.visible(after) - space.visible(moves.codes.latents)).norm(dim=1)
     torch.testing.assert_close(realised, length, rtol=0.05, atol=0)

@@ -40,7 +40,7 @@ def test_the_same_seeds_are_compared_in_pairs():
 
 def test_a_cell_is_best_where_it_is_surely_better_than_every_other_row(rows):
     table = make_table(rows, ["error", "hits"])
-    assert table.rows == [("linear", 3), ("curved", 3)] and table.titles() == ["error ↓ [%]", "hits"]
+    assert table.rows == [("linear", 3), ("curved", 3)] and table.list_titles() == ["error ↓ [%]", "hits"]
     assert [[cell.best for cell in cells] for cells in table.cells] == [[False, False], [True, False]]
     one = make_table({"linear": rows["linear"][:1]}, ["error", "hits"]).cells[0]
     assert math.isnan(one[0].half) and one[1].half == 0.5  # of a single run, over its latents

@@ -9,7 +9,7 @@ import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from latent_lab.figures.curves import band_figure, line_figure, matrix_figure
+from latent_lab.figures.curves import draw_bands, draw_lines, draw_matrix
 from latent_lab.figures.page import png_bytes
 
 NAN = math.nan
@@ -22,7 +22,7 @@ def legend_of(figure: Figure) -> list[str]:
 
 def test_lines_hold_their_points_and_the_axes_their_titles():
     lines = {"one": [(0.0, 1.0), (2.0, 3.0)], "two": [(0.0, 0.5), (1.0, -0.5), (2.0, 0.0)]}
-    figure = line_figure(lines, "length [latent units]", "error [%]")
+    figure = draw_lines(lines, "length [latent units]", "error [%]")
     (axes,) = figure.axes
     assert [list(zip(*line.get_data())) for line in axes.lines] == list(lines.values())
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("length [latent units]", "error [%]")
@@ -30,11 +30,11 @@ def test_lines_hold_their_points_and_the_axes_their_titles():
 
 
 def test_no_line_makes_no_band_figure():
-    assert band_figure({}, "x", "y") is None
+    assert draw_bands({}, "x", "y") is None
 
 
 def test_bands_lie_half_above_and_half_below_their_line():
-    figure = band_figure(
+    figure = draw_bands(
         {"one": [(0.0, 1.0, 0.25), (1.0, 2.0, 0.5)], "two": [(0.0, 3.0, 0.0), (1.0, 3.0, 1.0)]}, "x", "y"
     )
     (axes,) = figure.axes
@@ -49,7 +49,7 @@ def test_bands_lie_half_above_and_half_below_their_line():
 
 
 def test_a_line_without_intervals_has_no_band_and_is_drawn():
-    figure = band_figure({"one": [(0.0, 1.0, NAN), (1.0, 2.0, NAN)]}, "x", "y")
+    figure = draw_bands({"one": [(0.0, 1.0, NAN), (1.0, 2.0, NAN)]}, "x", "y")
     (axes,) = figure.axes
     assert [line.get_ydata().tolist() for line in axes.lines] == [[1, 2]]
     assert sum(len(path.vertices) for band in axes.collections for path in band.get_paths()) == 0
@@ -57,7 +57,7 @@ def test_a_line_without_intervals_has_no_band_and_is_drawn():
 
 
 def test_cells_without_a_value_say_so_and_leave_the_scale_alone():
-    figure = matrix_figure(np.array([[1.0, NAN], [3.0, 2.0]]), ["a", "b"], ["c", "d"], "%", "target", "changed")
+    figure = draw_matrix(np.array([[1.0, NAN], [3.0, 2.0]]), ["a", "b"], ["c", "d"], "%", "target", "changed")
     axes = figure.axes[0]
     assert [text.get_text() for text in axes.texts] == ["1", "not reached", "3", "2"]
     assert axes.images[0].get_clim() == (1, 3)
@@ -67,7 +67,7 @@ def test_cells_without_a_value_say_so_and_leave_the_scale_alone():
 
 
 def test_a_matrix_without_any_value_is_drawn():
-    figure = matrix_figure(np.full((2, 2), NAN), ["a", "b"], ["c", "d"], "%")
+    figure = draw_matrix(np.full((2, 2), NAN), ["a", "b"], ["c", "d"], "%")
     assert [text.get_text() for text in figure.axes[0].texts] == ["not reached"] * 4
     assert png_bytes(figure, 40)[:4] == b"\x89PNG"
 
@@ -75,7 +75,7 @@ def test_a_matrix_without_any_value_is_drawn():
 @pytest.mark.parametrize("size, step", [(3, 1), (32, 1), (33, 2), (64, 2), (65, 3), (128, 4)])
 def test_names_that_would_overlap_are_left_out_and_the_others_stand_at_their_rows(size, step):
     names = [str(i) for i in range(size)]
-    axes = matrix_figure(np.arange(size * size).reshape(size, size), names, names, "").axes[0]
+    axes = draw_matrix(np.arange(size * size).reshape(size, size), names, names, "").axes[0]
     for axis in (axes.xaxis, axes.yaxis):
         labels = [label.get_text() for label in axis.get_ticklabels()]
         assert labels == names[::step] and len(labels) <= 32
@@ -84,7 +84,7 @@ def test_names_that_would_overlap_are_left_out_and_the_others_stand_at_their_row
 
 def test_the_values_are_drawn_a_row_a_name():
     values = np.arange(6.0).reshape(2, 3)
-    axes = matrix_figure(values, ["a", "b"], ["c", "d", "e"], "").axes[0]
+    axes = draw_matrix(values, ["a", "b"], ["c", "d", "e"], "").axes[0]
     assert np.array_equal(axes.images[0].get_array(), values)
     places = {text.get_text(): text.get_position() for text in axes.texts}
     assert places == {f"{values[i, j]:g}": (j, i) for i in range(2) for j in range(3)}
@@ -92,5 +92,5 @@ def test_the_values_are_drawn_a_row_a_name():
 
 @pytest.mark.parametrize("names, rotation", [(["short", "name"], 0), (["a long name", "b"], 90)])
 def test_long_names_stand_upright(names, rotation):
-    axes = matrix_figure(np.zeros((2, 2)), ["a", "b"], names, "").axes[0]
+    axes = draw_matrix(np.zeros((2, 2)), ["a", "b"], names, "").axes[0]
     assert {label.get_rotation() for label in axes.get_xticklabels()} == {rotation}

@@ -13,10 +13,10 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from latent_lab.figures import curves
-from latent_lab.figures.curves import band_figure, curve_figure, line_figure, matrix_figure
-from latent_lab.figures.labels import label_text, shortened
+from latent_lab.figures.curves import draw_bands, draw_curves, draw_lines, draw_matrix
+from latent_lab.figures.labels import make_label, shorten
 from latent_lab.figures.page import page_html, png_bytes
-from latent_lab.figures.strips import Strip, row_figure
+from latent_lab.figures.strips import Strip, draw_rows
 
 STRANGE = [
     "$a_b^$",
@@ -36,11 +36,11 @@ STRANGE = [
     "กำ" * 100,
 ]
 FIGURES = {
-    "lines": lambda text: line_figure({text: [(0, 1), (1, 2)], "other": [(0, 2)]}, text, text),
-    "bands": lambda text: band_figure({text: [(0, 1, 0.1), (1, 2, 0.1)]}, text, text),
-    "curves": lambda text: curve_figure({f"{text}/loss": [(0, 1), (1, 2)], f"train/{text}": [(0, 2)]}),
-    "matrix": lambda text: matrix_figure(np.eye(2), [text, "a"], ["b", text], text, text, text),
-    "strips": lambda text: row_figure([Strip(text, torch.zeros(2, 1, 8, 8))] * 2, [text, "a"], text, 0),
+    "lines": lambda text: draw_lines({text: [(0, 1), (1, 2)], "other": [(0, 2)]}, text, text),
+    "bands": lambda text: draw_bands({text: [(0, 1, 0.1), (1, 2, 0.1)]}, text, text),
+    "curves": lambda text: draw_curves({f"{text}/loss": [(0, 1), (1, 2)], f"train/{text}": [(0, 2)]}),
+    "matrix": lambda text: draw_matrix(np.eye(2), [text, "a"], ["b", text], text, text, text),
+    "strips": lambda text: draw_rows([Strip(text, torch.zeros(2, 1, 8, 8))] * 2, [text, "a"], text, 0),
 }
 
 
@@ -52,7 +52,7 @@ def drawn(text: str) -> np.ndarray:
 
 def labelled(text: str) -> np.ndarray:
     figure = Figure(figsize=(3, 0.4))
-    figure.text(0, 0.3, label_text(text))
+    figure.text(0, 0.3, make_label(text))
     return np.asarray(Image.open(io.BytesIO(png_bytes(figure, 80))))
 
 
@@ -74,26 +74,26 @@ def test_no_label_kills_a_figure_or_makes_it_large(name, text):
 
 @pytest.mark.parametrize("names", [["_hidden", "shown"], ["", "$a$"]])
 def test_no_legend_leaves_a_line_out(names):
-    (legend,) = line_figure({name: [(0, 1)] for name in names}, "x", "y").legends
-    assert [text.get_text() for text in legend.get_texts()] == [label_text(name) for name in names]
-    panel = curve_figure({f"{name}/loss": [(0, 1)] for name in names}).axes[0]
-    assert sorted(text.get_text() for text in panel.get_legend().get_texts()) == sorted(map(label_text, names))
+    (legend,) = draw_lines({name: [(0, 1)] for name in names}, "x", "y").legends
+    assert [text.get_text() for text in legend.get_texts()] == [make_label(name) for name in names]
+    panel = draw_curves({f"{name}/loss": [(0, 1)] for name in names}).axes[0]
+    assert sorted(text.get_text() for text in panel.get_legend().get_texts()) == sorted(map(make_label, names))
 
 
 def test_a_thousand_metrics_are_a_picture_that_opens(monkeypatch):
     monkeypatch.setattr(curves, "PANELS", 6)
-    figure = curve_figure({f"train/m{number:04}": [(0, 1)] for number in range(1000)})
+    figure = draw_curves({f"train/m{number:04}": [(0, 1)] for number in range(1000)})
     assert figure.get_size_inches().max() < 13 and figure.get_supxlabel() == "step, 994 more metrics are not shown"
 
 
 def test_long_labels_lose_their_middle():
     assert (
-        shortened("abcdefghij", 10) == "abcdefghij"
-        and shortened("abcdefghijk", 10) == "abcde…hijk"
-        and shortened("abc", 2) == "a…"
+        shorten("abcdefghij", 10) == "abcdefghij"
+        and shorten("abcdefghijk", 10) == "abcde…hijk"
+        and shorten("abc", 2) == "a…"
     )
-    assert label_text("a\nb\nc", lines=2) == "a\nb c" and label_text("a\nb") == "a b"
-    assert len(label_text("y" * 1000, 30)) == 30
+    assert make_label("a\nb\nc", lines=2) == "a\nb c" and make_label("a\nb") == "a b"
+    assert len(make_label("y" * 1000, 30)) == 30
 
 
 def test_pages_show_strange_texts_in_one_line():

@@ -10,9 +10,9 @@ from html.parser import HTMLParser
 
 import pytest
 
-from latent_lab.csv_files import cell_text
+from latent_lab.csv_files import escape_cell
 from latent_lab.figures.page import page_html
-from latent_lab.figures.tables import Cell, Table, comma_separated, html, latex, markdown
+from latent_lab.figures.tables import Cell, Table, html, write_csv, write_latex, write_markdown
 
 NAN = math.nan
 TABLE = Table(
@@ -37,15 +37,15 @@ TABLE = Table(
     ],
 )
 def test_a_cell_has_three_digits_and_its_interval_two(mean, half, text):
-    assert Cell(mean, half, False).text() == text
+    assert Cell(mean, half, False).format() == text
 
 
 def test_titles_say_which_way_is_better_and_the_unit():
-    assert TABLE.titles() == ["error ↓ [%]", "hits ↑", "radius_ratio [latent units]"]
+    assert TABLE.list_titles() == ["error ↓ [%]", "hits ↑", "radius_ratio [latent units]"]
 
 
 def test_markdown_by_hand():
-    assert markdown(TABLE) == (
+    assert write_markdown(TABLE) == (
         "| method | runs | error ↓ [%] | hits ↑ | radius_ratio [latent units] |\n"
         "|---|---|---|---|---|\n"
         "| linear | 3 | 12.3 ± 0.43 | **0.5 ± 0.01** | 1 |\n"
@@ -54,7 +54,7 @@ def test_markdown_by_hand():
 
 
 def test_commas_separate_full_numbers_a_score_a_line():
-    rows = list(csv.DictReader(io.StringIO(comma_separated(TABLE))))
+    rows = list(csv.DictReader(io.StringIO(write_csv(TABLE))))
     assert len(rows) == 6
     assert rows[0] == {
         "method": "linear",
@@ -78,12 +78,12 @@ def test_commas_separate_full_numbers_a_score_a_line():
 
 def test_commas_and_quotes_in_names_survive():
     table = Table([('a, "b"', "x,y", "")], [("one, two", 1)], [[Cell(1.0, NAN, False)]])
-    (row,) = csv.DictReader(io.StringIO(comma_separated(table)))
+    (row,) = csv.DictReader(io.StringIO(write_csv(table)))
     assert (row["method"], row["score"], row["unit"]) == ("one, two", 'a, "b"', "x,y")
 
 
 def test_latex_by_hand():
-    assert latex(TABLE) == (
+    assert write_latex(TABLE) == (
         r"\begin{tabular}{lrrrr}" + "\n"
         r"\hline" + "\n"
         r"method & runs & error $\downarrow$ [\%] & hits $\uparrow$ & radius\_ratio [latent units] \\ \hline" + "\n"
@@ -107,12 +107,12 @@ def test_latex_by_hand():
     ],
 )
 def test_latex_escapes_each_letter_once(name, safe):
-    assert f"\n{safe} & 1 & 1 \\\\\n" in latex(Table([("s", "", "")], [(name, 1)], [[Cell(1.0, NAN, False)]]))
+    assert f"\n{safe} & 1 & 1 \\\\\n" in write_latex(Table([("s", "", "")], [(name, 1)], [[Cell(1.0, NAN, False)]]))
 
 
 @pytest.mark.parametrize("letter", ["^", "~"])
 def test_latex_has_no_bare_accent(letter):
-    text = latex(Table([(f"R{letter}2", letter, "")], [(f"a{letter}b", 1)], [[Cell(1.0, NAN, False)]]))
+    text = write_latex(Table([(f"R{letter}2", letter, "")], [(f"a{letter}b", 1)], [[Cell(1.0, NAN, False)]]))
     assert re.search(rf"(?<!\\){re.escape(letter)}", text) is None
 
 
@@ -152,15 +152,15 @@ def test_html_escapes_names_and_closes_its_tags():
     ]
 
 
-@pytest.mark.parametrize("write", [markdown, comma_separated, latex, html])
+@pytest.mark.parametrize("write", [write_markdown, write_csv, write_latex, html])
 def test_a_missing_cell_is_never_printed_as_best_or_as_nan(write):
     text = write(TABLE)
-    assert text.count("nan") == (3 + 1 if write is comma_separated else 0)
+    assert text.count("nan") == (3 + 1 if write is write_csv else 0)
     assert write(Table(TABLE.columns, [], [])).count("linear") == 0
 
 
 def test_a_bar_in_a_name_does_not_split_a_markdown_cell():
-    (_, _, row) = markdown(Table([("s", "", "")], [("a|b", 1)], [[Cell(1.0, NAN, False)]])).splitlines()
+    (_, _, row) = write_markdown(Table([("s", "", "")], [("a|b", 1)], [[Cell(1.0, NAN, False)]])).splitlines()
     assert row.replace(r"\|", "").count("|") == 4
 
 
@@ -171,8 +171,8 @@ def one(name: str, score: str = "s", unit: str = "") -> Table:
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"])
 def test_no_cell_is_a_formula(start):
     text = start + "1+1|cmd"
-    assert cell_text(text).startswith("'") and cell_text(f"a{text}").startswith("a")
-    (row,) = csv.DictReader(io.StringIO(comma_separated(one(text, text, text)), newline=""))
+    assert escape_cell(text).startswith("'") and escape_cell(f"a{text}").startswith("a")
+    (row,) = csv.DictReader(io.StringIO(write_csv(one(text, text, text)), newline=""))
     assert all(
         row[column].startswith("'") and row[column].endswith("1+1|cmd") for column in ("method", "score", "unit")
     )
@@ -180,18 +180,18 @@ def test_no_cell_is_a_formula(start):
 
 @pytest.mark.parametrize("text", ["a", "1e-3", "a,b", 'a "b"', "two\nlines", "größe", "a=b", "", " =x"])
 def test_other_cells_stay_as_they_are(text):
-    assert cell_text(text) == text
-    assert list(csv.DictReader(io.StringIO(comma_separated(one(text)), newline="")))[0]["method"] == text
+    assert escape_cell(text) == text
+    assert list(csv.DictReader(io.StringIO(write_csv(one(text)), newline="")))[0]["method"] == text
 
 
-@pytest.mark.parametrize("write", [markdown, comma_separated, latex, html])
+@pytest.mark.parametrize("write", [write_markdown, write_csv, write_latex, html])
 @pytest.mark.parametrize("letter", ["\x1b", "\x00", "\r", "\u202e", "\udcff", "\x9b"])
 def test_no_terminal_obeys_a_name_and_every_file_can_hold_it(write, letter):
     text = write(one(f"a{letter}b", f"c{letter}", f"{letter}d"))
     assert text.encode() and letter not in text
 
 
-@pytest.mark.parametrize("write", [markdown, latex, html])
+@pytest.mark.parametrize("write", [write_markdown, write_latex, html])
 def test_names_of_several_lines_are_one_line(write):
     assert write(one("a\nb", "c\r\nd", "e\u2028f")).count("\n") == write(one("a b", "c d", "e f")).count("\n")
 
@@ -211,14 +211,14 @@ def test_names_of_several_lines_are_one_line(write):
     ],
 )
 def test_markdown_shows_names_letter_by_letter(name, safe):
-    assert markdown(one(name)).splitlines()[2] == f"| {safe} | 1 | 1 |"
-    assert f"| {safe} |" in markdown(one("a", name)).splitlines()[0]
+    assert write_markdown(one(name)).splitlines()[2] == f"| {safe} | 1 | 1 |"
+    assert f"| {safe} |" in write_markdown(one("a", name)).splitlines()[0]
 
 
 @pytest.mark.parametrize("name", ["[3em]", "*"])
 def test_a_latex_row_is_no_option_of_the_end_of_the_row_before(name):
     table = Table([("s", "", "")], [("a", 1), (name, 1)], [[Cell(1.0, NAN, False)]] * 2)
-    assert re.search(r"\\\\\s*[\[*]", latex(table)) is None and f"{{}}{name} & 1" in latex(table)
+    assert re.search(r"\\\\\s*[\[*]", write_latex(table)) is None and f"{{}}{name} & 1" in write_latex(table)
 
 
 def test_html_texts_can_be_attributes():

@@ -14,7 +14,7 @@ from PIL import Image
 from latent_lab import compose, load_generator
 from latent_lab.checkpoints import native
 from latent_lab.checkpoints.fusion_files import fusion_bytes
-from latent_lab.figures.strips import as_picture
+from latent_lab.figures.strips import make_picture
 from latent_lab.inversion.fusion.hierarchy import Hierarchy, fuse
 from latent_lab.inversion.fusion.net import FusionNet
 from latent_lab.inversion.optimisation.i2s import drawn
@@ -101,7 +101,7 @@ def test_regions_of_samples_are_fused_in_style_vectors(tmp_path, monkeypatch):
     )
     assert about["space"] == "s" and torch.equal(made["latents"], expected.latents)
     with Image.open(tmp_path / "out" / "result_1.png") as picture:
-        assert (np.array(picture) == np.asarray(as_picture([generator.decode("s", expected)]))).all()
+        assert (np.array(picture) == np.asarray(make_picture([generator.decode("s", expected)]))).all()
     Image.fromarray(np.full((32, 32, 3), 90, np.uint8)).save(tmp_path / "grey.png")
     run(monkeypatch, tmp_path / "files", *asked, f"images=[{tmp_path}/grey.png,{tmp_path}/grey.png]")
     assert native.read(tmp_path / "files" / "codes.safetensors")[1]["application"] == "fusion"

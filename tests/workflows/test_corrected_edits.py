@@ -16,7 +16,7 @@ from latent_lab import edit, invert, load_run
 from latent_lab.checkpoints import native
 from latent_lab.checkpoints.fusion_files import fusion_bytes
 from latent_lab.editing.inversions import Inversions
-from latent_lab.figures.strips import as_picture
+from latent_lab.figures.strips import make_picture
 from latent_lab.gans.codes import Codes
 from latent_lab.inversion.encoders.files import encoder_bytes
 from latent_lab.inversion.encoders.style_encoder import StyleEncoder
@@ -88,7 +88,7 @@ def test_a_photograph_is_edited_before_its_own_background(train, no_scores, netw
         assert not fused[name][..., 4:].any() and corrected[name][..., 4:].any()
     given = {name.removeprefix("given."): value for name, value in fused.items() if name.startswith("given.")}
     image = space.generator.decode("s", Codes(expected.latents, given))
-    assert (np.array(Image.open(tmp_path / "fused" / "images" / "a.png")) == np.asarray(as_picture([image]))).all()
+    assert (np.array(Image.open(tmp_path / "fused" / "images" / "a.png")) == np.asarray(make_picture([image]))).all()
 
     for correction, message in (
         ("hfgi_sf", "hierarchy.weights must give a file for 'all'"),

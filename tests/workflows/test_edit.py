@@ -19,7 +19,7 @@ from latent_lab.checkpoints import native
 from latent_lab.data.pictures import find_pictures
 from latent_lab.editing.editor import Editor, editing_space
 from latent_lab.editing.sources import InvertedPictures, Picture, Samples
-from latent_lab.figures.strips import as_picture
+from latent_lab.figures.strips import make_picture
 from latent_lab.gans.codes import Codes
 from latent_lab.gans.stylegan2 import StyleGAN2
 from latent_lab.inversion.optimisation.descent import Descent
@@ -78,7 +78,7 @@ def test_samples_are_edited_by_name_and_number(train, tmp_path, monkeypatch, cap
         assert torch.equal(tensors["latents"], expected) and torch.equal(tensors["before"], start.latents)
         assert description["generator"] == metadata["generator"] and description["space"] == "z"
         pixels = np.array(Image.open(tmp_path / "done" / "images" / f"{stem}.png"))
-        assert (pixels == np.asarray(as_picture([space.decode(start.moved(expected))]))).all()
+        assert (pixels == np.asarray(make_picture([space.decode(start.moved(expected))]))).all()
         found = summary["pictures"][stem]
         assert max(found["order"]["latents"]) < 1e-5 and found["order"]["orders"] == [[name, "path1"], ["path1", name]]
         assert found["attributes"][name]["change"] == pytest.approx(

@@ -65,10 +65,10 @@ def test_what_is_kept_makes_the_picture_again(inverter, invert, photographs):
     inverter, *pivot = inverter.split()
     folder = invert(f"images={photographs}", f"inverter={inverter}", *TINY, *pivot, *extra.get(inverter, ()))
     found = Inversions.open(folder)
-    assert folder.parent.name == f"{inverter}-stylegan2" and found.names() == ["a", "b", "c, d"]
+    assert folder.parent.name == f"{inverter}-stylegan2" and found.list_names() == ["a", "b", "c, d"]
     assert found.space().name == ("w+" if inverter == "i2s" or pivot else "w")
     scores = json.loads((folder / "scores.json").read_text())
-    for name in found.names():
+    for name in found.list_names():
         target = found.target(name)
         expected = psnr(reconstruction(found, name), target[None]).item()
         assert scores["pictures"][name]["psnr"] == pytest.approx(expected, abs=0.01)
@@ -126,11 +126,11 @@ def test_an_interrupted_inversion_continues_to_the_same_bits(invert, photographs
     with pytest.raises(SystemExit, match="continues? with run="):
         invert("images=photographs", *TINY, "batch_size=1", "target=part")
     part = Inversions.open(tmp_path / "part")
-    assert part.names() == ["a"]
+    assert part.list_names() == ["a"]
     monkeypatch.chdir(photographs)  # the place of the pictures was kept, not the way to it
     invert(f"run={tmp_path / 'part'}")
-    assert len(calls) == 4 and part.names() == ["a", "b", "c, d"]
-    for name in part.names():
+    assert len(calls) == 4 and part.list_names() == ["a", "b", "c, d"]
+    for name in part.list_names():
         assert torch.equal(part.codes(name).latents, Inversions.open(whole).codes(name).latents)
     with pytest.raises(SystemExit, match="takes no other argument"):
         invert(f"run={tmp_path / 'part'}", "inverter.steps=9")
@@ -139,7 +139,7 @@ def test_an_interrupted_inversion_continues_to_the_same_bits(invert, photographs
 def kept(folder: Path) -> dict[str, dict[str, torch.Tensor]]:
     """All that was found for each picture."""
     found = Inversions.open(folder)
-    return {name: found.read(name)[0] for name in found.names()}
+    return {name: found.read(name)[0] for name in found.list_names()}
 
 
 def same_bits(one: Path, other: Path) -> bool:
@@ -175,7 +175,7 @@ def test_a_process_that_is_stopped_within_a_batch_continues_there(
     process.send_signal(number)
     output, _ = process.communicate(timeout=60)
     assert process.returncode != 0 and "Traceback" not in output, output
-    assert (state / "1.safetensors").exists() and Inversions.open(tmp_path / "part").names() == []
+    assert (state / "1.safetensors").exists() and Inversions.open(tmp_path / "part").list_names() == []
     capsys.readouterr()
     invert(f"run={tmp_path / 'part'}")
     assert " continues at step " in capsys.readouterr().out and same_bits(tmp_path / "part", whole)
@@ -192,7 +192,7 @@ def test_a_batch_stays_together_when_it_is_stopped_between_its_pictures(invert, 
     with monkeypatch.context() as patch, pytest.raises(SystemExit):
         patch.setattr(Inversions, "write", stopping)
         invert(f"images={photographs}", *TINY, "target=part")
-    assert Inversions.open(tmp_path / "part").names() == ["a"]
+    assert Inversions.open(tmp_path / "part").list_names() == ["a"]
     invert(f"run={tmp_path / 'part'}")
     assert same_bits(tmp_path / "part", whole)
 
@@ -253,7 +253,7 @@ def test_unusable_pictures_are_named_and_the_others_go_on(invert, photographs, c
     assert "cut is left out: " in output.err and "b: 56x40 pixels made 32x32, its middle square" in output.out
     folder = newest_run(photographs.parent)
     assert (
-        Inversions.open(folder).names() == ["a", "b", "c, d"]
+        Inversions.open(folder).list_names() == ["a", "b", "c, d"]
         and "cut" in json.loads((folder / "scores.json").read_text())["failed"]
     )
 
@@ -265,7 +265,7 @@ def test_held_out_digits_are_found_in_z(precision, invert, monkeypatch, tmp_path
     digits.__wrapped__(tmp_path, monkeypatch)
     folder = invert("images=held_out", "count=2", "inverter.steps=6", "perceptual=null", f"precision={precision}")
     found = Inversions.open(folder)
-    assert found.names() == ["mnist-0000", "mnist-0001"] and found.space().name == "z"
+    assert found.list_names() == ["mnist-0000", "mnist-0001"] and found.space().name == "z"
     assert json.loads((folder / "scores.json").read_text())["mean"]["identity_error"] >= 0
     assert len(found.read("mnist-0000")[0]["curves.psnr"].unique()) > 4  # every step sees the latents of the last
 

@@ -104,4 +104,4 @@ class Descent:
             raise FloatingPointError(
                 f"the loss of {name} is not finite; try a smaller learning rate than {self.learning_rate}"
             )
-        return list(best.tensors.values()), curve.stacked()
+        return list(best.tensors.values()), curve.stack()

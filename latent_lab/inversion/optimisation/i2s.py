@@ -145,4 +145,4 @@ class Image2StyleGAN(Inverter):
             return loss
 
         (latents,), curve = self.descent.minimise([codes.latents], losses, "latents", track, {"psnr": seen})
-        return Inverted(codes.moved(latents), curves={"loss": curve.cpu(), "psnr": seen.stacked().cpu()})
+        return Inverted(codes.moved(latents), curves={"loss": curve.cpu(), "psnr": seen.stack().cpu()})

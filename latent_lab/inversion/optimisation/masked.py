@@ -138,7 +138,7 @@ class BuildingBlocks:
             return found if not closeness else found + closeness * (values[0] - start).square().flatten(1).mean(1)
 
         (best,), curves["loss"] = self.descents["latents"].minimise([start], losses, "w+", track, loss.curves)
-        return codes.moved(fixed.index_copy(1, index, best)), curves | loss.stacked()
+        return codes.moved(fixed.index_copy(1, index, best)), curves | loss.stack()
 
     def noise(
         self,
@@ -182,7 +182,7 @@ class BuildingBlocks:
             return loss(space.decode(codes.with_given(dict(zip(names, values)))))
 
         best, curves["loss"] = self.descents["noise"].minimise(start, losses, "noise", track, loss.curves)
-        return codes.with_given(dict(zip(names, best))), curves | loss.stacked()
+        return codes.with_given(dict(zip(names, best))), curves | loss.stack()
 
 
 class Watched:
@@ -197,8 +197,8 @@ class Watched:
             self.curves["watched"].append(self.watch(images.detach()))
         return self.loss(images)
 
-    def stacked(self) -> dict[str, Tensor]:
-        return {name: curve.stacked() for name, curve in self.curves.items()}
+    def stack(self) -> dict[str, Tensor]:
+        return {name: curve.stack() for name, curve in self.curves.items()}
 
 
 def require_rows(space: LatentSpace) -> None:

@@ -116,5 +116,5 @@ class Projector(Inverter):
             given = {name: value.detach() for name, value in scaled().items()}
         return Inverted(
             codes.moved(latents.detach()).with_given(given),
-            curves={name: values.stacked().cpu() for name, values in curves.items()},
+            curves={name: values.stack().cpu() for name, values in curves.items()},
         )

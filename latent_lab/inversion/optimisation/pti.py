@@ -121,9 +121,7 @@ class PivotalTuning(Inverter):
             for name in names
         }
         curves = {  # those that end early go on as nan
-            name: pad_sequence(
-                [curves[name].stacked()[:, 0].cpu() for _, curves in results], padding_value=float("nan")
-            )
+            name: pad_sequence([curves[name].stack()[:, 0].cpu() for _, curves in results], padding_value=float("nan"))
             for name in results[0][1]
         }
         return Inverted(found.codes, tuned, {f"pivot/{name}": values for name, values in found.curves.items()} | curves)
