@@ -9,8 +9,8 @@ from dataclasses import fields
 from omegaconf import OmegaConf
 
 from latent_lab.attributes.base import Attributes, Predictor
-from latent_lab.configuration.nearest import nearest
-from latent_lab.configuration.signatures import located
+from latent_lab.configuration.nearest import find_nearest
+from latent_lab.configuration.signatures import locate_class
 from latent_lab.evaluation.protocol import Protocol
 from latent_lab.installation import choices, read_choice
 from latent_lab.metrics.base import Measurement
@@ -41,7 +41,7 @@ def read_component(group: str, name: str, around: Mapping, **options) -> dict:
     if unknown:
         raise ValueError(
             f"{group}={name} has no option {unknown[0]!r}; nearest: "
-            f"{', '.join(nearest(unknown[0], node.keys() - {'_target_'}))}"
+            f"{', '.join(find_nearest(unknown[0], node.keys() - {'_target_'}))}"
         )
     parts = {part: read_choice(part, choice) for part, choice in (("flow", "coupling"), ("reconstructor", "lenet"))}
     whole = OmegaConf.create({"seed": 0, **parts, **around, group: node})
@@ -64,7 +64,7 @@ def build(node: object, **given) -> object:
         if "_target_" not in parts:
             return parts
         target, partial = parts.pop("_target_"), parts.pop("_partial_", False)
-        family = located(target)
+        family = locate_class(target)
         if family is None:
             raise ValueError(f"_target_ must name a class, got {target!r}")
         return functools.partial(family, **parts, **given) if partial else family(**parts, **given)

@@ -1,5 +1,4 @@
-"""Kinds of values: Python's type hints, and :mod:`latent_lab.configuration.options`' own, as far as YAML can hold such
-values."""
+"""Kinds of values that a configuration may hold: Python's type hints, as far as YAML has such values, and ``Built``."""
 
 from __future__ import annotations
 
@@ -11,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Built:
-    """What a ``_target_`` makes.
+    """An object that a ``_target_`` makes.
 
     Arguments:
         base: The dotted name of its class; empty for any.
@@ -22,7 +21,7 @@ class Built:
 
 @dataclass(frozen=True)
 class Key:
-    """What a key of a configuration holds.
+    """The kind and the meaning of a key of a configuration.
 
     Arguments:
         kind: The kind of its value.
@@ -33,24 +32,26 @@ class Key:
     about: str
 
 
-def alternatives(kind: object) -> list[object]:
-    """Return the kinds that a value may be of."""
+def list_alternatives(kind: object) -> list[object]:
+    """Return the kinds that a value may have, one of which must fit."""
     if isinstance(kind, Key):
-        return alternatives(kind.kind)
+        return list_alternatives(kind.kind)
     if isinstance(kind, tuple):
-        return [one for part in kind for one in alternatives(part)]
+        return [one for part in kind for one in list_alternatives(part)]
     if typing.get_origin(kind) in (typing.Union, types.UnionType):
-        return [one for part in typing.get_args(kind) for one in alternatives(part)]
+        return [one for part in typing.get_args(kind) for one in list_alternatives(part)]
     if typing.get_origin(kind) is typing.Literal:
         return [kind]
     return [type(None) if kind is None else kind]
 
 
 def is_list(kind: object) -> bool:
+    """Whether values of this kind are lists."""
     return typing.get_origin(kind) in (Sequence, Iterable, list, tuple) or kind in (Sequence, list, tuple)
 
 
 def is_mapping(kind: object) -> bool:
+    """Whether values of this kind are dictionaries."""
     return isinstance(kind, Mapping) or typing.get_origin(kind) in (Mapping, dict) or kind in (Mapping, dict)
 
 
@@ -65,8 +66,8 @@ def is_built(kind: object) -> bool:
     )
 
 
-def fits(value: object, kind: object) -> bool:
-    """Whether a value is of a kind, as far as that shows from outside."""
+def is_of_kind(value: object, kind: object) -> bool:
+    """Whether a value is of a kind. Parts of lists and dictionaries are not looked at."""
     if kind in (typing.Any, object):
         return True
     if typing.get_origin(kind) is typing.Literal:
@@ -82,13 +83,13 @@ def fits(value: object, kind: object) -> bool:
     return is_list(kind)
 
 
-def named(kind: object) -> str:
-    """A kind as an error names it."""
+def describe_kind(kind: object) -> str:
+    """Return the name of a kind for an error."""
     words = {int: "an integer", float: "a number", str: "text", bool: "true or false", type(None): "null"}
     if typing.get_origin(kind) is typing.Literal:
         return f"one of {list(typing.get_args(kind))}".replace("None", "null")
     if is_list(kind):
-        parts = [named(part) for part in typing.get_args(kind) if part is not Ellipsis]
+        parts = [describe_kind(part) for part in typing.get_args(kind) if part is not Ellipsis]
         return f"a list of {' or '.join(dict.fromkeys(parts))}".replace("of an integer", "of integers").replace(
             "of a number", "of numbers"
         )

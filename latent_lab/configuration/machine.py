@@ -1,4 +1,4 @@
-"""What of a configuration this machine does not have: devices, and Lightning's options for them."""
+"""Checks of options that this machine must fit: its devices, and Lightning's options for them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,11 @@ STRATEGIES = re.compile(r"auto|single_(device|xla|tpu)|xla(_debug)?|(ddp|fsdp|de
 
 
 def require_machine(config: Mapping) -> None:
-    """An error of one line where an option needs a device that is not here."""
+    """Check that this machine has the devices that the options name.
+
+    Raises:
+        ValueError: It has not; one line says what it has.
+    """
     if "device" in config:
         require_device(config["device"])
     trainer = config.get("trainer")
@@ -23,45 +27,58 @@ def require_machine(config: Mapping) -> None:
 
 
 def require_device(name: object) -> None:
-    """A device by its name, e.g. ``cuda:1``, must be here."""
+    """Check that this machine has a device of that name, e.g. ``cuda:1``.
+
+    Raises:
+        ValueError: It has not, or the name is none.
+    """
     import torch
 
     if not isinstance(name, str) or not re.fullmatch(r"auto|cpu|mps|cuda(:\d{1,3})?", name):
         raise ValueError(f"device must be auto, cpu, cuda, cuda:<number> or mps, got {name!r}")
-    if name.startswith("cuda") and int(name.partition(":")[2] or 0) >= (found := gpus()):
+    if name.startswith("cuda") and int(name.partition(":")[2] or 0) >= (found := count_gpus()):
         raise ValueError(
             f"device must be auto or cpu here, or one of {found} GPUs, got {name!r}"
             if found
-            else none_here("device", name)
+            else describe_missing("device", name)
         )
     if name == "mps" and not torch.backends.mps.is_available():
-        raise ValueError(none_here("device", name))
+        raise ValueError(describe_missing("device", name))
 
 
-def none_here(key: str, name: object) -> str:
+def describe_missing(key: str, name: object) -> str:
+    """Return the error for a device that this machine does not have."""
     return f"{key} must be auto or cpu on this machine, which has no such device that PyTorch can use, got {name!r}"
 
 
-def gpus() -> int:
+def count_gpus() -> int:
+    """Return the number of GPUs that PyTorch can use."""
     import torch
 
     return torch.cuda.device_count() if torch.cuda.is_available() else 0
 
 
 def require_trainer(trainer: Mapping) -> None:
-    """Lightning's options, as its own classes would refuse them later and at length."""
+    """Check the trainer's options for this machine, in one line, before Lightning would refuse them later and at
+    length.
+
+    Raises:
+        ValueError: An option is not allowed; one line names it.
+    """
     accelerator, devices = trainer.get("accelerator", "auto"), trainer.get("devices", "auto")
     if accelerator not in ACCELERATORS:
         raise ValueError(f"trainer.accelerator must be one of {list(ACCELERATORS)}, got {accelerator!r}")
-    if accelerator in ("gpu", "cuda") and not gpus():
-        raise ValueError(none_here("trainer.accelerator", accelerator))
+    if accelerator in ("gpu", "cuda") and not count_gpus():
+        raise ValueError(describe_missing("trainer.accelerator", accelerator))
     if accelerator in ("mps", "tpu"):
         import torch
 
         if accelerator == "tpu" or not torch.backends.mps.is_available():
-            raise ValueError(none_here("trainer.accelerator", accelerator))
+            raise ValueError(describe_missing("trainer.accelerator", accelerator))
     found = (
-        gpus() if accelerator in ("gpu", "cuda") or (accelerator == "auto" and gpus()) else max(os.cpu_count() or 1, 2)
+        count_gpus()
+        if accelerator in ("gpu", "cuda") or (accelerator == "auto" and count_gpus())
+        else max(os.cpu_count() or 1, 2)
     )
     if isinstance(devices, str) and re.fullmatch(r"-?\d+", devices):
         devices = int(devices)

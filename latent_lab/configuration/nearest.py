@@ -1,4 +1,4 @@
-"""Which names a wrong one may have meant."""
+"""Suggestions for a name that is not known."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from collections.abc import Iterable
 SHOWN = 5  # names of many
 
 
-def nearest(word: str, names: Iterable[str], shown: int = SHOWN) -> list[str]:
-    """Names that look like the word, the most alike first; the first names where none does.
+def find_nearest(word: str, names: Iterable[str], shown: int = SHOWN) -> list[str]:
+    """Return names that look like the word, the most alike first; the first names if none does.
 
-    >>> nearest("liner", ["sefa", "linear", "pde"])
+    >>> find_nearest("liner", ["sefa", "linear", "pde"])
     ['linear']
     """
     names = sorted(set(names))

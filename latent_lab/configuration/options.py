@@ -1,4 +1,4 @@
-"""What each command's options are: their types, beside those that the classes of ``_target_`` have themselves."""
+"""The options of each command and their types. Options of a ``_target_`` are read off its class."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any, Literal, get_type_hints
 
 from latent_lab.configuration.kinds import Built
 from latent_lab.configuration.schema import DATASET, GAN, NETWORK, NODE, TEXT, WHOLE
-from latent_lab.configuration.signatures import located
+from latent_lab.configuration.signatures import locate_class
 
-PROTOCOL = located("latent_lab.evaluation.protocol.Protocol")  # by its name, as all that a configuration builds
+PROTOCOL = locate_class("latent_lab.evaluation.protocol.Protocol")  # by its name, as all that a configuration builds
 TEXTS = str | Sequence[str] | None
 EVALUATION = {
     **{field.name: get_type_hints(PROTOCOL)[field.name] for field in fields(PROTOCOL)},

@@ -1,4 +1,4 @@
-"""Which numbers an option may have, by its key: one table, read by :mod:`latent_lab.configuration.validate`."""
+"""The numbers that each option may have, by its key: one table, read by :mod:`latent_lab.configuration.validate`."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ class Range(NamedTuple):
     """Numbers from ``low`` to ``high``.
 
     Arguments:
-        low, high: The ends.
-        whole: Whether only integers are meant.
-        above: Whether ``low`` itself is left out.
+        low: The lower end.
+        high: The upper end.
+        whole: Whether only integers are allowed.
+        above: Whether ``low`` itself is excluded.
     """
 
     low: float
@@ -22,6 +23,7 @@ class Range(NamedTuple):
     above: bool = False
 
     def holds(self, value: float) -> bool:
+        """Whether the value is in this range."""
         inside = self.low < value <= self.high if self.above else self.low <= value <= self.high
         return inside and not (self.whole and not isinstance(value, int))
 
@@ -37,6 +39,7 @@ class Range(NamedTuple):
 
 
 def count(high: float, low: int = 1) -> Range:
+    """Return the range of the integers from ``low`` to ``high``."""
     return Range(low, high, whole=True)
 
 
@@ -207,8 +210,8 @@ RANGES: dict[str, Range] = {
 NAMED = ("transformations", "values", "edits")  # dictionaries of names that are the user's
 
 
-def range_of(key: str, command: str) -> Range:
-    """The range of a key with its dots; a command's own key is looked for as ``<command>.<key>`` first."""
+def find_range(key: str, command: str) -> Range:
+    """Return the range of a dotted key. A command's own key is looked up as ``<command>.<key>`` first."""
     above = key.rpartition(".")[0]
     for part in (key, above) if above.rpartition(".")[2] in NAMED else (key,):
         ends = [command, *part.split(".")]

@@ -9,9 +9,8 @@ from functools import cache
 
 
 @cache
-def located(name: str) -> type | None:
-    """A class by its dotted name; None where there is none. Only latent_lab's, torch's and Lightning's modules are
-    imported."""
+def locate_class(name: str) -> type | None:
+    """Return the class of a dotted name; None if there is none."""
     module, _, last = name.rpartition(".")
     try:
         import latent_lab.cpu_torchvision  # noqa: F401  (before lightning and torchmetrics)
@@ -23,8 +22,9 @@ def located(name: str) -> type | None:
 
 
 @cache
-def arguments(target: type) -> tuple[dict[str, object], frozenset[str], bool]:
-    """A class's arguments with their kinds, those that must be given, and whether it takes others too."""
+def read_arguments(target: type) -> tuple[dict[str, object], frozenset[str], bool]:
+    """Return the arguments of a class with their kinds, the names of those without a default, and whether it takes any
+    others."""
     found: dict[str, object] = {}
     needed, others = set(), False
     for family in target.__mro__:  # what a class passes on, its parent takes

@@ -1,5 +1,4 @@
-"""One check of a whole configuration before anything starts: types, ranges and choices, each with the option's full
-key."""
+"""One check of a whole configuration before anything starts: types, ranges and choices. An error gives the full key."""
 
 from __future__ import annotations
 
@@ -15,12 +14,12 @@ from typing import Any
 
 import yaml
 
-from latent_lab.configuration.kinds import Built, Key, alternatives, fits, is_built, is_list, named
-from latent_lab.configuration.nearest import nearest
+from latent_lab.configuration.kinds import Built, Key, describe_kind, is_built, is_list, is_of_kind, list_alternatives
+from latent_lab.configuration.nearest import find_nearest
 from latent_lab.configuration.options import OPTIONS, PROTOCOL
-from latent_lab.configuration.ranges import LARGEST, range_of
+from latent_lab.configuration.ranges import LARGEST, find_range
 from latent_lab.configuration.schema import PREVIEW
-from latent_lab.configuration.signatures import arguments, located
+from latent_lab.configuration.signatures import locate_class, read_arguments
 from latent_lab.console import escape_text
 from latent_lab.installation import CONF, extensions
 
@@ -35,22 +34,25 @@ HYDRAS = ("_target_", "_partial_", "_convert_", "_recursive_")
 
 
 def validate(plain: Mapping, command: str) -> None:
-    """An error where an option cannot be, by its full key.
+    """Check the configuration of a command.
 
     Arguments:
-        plain: The configuration of a command, e.g. as a run's ``config.yaml`` holds it.
+        plain: The configuration, e.g. as a run's ``config.yaml`` holds it.
         command: The command's name, e.g. ``train``.
+
+    Raises:
+        ValueError: An option is not allowed; one line has its full key, what is allowed and what was given.
     """
     if not isinstance(plain, Mapping):
-        raise ValueError(f"the configuration of {command} must be a dictionary, got {shown(plain)}")
+        raise ValueError(f"the configuration of {command} must be a dictionary, got {show_value(plain)}")
     require_plain(plain, command)
-    options = own_options(command) | OPTIONS[command]
+    options = read_own_options(command) | OPTIONS[command]
     # debug=fast sets those of several
     known = {name.rstrip("?") for every in (options, *OPTIONS.values()) for name in every}
     for name in plain:
         if name not in known:
             raise ValueError(
-                f"{name} is no key of latent_lab.{command}; nearest: {', '.join(nearest(str(name), known))}"
+                f"{name} is no key of latent_lab.{command}; nearest: {', '.join(find_nearest(str(name), known))}"
             )
     check_keys(
         {name: value for name, value in plain.items() if f"{name}?" in options or name in options}, options, "", command
@@ -65,15 +67,19 @@ def validate(plain: Mapping, command: str) -> None:
         )
 
 
-def shown(value: object) -> str:
-    """The value as an error shows it."""
+def show_value(value: object) -> str:
+    """Return a value as an error shows it."""
     text = repr(value)
     return escape_text(text if len(text) <= 120 else f"{text[:120]}...")
 
 
 def require_plain(plain: Mapping, command: str) -> None:
-    """An error where a number is not finite or out of its range, a text is no text for a file or a terminal, or all is
-    too much."""
+    """Check that numbers are finite and in range, that texts can be stored and printed, and that there are not too many
+    values.
+
+    Raises:
+        ValueError: One line names the key.
+    """
     parts: list[tuple[str, object, int]] = [("", plain, 0)]
     seen = 0
     while parts:
@@ -91,36 +97,50 @@ def require_plain(plain: Mapping, command: str) -> None:
             parts += [(key, part, level + 1) for part in value]
         elif isinstance(value, str):
             if value == "???":
-                raise ValueError(f"{key} must be given{comment_on(key, command)}")
+                raise ValueError(f"{key} must be given{find_comment(key, command)}")
             require_text(value, key)
         elif isinstance(value, int | float) and not isinstance(value, bool):
             if value != value or abs(value) > LARGEST:  # nan, inf, or an integer that is none of a float
-                raise ValueError(f"{key} must be a finite number of at most {LARGEST:g}, got {shown(value)}")
-            allowed = range_of(key, command)
+                raise ValueError(f"{key} must be a finite number of at most {LARGEST:g}, got {show_value(value)}")
+            allowed = find_range(key, command)
             if not allowed.holds(value):
-                raise ValueError(f"{key} must be {allowed}, got {shown(value)}")
+                raise ValueError(f"{key} must be {allowed}, got {show_value(value)}")
         elif value is not None and not isinstance(value, bool):
             raise ValueError(
-                f"{key} must be a number, text, true, false, null, a list or a dictionary, got {shown(value)}"
+                f"{key} must be a number, text, true, false, null, a list or a dictionary, got {show_value(value)}"
             )
 
 
 def require_text(text: str, key: str) -> None:
-    """An error where a text is too long or no terminal and no file could hold it."""
+    """Check that a text is not too long and has no control characters.
+
+    Raises:
+        ValueError: One line names the key.
+    """
     if len(text) >= LONGEST:
         raise ValueError(f"{key} must be shorter than {LONGEST} letters, got {len(text)}")
     if not text.isprintable() and any(unicodedata.category(letter) in ("Cc", "Cs") for letter in text):
-        raise ValueError(f"{key} must be without control characters, got {shown(text)}")
+        raise ValueError(f"{key} must be without control characters, got {show_value(text)}")
 
 
-def comment_on(key: str, command: str) -> str:
-    """What the command's yaml says of a value that must be given."""
+def find_comment(key: str, command: str) -> str:
+    """Return the comment in the command's yaml on a value that must be given; empty if there is none."""
     found = re.search(rf"^{re.escape(key)}: \?\?\? *# *(.*)$", (CONF / f"{command}.yaml").read_text(), re.MULTILINE)
     return f": {found.group(1)}" if found else ""
 
 
 def check_keys(node: Mapping, options: Mapping[str, object], key: str, owner: str) -> None:
-    """An error where a dictionary has not the keys that it must, or one too many."""
+    """Check the keys of a dictionary and their values.
+
+    Arguments:
+        node: The dictionary.
+        options: The kind of each key. A key that ends with ``?`` may be missing.
+        key: The full key of the dictionary.
+        owner: The name of the dictionary in the error, if its full key is empty.
+
+    Raises:
+        ValueError: A key is missing or not known, or a value is of another kind.
+    """
     names = {name.rstrip("?"): kind for name, kind in options.items()}
     # what others refer to comes first, so that the key that was given is named
     for name, value in sorted(
@@ -128,7 +148,9 @@ def check_keys(node: Mapping, options: Mapping[str, object], key: str, owner: st
     ):
         path = f"{key}.{name}" if key else str(name)
         if name not in names:
-            raise ValueError(f"{path} is no key of {key or owner}; nearest: {', '.join(nearest(str(name), names))}")
+            raise ValueError(
+                f"{path} is no key of {key or owner}; nearest: {', '.join(find_nearest(str(name), names))}"
+            )
         check(value, names[name], path)
     require_keys(node, options, key)
 
@@ -146,19 +168,23 @@ def require_keys(node: Mapping, options: Mapping[str, object], key: str = "") ->
 
 
 def check(value: object, kind: object, key: str) -> None:
-    """An error where a value is not of its kind, all the way down."""
-    kinds = alternatives(kind)
+    """Check that a value is of its kind, with all that it holds.
+
+    Raises:
+        ValueError: It is not; one line has the full key.
+    """
+    kinds = list_alternatives(kind)
     if value is None and key.rpartition(".")[2] == "features":
         return  # a data set without such a network; what needs one says so
-    fitting = next((one for one in kinds if fits(value, one)), None)
+    fitting = next((one for one in kinds if is_of_kind(value, one)), None)
     if fitting is None:
-        wanted = " or ".join(dict.fromkeys(named(one) for one in kinds))
+        wanted = " or ".join(dict.fromkeys(describe_kind(one) for one in kinds))
         hint = (
             f"; quote text for Hydra and for the shell: \"{key}='...'\""
             if str in kinds and not isinstance(value, str | None)
             else ""
         )
-        raise ValueError(f"{key} must be {wanted}, got {shown(value)}{hint}")
+        raise ValueError(f"{key} must be {wanted}, got {show_value(value)}{hint}")
     if isinstance(value, Mapping) and "_target_" in value:
         check_built(value, fitting, key)
     elif isinstance(fitting, Mapping):
@@ -169,17 +195,17 @@ def check(value: object, kind: object, key: str) -> None:
     elif is_list(fitting) and (args := typing.get_args(fitting)):
         if typing.get_origin(fitting) is tuple and Ellipsis not in args:
             if len(value) != len(args):
-                raise ValueError(f"{key} must be a list of {len(args)}, got {shown(value)}")
+                raise ValueError(f"{key} must be a list of {len(args)}, got {show_value(value)}")
             return [check(part, one, key) for part, one in zip(value, args)] and None
         for part in value:
-            if not any(fits(part, one) for one in alternatives(args[0])):
-                raise ValueError(f"{key} must be {named(fitting)}, got {shown(value)}")
+            if not any(is_of_kind(part, one) for one in list_alternatives(args[0])):
+                raise ValueError(f"{key} must be {describe_kind(fitting)}, got {show_value(value)}")
             check(part, args[0], key)
 
 
 @cache
-def own_options(command: str) -> dict[str, object]:
-    """The numbers and switches of a command's yaml, which are of the type of their default."""
+def read_own_options(command: str) -> dict[str, object]:
+    """Return the kinds of the numbers and switches in a command's yaml: each has the type of its default."""
     values = yaml.safe_load((CONF / f"{command}.yaml").read_text()).items()
     found = {
         name: type(value) if isinstance(value, bool | int | float) else Any
@@ -190,34 +216,38 @@ def own_options(command: str) -> dict[str, object]:
 
 
 def check_built(node: Mapping, kind: object, key: str) -> None:
-    """An error where a class is not there or not of the kind, or would refuse the arguments."""
+    """Check that a class exists, is of the wanted kind, and takes the arguments given.
+
+    Raises:
+        ValueError: It does not; one line has the full key.
+    """
     name = node["_target_"]
     top = name.split(".")[0] if isinstance(name, str) else ""
     if not re.fullmatch(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+", str(name)):
         raise ValueError(
-            f"{key}._target_ must be a class with its module, as latent_lab.methods.sefa.SeFa, got {shown(name)}"
+            f"{key}._target_ must be a class with its module, as latent_lab.methods.sefa.SeFa, got {show_value(name)}"
         )
     for flag in ("_partial_", "_recursive_"):
         if not isinstance(node.get(flag, False), bool):
-            raise ValueError(f"{key}.{flag} must be true or false, got {shown(node[flag])}")
+            raise ValueError(f"{key}.{flag} must be true or false, got {show_value(node[flag])}")
     given = RUN_GIVES.get(key.split(".")[0], ())
     if taken := [option for option in given if option in node]:
-        raise ValueError(f"{key}.{taken[0]} cannot be given: it is the run's own, got {shown(node[taken[0]])}")
+        raise ValueError(f"{key}.{taken[0]} cannot be given: it is the run's own, got {show_value(node[taken[0]])}")
     if top == "pytorch_lightning" and "pytorch_lightning" not in sys.modules and not key.startswith("trainer"):
         return  # importing it takes seconds, and only trainings need it
     known = ("latent_lab", "pytorch_lightning", *(package.split(".")[0] for package in extensions()))
     if top not in known and not name.startswith("torch.optim."):
         if importlib.util.find_spec(top) is None:
-            raise ValueError(f"{key}._target_ must name a class that can be imported, got {shown(name)}")
+            raise ValueError(f"{key}._target_ must name a class that can be imported, got {show_value(name)}")
         return
-    target = located(name)
+    target = locate_class(name)
     if target is None:
-        raise ValueError(f"{key}._target_ must name a class, got {shown(name)}, which is none")
+        raise ValueError(f"{key}._target_ must name a class, got {show_value(name)}, which is none")
     require_kind(target, bool(node.get("_partial_")), kind, key)
-    kinds, needed, others = arguments(target)
+    kinds, needed, others = read_arguments(target)
     families = [target]
     if isinstance(flow := node.get("flow"), str) and flow in getattr(target, "flows", {}):
-        extra, _, _ = arguments(target.flows[flow])
+        extra, _, _ = read_arguments(target.flows[flow])
         kinds, others = kinds | extra, False
         families.append(target.flows[flow])
     for option, value in node.items():
@@ -229,7 +259,7 @@ def check_built(node: Mapping, kind: object, key: str) -> None:
                 continue
             raise ValueError(
                 f"{path} is no argument of {target.__name__}; it takes "
-                f"{', '.join(nearest(str(option), kinds)) or 'none'}"
+                f"{', '.join(find_nearest(str(option), kinds)) or 'none'}"
             )
         check(value, kinds[option], path)
         # kinds of kind
@@ -245,15 +275,21 @@ def check_built(node: Mapping, kind: object, key: str) -> None:
         plain = [
             option
             for option in sorted(needed - node.keys())
-            if option not in GIVEN and not any(map(is_built, alternatives(kinds[option])))
+            if option not in GIVEN and not any(map(is_built, list_alternatives(kinds[option])))
         ]
         if plain and not inspect.isabstract(target):
             raise ValueError(f"{key}.{plain[0]} must be given, and is missing")
 
 
 def check_generators(gan: Mapping) -> None:
-    """An error where the smaller generators of a ``gan`` have arguments that its class refuses."""
-    target = located(gan["generator"]["_target_"]) if gan["generator"]["_target_"].startswith("latent_lab.") else None
+    """Check the arguments of the smaller generators of a ``gan``.
+
+    Raises:
+        ValueError: The generator's class takes no such argument.
+    """
+    target = (
+        locate_class(gan["generator"]["_target_"]) if gan["generator"]["_target_"].startswith("latent_lab.") else None
+    )
     preview = gan.get("preview") or {}
     check_keys(preview, {f"{name.rstrip('?')}?": kind for name, kind in PREVIEW.items()}, "gan.preview", "gan.preview")
     for key, part in (
@@ -262,35 +298,39 @@ def check_generators(gan: Mapping) -> None:
         ("gan.preview.tiny", preview.get("tiny")),
     ):
         for option, value in (part or {}).items() if target is not None else ():
-            kinds, _, _ = arguments(target)
+            kinds, _, _ = read_arguments(target)
             if option not in kinds:
                 raise ValueError(
                     f"{key}.{option} is no argument of {target.__name__}; it takes "
-                    f"{', '.join(nearest(str(option), kinds))}"
+                    f"{', '.join(find_nearest(str(option), kinds))}"
                 )
             check(value, kinds[option], f"{key}.{option}")
 
 
-def measured(node: object) -> list[str] | None:
-    """The attributes that a predictor measures, as far as that is known without building it."""
+def list_measured(node: object) -> list[str] | None:
+    """Return the attributes that a predictor measures; None if that is not known without building it."""
     if not isinstance(node, Mapping):
         return None
     if isinstance(node.get("parts"), Sequence):
-        parts = [measured(part) for part in node["parts"]]
+        parts = [list_measured(part) for part in node["parts"]]
         return None if None in parts else [name for part in parts for name in part]
     target = str(node.get("_target_"))
     names = (
         node.get("names")
         or node.get("values")
-        or (getattr(located(target), "names", None) if target.startswith("latent_lab.") else None)
+        or (getattr(locate_class(target), "names", None) if target.startswith("latent_lab.") else None)
     )
     known = isinstance(names, Sequence | Mapping) and all(isinstance(name, str) for name in names)
     return list(names) if known else None
 
 
 def require_measured(plain: Mapping) -> None:
-    """An error where an attribute is asked for that the data set's predictors do not measure."""
-    names = measured(plain["dataset"].get("attributes"))
+    """Check that the data set's predictors measure the attributes that are asked for.
+
+    Raises:
+        ValueError: They do not; one line has the full key.
+    """
+    names = list_measured(plain["dataset"].get("attributes"))
     for key in ("dataset.targets", "evaluation.attributes", "method.attributes", "method.target.attributes"):
         asked: object = plain
         for part in key.split("."):
@@ -301,11 +341,21 @@ def require_measured(plain: Mapping) -> None:
             isinstance(asked, Sequence) and not isinstance(asked, str) and all(isinstance(name, str) for name in asked)
         )
         if not texts or not asked or len({*asked}) < len(asked) or {*asked} - {*names}:
-            raise ValueError(f"{key} must be different names among {names}, got {shown(asked)}")
+            raise ValueError(f"{key} must be different names among {names}, got {show_value(asked)}")
 
 
 def require_kind(target: type, partial: bool, kind: object, key: str) -> None:
-    """An error where a class makes something else than what is wanted."""
+    """Check that a class makes what is wanted.
+
+    Arguments:
+        target: The class.
+        partial: Whether its ``_partial_`` is true.
+        kind: The kind that is wanted.
+        key: The full key of the part.
+
+    Raises:
+        ValueError: It makes something else.
+    """
     wanted = kind
     if typing.get_origin(kind) is Callable:
         wanted = typing.get_args(kind)[1]
@@ -314,8 +364,8 @@ def require_kind(target: type, partial: bool, kind: object, key: str) -> None:
     elif isinstance(kind, type) and kind is not Built and partial:
         raise ValueError(f"{key}._partial_ must be false, got true")
     if isinstance(kind, Built):
-        wanted = located(kind.base) if kind.base else None
-    network = located("torch.nn.Module")
+        wanted = locate_class(kind.base) if kind.base else None
+    network = locate_class("torch.nn.Module")
     if isinstance(wanted, type) and not isinstance(kind, Built) and issubclass(wanted, network):
         wanted = network  # any may stand for another that it answers as
     if isinstance(wanted, type) and wanted is not Built and not issubclass(target, wanted):

@@ -11,7 +11,7 @@ from pathlib import Path
 from markupsafe import Markup
 from scipy.stats import t as student
 
-from latent_lab.configuration.signatures import located
+from latent_lab.configuration.signatures import locate_class
 from latent_lab.console import log
 from latent_lab.evaluation.panels import PICTURES
 from latent_lab.figures.curves import draw_bands
@@ -190,7 +190,7 @@ def pictures_of_metrics() -> dict[str, Picture]:
     configuration here names."""
     found = dict(PICTURES)
     targets = {name for kind, names in list_named_classes().items() if kind.split(".")[0] == "metric" for name in names}
-    for metric in map(located, sorted(targets)):
+    for metric in map(locate_class, sorted(targets)):
         if metric is not None and issubclass(metric, Measurement):
             found |= metric.pictures
     return found

@@ -12,7 +12,7 @@ from hydra.errors import ConfigCompositionException, MissingConfigException, Ove
 from omegaconf import Container, DictConfig, OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, InterpolationResolutionError, OmegaConfBaseException
 
-from latent_lab.configuration.nearest import SHOWN, nearest
+from latent_lab.configuration.nearest import SHOWN, find_nearest
 from latent_lab.installation import CONF, choices
 
 KEY = re.compile(r"(~|\+{0,2})[A-Za-z_][\w./@:-]*")
@@ -153,7 +153,7 @@ def composition_line(error: ConfigCompositionException, command: str, arguments:
             else ""
         )
         return f"{found} is no group of latent_lab.{command}{hint}" + (
-            "" if hint else f"; nearest: {', '.join(nearest(key, keys))}"
+            "" if hint else f"; nearest: {', '.join(find_nearest(key, keys))}"
         )
     if "An item is already at" in text or text.startswith(("Multiple values for", "force-add of config groups")):
         argument = next((argument for argument in arguments if argument.startswith("+")), "+key=value")

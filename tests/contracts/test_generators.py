@@ -13,7 +13,7 @@ import torch
 from latent_lab import gans as package
 from latent_lab import load_generator
 from latent_lab.checkpoints import native
-from latent_lab.configuration.signatures import located
+from latent_lab.configuration.signatures import locate_class
 from latent_lab.gans.base import Generator
 from latent_lab.installation import choices, read_choice
 from latent_lab.ops.streams import stream
@@ -47,7 +47,7 @@ def one_of_each_class() -> list[str]:
 
 
 def test_every_class_has_a_yaml():
-    named = {located(read_choice("gan", name)["generator"]["_target_"]) for name in choices("gan")}
+    named = {locate_class(read_choice("gan", name)["generator"]["_target_"]) for name in choices("gan")}
     assert families() == named
 
 

@@ -13,7 +13,7 @@ import torch
 from latent_lab import inversion as package
 from latent_lab import load_generator
 from latent_lab.api import invert
-from latent_lab.configuration.signatures import located
+from latent_lab.configuration.signatures import locate_class
 from latent_lab.installation import choices, read_choice
 from latent_lab.inversion.base import Inverter
 from latent_lab.ops.streams import stream
@@ -27,7 +27,7 @@ def test_every_class_has_a_yaml():
         if not module.ispkg:
             members = vars(importlib.import_module(module.name)).values()
             found |= {one for one in members if inspect.isclass(one) and issubclass(one, Inverter)}
-    named = {located(read_choice("inverter", name)["_target_"]) for name in choices("inverter")}
+    named = {locate_class(read_choice("inverter", name)["_target_"]) for name in choices("inverter")}
     assert {one for one in found if not inspect.isabstract(one)} == named
 
 
@@ -45,7 +45,7 @@ def small(node: object) -> object:
 @pytest.mark.parametrize("name", [name for name in choices("inverter") if name not in NEEDS_AN_ENCODER])
 def test_codes_of_an_image_do_not_depend_on_the_others(name):
     generator = load_generator("stylegan2", weights="random", size="tiny")
-    preferred = located(read_choice("inverter", name)["_target_"]).prefers
+    preferred = locate_class(read_choice("inverter", name)["_target_"]).prefers
     space = generator.space(next(one for one in preferred if one in generator.spaces))
     images = space.decode(space.sample(2, stream(0, 0, 0))).clamp(-1, 1)
     found = invert(images, space, name, **small(dict(read_choice("inverter", name))))

@@ -13,7 +13,7 @@ import torch
 from latent_lab import load_generator
 from latent_lab import methods as package
 from latent_lab.api import discover, load_predictors
-from latent_lab.configuration.signatures import located
+from latent_lab.configuration.signatures import locate_class
 from latent_lab.errors import NotApplicable
 from latent_lab.installation import choices, read_choice
 from latent_lab.methods.base import Method
@@ -37,7 +37,7 @@ NEEDS_A_FILE = ("imported",)  # its own test writes directions first: tests/meth
 
 
 def targets(name: str) -> type:
-    return located(read_choice("method", name)["_target_"])
+    return locate_class(read_choice("method", name)["_target_"])
 
 
 def test_every_class_has_a_yaml():
