@@ -24,7 +24,7 @@ from latent_lab.attributes.faces.selfie import PersonMask
 from latent_lab.edits.moves import Moves
 from latent_lab.edits.views import find_amounts
 from latent_lab.figures.strips import Strip, draw_strips
-from latent_lab.methods.regional import region_changes
+from latent_lab.methods.regional import measure_region_changes
 from latent_lab.ops.region import region_masks
 from latent_lab.workflows.build import build_space, preview_of
 
@@ -120,7 +120,7 @@ def main() -> None:
             if label.startswith("resefa") and label != f"resefa, {region}":
                 continue
             first, others = (
-                region_changes(small, paths, codes.select(part), mask[part], length)
+                measure_region_changes(small, paths, codes.select(part), mask[part], length)
                 for part in (slice(0, choose), slice(choose, None))
             )
             best, ratios = int((first[:, 0] / first[:, 1]).argmax()), others[:, 0] / others[:, 1]

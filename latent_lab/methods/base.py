@@ -1,4 +1,4 @@
-"""What every discovery algorithm offers, and what it may ask for."""
+"""The contract of discovery methods, and what a command hands them."""
 
 from __future__ import annotations
 
@@ -23,20 +23,19 @@ if TYPE_CHECKING:
 
 @dataclass
 class Context:
-    """What a method may take: it uses what it needs.
+    """Everything that a command hands to a method, which takes what it needs.
 
     Arguments:
         trainer: Trains LightningModules.
         seed: The run's seed, for streams that depend on the rank and the step.
         rng: Source of initial values.
-        validation: Makes what measures the paths of a training in its validation; None for no more than what the
-            training itself measures.
+        metrics: Makes the metrics of the validation for a number of paths and an attribute measurer.
         attributes: Measures images; may be None.
         checkpoint: Training state to continue from; may be None.
-        measures: Makes a predictor of the dataset's attributes by their names, None for all of them; None where it has
-            none.
-        findings: What a method measured while it fitted, kept with the run (``findings.json``); ``names``: what each
-            path was made for, an attribute or anything else, in their order.
+        measures: Makes a predictor of the dataset's attributes by their names, None for all of them; returns None if
+            the dataset measures none.
+        findings: Numbers that a method measured while it fitted, kept with the run (``findings.json``). ``names`` says
+            what each path was made for, in their order.
     """
 
     trainer: pl.Trainer
@@ -53,8 +52,12 @@ class Context:
         """Where everything is computed."""
         return self.trainer.strategy.root_device
 
-    def required_attributes(self, names: Sequence[str] | None) -> Attributes:
-        """The attributes of these names, or all, on the device of the training; an error where the dataset has none."""
+    def require_attributes(self, names: Sequence[str] | None) -> Attributes:
+        """Return the attributes of these names, or all, on the trainer's device.
+
+        Raises:
+            NotApplicable: The dataset measures none.
+        """
         attributes = self.measures(names)
         if attributes is None:
             raise NotApplicable(
@@ -67,16 +70,18 @@ class Context:
 class Method(ABC):
     """An algorithm that discovers paths.
 
-    ``fit`` raises :class:`NotApplicable` where it does not work in the space, or with the dataset.
-
-    ``previews``: a cheaper generator of the same latents will do, where ``gan.preview`` has one.
+    ``previews`` tells whether a cheaper generator of the same latents will do, if ``gan.preview`` has one.
     """
 
     previews: bool = False
 
     @abstractmethod
     def fit(self, space: LatentSpace, context: Context) -> Paths:
-        """Return the paths. The space, and all networks that the method holds, are on one device."""
+        """Discover paths in a latent space.
+
+        Raises:
+            NotApplicable: The method does not work in this space, or with this dataset.
+        """
 
 
 def fit_on_device(method: Method, space: LatentSpace, context: Context) -> Paths:
@@ -90,8 +95,12 @@ def fit_on_device(method: Method, space: LatentSpace, context: Context) -> Paths
     return paths.cpu().eval()
 
 
-def vector_size(space: LatentSpace) -> int:
-    """The size D of a space whose latents are vectors; an error for the others."""
+def require_vector_size(space: LatentSpace) -> int:
+    """Return the size D of a space whose latents are vectors.
+
+    Raises:
+        NotApplicable: The latents have another shape.
+    """
     if len(space.shape) != 1:
         raise NotApplicable(
             "gan.space must be one whose latents are vectors, as z or w, for this method, "
@@ -101,6 +110,10 @@ def vector_size(space: LatentSpace) -> int:
 
 
 def require_amounts(amounts: Sequence[float]) -> None:
-    """An error unless these are a smallest and a largest magnitude, both above 0."""
+    """Check that these are a smallest and a largest magnitude, both above 0.
+
+    Raises:
+        ValueError: They are not.
+    """
     if len(amounts) != 2 or not 0 < amounts[0] <= amounts[1]:
         raise ValueError(f"method.amounts must be two numbers with 0 < smallest <= largest, got {list(amounts)}")

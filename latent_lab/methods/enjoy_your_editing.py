@@ -1,4 +1,4 @@
-"""Enjoy Your Editing: several attributes at once, and nothing else of the image."""
+"""Enjoy Your Editing: walks that change several attributes at once, and nothing else of the image."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ from latent_lab.methods.ganalyze import AssessorTarget
 
 
 class EditingTarget(AssessorTarget):
-    r"""All attributes take the values that they are asked for, the content stays, and a critic takes the image for an
-    unedited one.
+    r"""Attributes that take the values asked for, while content stays and a critic takes the image for an unedited one.
 
     .. math:: L = \lambda_1 L_\text{reg} + \lambda_2 L_\text{disc} + \lambda_3 L_\text{content}
 
@@ -33,10 +32,17 @@ class EditingTarget(AssessorTarget):
         | https://arxiv.org/abs/2102.01187
 
     Arguments:
-        regression, realism, content: Weights of the three losses, :math:`\lambda_1` to :math:`\lambda_3`.
-        embedding: Reads what must stay (an identity's or a classifier's embedding); None compares the pixels.
+        attributes: Names of the attributes; see :class:`AssessorTarget`.
+        samples: Samples of the prior that the standard deviations are measured on.
+        regression: Weight :math:`\lambda_1` of the reached values.
+        realism: Weight :math:`\lambda_2` of the critic's judgement.
+        content: Weight :math:`\lambda_3` of the content.
+        embedding: Reads the content that must stay (an identity's or a classifier's embedding); None compares the
+            pixels.
         critic: Makes the critic from ``image_channels``.
-        attributes, samples, space, context, amounts: See :class:`AssessorTarget`.
+        space: The latent space of the walks.
+        context: Gives the attributes.
+        amounts: Smallest and largest magnitude of a training amount.
     """
 
     def __init__(
@@ -67,13 +73,14 @@ class EditingTarget(AssessorTarget):
             self.critic = critic(image_channels=space.generator.channels)
 
     def train(self, mode: bool = True) -> EditingTarget:
-        """The predictors stay in eval mode."""
+        """Set the training mode of the critic. The predictors stay in eval mode."""
         super().train(mode)
         if self.embedding is not None:
             self.embedding.eval()
         return self
 
     def losses(self, codes: Codes, before: Tensor, moved: Codes, after: Tensor, amounts: Tensor) -> dict[str, Tensor]:
+        """Return the weighted losses of the walks, and that of the critic."""
         asked, reached, error = self.errors(codes, before, moved, after, amounts)
         entropy = F.binary_cross_entropy(reached.clamp(1e-4, 1 - 1e-4), asked.clamp(0, 1), reduction="none")
         terms = {
@@ -87,7 +94,7 @@ class EditingTarget(AssessorTarget):
         return {name: self.weights[name] * value for name, value in terms.items()}
 
     def content(self, codes: Codes, before: Tensor, moved: Codes, after: Tensor) -> Tensor:
-        """How much of what must stay has changed."""
+        """Return how much of the content has changed."""
         if self.embedding is None:
             return (after - before).square().mean()
         with torch.no_grad():

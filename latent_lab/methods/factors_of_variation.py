@@ -1,5 +1,4 @@
-"""Plumerault et al.: a factor's direction, from the trajectories that latents take when their images are transformed
-step by step."""
+"""Directions of continuous factors of variation, found from images that are transformed step by step."""
 
 from __future__ import annotations
 
@@ -13,21 +12,21 @@ from torch import Tensor
 from latent_lab.console import log
 from latent_lab.gans.codes import Codes
 from latent_lab.gans.space import LatentSpace
-from latent_lab.methods.base import Context, Method, vector_size
-from latent_lab.methods.transformations import parameters_of, transform
+from latent_lab.methods.base import Context, Method, require_vector_size
+from latent_lab.methods.transformations import make_parameters, transform
 from latent_lab.ops.blur import gaussian_blur
 from latent_lab.paths.base import Paths
 from latent_lab.paths.calibrated import CalibratedPaths
 
 
 class Trajectories(NamedTuple):
-    """Latents whose images are transformed ones.
+    """Latents that follow the images of a transformation.
 
     Arguments:
-        start: Where they begin, with shape :math:`(N, D)`.
-        points: Where each amount leads, with shape :math:`(S, N, D)`.
+        start: Latents at which they begin, with shape :math:`(N, D)`.
+        points: Latents at each amount, with shape :math:`(S, N, D)`.
         amounts: The amounts, in the transformation's unit, with shape :math:`(S,)`.
-        errors: What is left of the images' distance, with shape :math:`(S, N)`.
+        errors: Remaining distance of the images, with shape :math:`(S, N)`.
     """
 
     start: Tensor
@@ -37,15 +36,14 @@ class Trajectories(NamedTuple):
 
 
 class TrajectoryMethod(Method):
-    r"""Directions and calibrations of continuous factors of variation.
+    r"""Directions and calibrated amounts of continuous factors of variation (Plumerault et al.).
 
     1. Trajectories: :math:`z_t = \arg\min_z \|K * m (G(z) - T_t(G(z_0)))\|^2`, begun at the solution of the step
-    before, so that a large
-       transformation is a sequence of small ones. K is a Gaussian blur, which weighs low frequencies: a generator
-       cannot repeat every texture. m leaves out what the transformation takes from outside the image.
-    2. The points with the largest distances are dropped: their images were not reached.
-    3. A direction u and a monotone model g of the factor: :math:`\min_{u, g} \mathbb{E}\left(g(\langle u, z_t \rangle)
-    - g(\langle u, z_0 \rangle) - t\right)^2`.
+    before, so that a large transformation is a sequence of small ones. K is a Gaussian blur, which weighs low
+    frequencies: a generator cannot repeat every texture. m leaves out what the transformation takes from outside the
+    image. 2. The points with the largest distances are dropped: their images were not reached. 3. A direction u and a
+    monotone model g of the factor: :math:`\min_{u, g} \mathbb{E}\left(g(\langle u, z_t \rangle) - g(\langle u, z_0
+    \rangle) - t\right)^2`.
 
     One unit of amount transforms by ``transformations[name]``, as far as the model goes, see :class:`CalibratedPaths`.
 
@@ -94,8 +92,9 @@ class TrajectoryMethod(Method):
         self.smoothness, self.batch_size = smoothness, batch_size
 
     def fit(self, space: LatentSpace, context: Context) -> Paths:
-        size = vector_size(space)
-        units = parameters_of(self.transformations, space.generator.channels).to(space.device)
+        """Follow each transformation, and fit a path to it."""
+        size = require_vector_size(space)
+        units = make_parameters(self.transformations, space.generator.channels).to(space.device)
         prior = space.sample(4096, context.rng).latents
         spread = prior.var(0).mean().sqrt().item()  # of a projection: 1 in z
         paths = CalibratedPaths(size, len(units), extent=5 * spread).to(space.device).requires_grad_(False)
@@ -103,10 +102,10 @@ class TrajectoryMethod(Method):
         context.findings["names"], context.findings["fit"] = list(self.transformations), {}
         for k, name in enumerate(self.transformations):
             found = [
-                self.trajectories(space, space.sample(len(part), context.rng), units[k])
+                self.follow(space, space.sample(len(part), context.rng), units[k])
                 for part in torch.arange(self.num_trajectories).split(self.batch_size)
             ]
-            path, explained = self.calibrated(paths.centre, paths.extent, found)
+            path, explained = self.calibrate(paths.centre, paths.extent, found)
             paths.weight[k], paths.log_slopes[k] = path.weight[0].detach(), path.log_slopes[0].detach()
             context.findings["fit"][name] = {
                 "explained": explained,
@@ -118,12 +117,12 @@ class TrajectoryMethod(Method):
             )
         return paths
 
-    def trajectories(self, space: LatentSpace, codes: Codes, unit: Tensor) -> Trajectories:
-        """The latents of a batch, followed to both sides.
+    def follow(self, space: LatentSpace, codes: Codes, unit: Tensor) -> Trajectories:
+        """Follow the images of a batch to both sides of a transformation.
 
         Arguments:
-            space: Where they are.
-            codes: Where they begin, N of them.
+            space: The latent space.
+            codes: Codes at which the trajectories begin, N of them.
             unit: The transformation's parameters for one unit of amount, with shape :math:`(8,)`.
         """
         with torch.no_grad():
@@ -143,8 +142,16 @@ class TrajectoryMethod(Method):
     def invert(
         self, space: LatentSpace, codes: Codes, asked: Tensor, known: Tensor, farthest: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Latents :math:`(N, D)` near the codes whose images are nearest to those asked for, and the distances
-        :math:`(N,)`."""
+        """Find latents :math:`(N, D)` whose images are nearest to those asked for. Return them and the distances
+        :math:`(N,)`.
+
+        Arguments:
+            space: The latent space.
+            codes: Codes to start from.
+            asked: Images asked for, with shape :math:`(N, C, H, W)`.
+            known: Mask of the pixels that count, with shape :math:`(N, 1, H, W)`.
+            farthest: Longest latents allowed in z, with shape :math:`(N,)`.
+        """
         latents = codes.latents.clone().requires_grad_()
         optimiser = torch.optim.Adam([latents], self.lr)
 
@@ -166,9 +173,12 @@ class TrajectoryMethod(Method):
         with torch.no_grad():
             return latents.detach(), distance()
 
-    def calibrated(self, centre: Tensor, extent: float, found: list[Trajectories]) -> tuple[CalibratedPaths, float]:
-        """The one path that explains the trajectories best, and the share of the amounts' variance that it explains on
-        every fourth, held out."""
+    def calibrate(self, centre: Tensor, extent: float, found: list[Trajectories]) -> tuple[CalibratedPaths, float]:
+        """Fit the one path that explains the trajectories best.
+
+        Return it with the share of the amounts' variance that it explains on every fourth trajectory, which is held
+        out.
+        """
         start = torch.cat([part.start.expand_as(part.points) for part in found], 1) - centre
         end = torch.cat([part.points for part in found], 1) - centre
         amounts = torch.cat([part.amounts[:, None].expand_as(part.errors) for part in found], 1)

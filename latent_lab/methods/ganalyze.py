@@ -1,4 +1,4 @@
-"""GANalyze: walks along which an assessor's score moves by what it is asked to."""
+"""GANalyze: walks along which an assessor's score moves by the amount asked for."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from torch import Tensor
 from latent_lab.gans.codes import Codes
 from latent_lab.gans.space import LatentSpace
 from latent_lab.methods.base import Context
-from latent_lab.methods.scores import deviations, require_gradients, score_samples
+from latent_lab.methods.scores import measure_deviations, require_gradients, score_samples
 from latent_lab.methods.walk import Target
 
 
 class AssessorTarget(Target):
-    r"""The score of an assessor A moves by the amount.
+    r"""The score of an assessor A, which moves by the amount.
 
     .. math:: L = \mathbb{E}\left(\frac{A(G(\phi_k^\varepsilon(z))) - A(G(z))}{s} - \varepsilon\right)^2
 
@@ -45,11 +45,11 @@ class AssessorTarget(Target):
         amounts: tuple[float, float],
     ) -> None:
         super().__init__()
-        self.space, self.attributes = space, context.required_attributes(attributes).requires_grad_(False)
+        self.space, self.attributes = space, context.require_attributes(attributes).requires_grad_(False)
         self.names = tuple(self.attributes.names)
         require_gradients(space, self.attributes, context.rng)
         values = score_samples(space, self.attributes, samples, context.rng, batch_size=32).values
-        deviation = deviations(self.attributes, values)
+        deviation = measure_deviations(self.attributes, values)
         low, high = torch.tensor(self.attributes.ranges).mT
         for name, width in zip(self.names, ((high - low) / deviation).tolist()):
             if amounts[1] > width:
@@ -66,7 +66,7 @@ class AssessorTarget(Target):
             self.register_buffer(name, value, persistent=False)
 
     def train(self, mode: bool = True) -> AssessorTarget:
-        """The assessors stay in eval mode."""
+        """Set the training mode. The assessors stay in eval mode."""
         super().train(mode)
         self.attributes.eval()
         return self
@@ -74,10 +74,9 @@ class AssessorTarget(Target):
     def errors(
         self, codes: Codes, before: Tensor, moved: Codes, after: Tensor, amounts: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """What was asked and what was reached, and the difference in standard deviations, with shape :math:`(N, K)`
-        each.
+        """Return the values asked for, those reached, and their difference in standard deviations, each :math:`(N, K)`.
 
-        Where nothing was found in one of the images all three are 0.
+        All three are 0 for images in which nothing was found.
         """
         with torch.no_grad():
             start = self.attributes.measure(self.space, codes, before)
@@ -89,11 +88,12 @@ class AssessorTarget(Target):
         return asked, reached, self.attributes.change(asked, reached) / self.deviation
 
     def losses(self, codes: Codes, before: Tensor, moved: Codes, after: Tensor, amounts: Tensor) -> dict[str, Tensor]:
+        """Return the mean squared error of the attributes that are walked along."""
         _, _, error = self.errors(codes, before, moved, after, amounts)
         walked = amounts != 0
         return {"score": (error * walked).square().sum() / walked.sum().clamp_min(1)}
 
     def realised(self, codes: Codes, before: Tensor, moved: Codes, after: Tensor, k: Tensor) -> Tensor:
-        """Change of the path's own score, in standard deviations."""
+        """Return the change of each path's own score, in standard deviations, :math:`(N,)`."""
         start, end = (self.attributes.measure(self.space, *pair) for pair in ((codes, before), (moved, after)))
         return (self.attributes.change(start, end) / self.deviation).gather(1, k[:, None])[:, 0]

@@ -1,4 +1,4 @@
-"""GANSpace: principal components of what samples become early in the network."""
+"""GANSpace: principal components of early activations."""
 
 from __future__ import annotations
 
@@ -64,8 +64,10 @@ class GANSpace(Method):
             batch_size,
         )
 
-    def batches(self, space: LatentSpace, rows: Sequence[int] | None, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Latents :math:`(B, D)` and their activations :math:`(B, F)`."""
+    def draw_batches(
+        self, space: LatentSpace, rows: Sequence[int] | None, seed: int
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield latents :math:`(B, D)` and their activations :math:`(B, F)`."""
         first = (
             torch.cat(space.generator.first_weights("z")) if space.name == "z" and self.activations is None else None
         )
@@ -79,9 +81,10 @@ class GANSpace(Method):
 
     @torch.no_grad()
     def fit(self, space: LatentSpace, context: Context) -> Paths:
+        """Find the components, and the directions of the latent that move along them."""
         rows = layer_rows(space, self.layers)
         centre, sums, squares = None, None, None
-        for latents, activations in self.batches(space, rows, context.seed):
+        for latents, activations in self.draw_batches(space, rows, context.seed):
             both = torch.cat([latents, activations], 1).double() if latents is not activations else latents.double()
             if centre is None:
                 if activations.shape[1] > LARGEST:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from latent_lab.gans.codes import Codes
 from latent_lab.gans.space import LatentSpace
-from latent_lab.methods.base import Context, vector_size
+from latent_lab.methods.base import Context, require_vector_size
 from latent_lab.methods.path_training import TrainedPaths, features_of
 from latent_lab.paths.base import Paths
 from latent_lab.paths.linear import LinearPaths
@@ -59,15 +59,16 @@ class HessianPenalty(TrainedPaths):
         self.num_paths, self.feature, self.reach, self.samples, self.step = num_paths, feature, reach, samples, step
 
     def fit(self, space: LatentSpace, context: Context) -> Paths:
-        paths = LinearPaths(vector_size(space), self.num_paths, "orthogonal", rng=context.rng)
+        """Train an orthogonal matrix of directions."""
+        paths = LinearPaths(require_vector_size(space), self.num_paths, "orthogonal", rng=context.rng)
 
         def loss(paths: LinearPaths, codes: Codes, rng: torch.Generator) -> Mapping[str, Tensor]:
-            return {"loss": self.penalty(space, paths.matrix(), codes, rng)}
+            return {"loss": self.compute_penalty(space, paths.matrix(), codes, rng)}
 
         return self.train(space, paths, loss, context)
 
-    def penalty(self, space: LatentSpace, directions: Tensor, codes: Codes, rng: torch.Generator) -> Tensor:
-        """The penalty of directions :math:`(D, K)` at moved codes."""
+    def compute_penalty(self, space: LatentSpace, directions: Tensor, codes: Codes, rng: torch.Generator) -> Tensor:
+        """Return the penalty of directions :math:`(D, K)` at moved codes."""
         num, device = len(codes), codes.latents.device
         k = torch.randint(directions.shape[1], (num,), generator=rng).to(device)
         eps = (self.reach * (2 * torch.rand(num, generator=rng) - 1)).to(codes.latents)

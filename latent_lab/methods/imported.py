@@ -1,4 +1,4 @@
-"""Directions that others have found and published."""
+"""Directions that others have found and published, read from their files."""
 
 from __future__ import annotations
 
@@ -21,24 +21,25 @@ from latent_lab.paths.rowwise import RowwisePaths
 
 
 class Imported(Method):
-    r"""Straight paths along the directions of files, as long as the files have them.
+    r"""Straight paths along the directions of files, with the lengths that they have there.
 
     InterFaceGAN's boundaries (``.npy``, ``.pt``), GANSpace's components (``.npz``, ``.pt``; an amount of 1 is one
     standard deviation :math:`\sigma_k` of the component, :math:`n_k = \sigma_k u_k`) and SeFa's eigenvectors (``.npy``,
-    rosinality's ``.pt``). A file of one direction gives the path its name, those of a file of several are numbered.
+    rosinality's ``.pt``). A file of one direction gives the path its name; the directions of a larger file are
+    numbered.
 
     References:
-        | Interpreting the Latent Space of GANs for Semantic Face Editing (Shen et al., 2020); GANSpace: Discovering
-          Interpretable GAN
-        | Controls (Härkönen et al., 2020); Closed-Form Factorization of Latent Semantics in GANs (Shen & Zhou, 2021)
+        | Interpreting the Latent Space of GANs for Semantic Face Editing (Shen et al., 2020)
+        | GANSpace: Discovering Interpretable GAN Controls (Härkönen et al., 2020)
+        | Closed-Form Factorization of Latent Semantics in GANs (Shen & Zhou, 2021)
         | https://arxiv.org/abs/1907.10786, https://arxiv.org/abs/2004.02546, https://arxiv.org/abs/2007.06600
 
     Arguments:
         files: A file, a pattern, or a list of them.
-        num_paths: How many directions of each file are taken, from the first; None for all.
+        num_paths: Number of directions taken of each file, from the first; None for all.
         layers: Layer range of w+, see :func:`latent_lab.paths.layerwise.layer_rows`.
-        per_layer: Of an array :math:`(L, D)` with the L layers of w+: True, one direction with a row for each layer;
-            False, L directions; None, the former, which is then said.
+        per_layer: Meaning of an array :math:`(L, D)` with the L layers of w+: True for one direction with a row for
+            each layer; False for L directions; None for the former, which is then reported.
     """
 
     def __init__(
@@ -58,8 +59,13 @@ class Imported(Method):
         self.files = [files] if isinstance(files, str) else list(files)
         self.num_paths, self.layers, self.per_layer = num_paths, layers, per_layer
 
-    def found(self) -> list[Path]:
-        """The files, in the order of the list and of their names."""
+    def find_files(self) -> list[Path]:
+        """Return the files, in the order of the list and of their names.
+
+        Raises:
+            FileNotFoundError: A pattern matches none.
+            ValueError: Two files have the same name.
+        """
         files: list[Path] = []
         for pattern in self.files:
             expanded = str(Path(pattern).expanduser())
@@ -78,10 +84,11 @@ class Imported(Method):
         return files
 
     def fit(self, space: LatentSpace, context: Context) -> Paths:
+        """Read the directions and make paths of them."""
         rows = layer_rows(space, self.layers)
         parts: dict[str, Tensor] = {}
-        for file in self.found():
-            for number, direction in enumerate(directions := self.shaped(read_directions(file), space, file)):
+        for file in self.find_files():
+            for number, direction in enumerate(directions := self.arrange(read_directions(file), space, file)):
                 parts[file.stem if len(directions) == 1 else f"{file.stem}.{number}"] = direction
             context.findings.setdefault("files", {})[file.name] = hashlib.sha256(file.read_bytes()).hexdigest()
         context.findings["names"] = list(parts)
@@ -92,8 +99,12 @@ class Imported(Method):
         kept[:, rows] = whole[:, rows]
         return RowwisePaths.along(kept)
 
-    def shaped(self, array: Tensor, space: LatentSpace, file: Path) -> Tensor:
-        """A file's directions, :math:`(K, D)`, or :math:`(K, L, D)` where those of the layers differ."""
+    def arrange(self, array: Tensor, space: LatentSpace, file: Path) -> Tensor:
+        """Return a file's directions as :math:`(K, D)`, or :math:`(K, L, D)` if those of the layers differ.
+
+        Raises:
+            ValueError: They are of another generator or space.
+        """
         size, shape = space.shape[-1], tuple(array.shape)
         if shape[-1] != size:
             raise ValueError(

@@ -1,5 +1,4 @@
-"""InterFaceGAN: the normal of the hyperplane that separates the samples which have an attribute from those which have
-not."""
+"""InterFaceGAN: normals of the hyperplanes between samples with and without an attribute."""
 
 from __future__ import annotations
 
@@ -12,8 +11,8 @@ from torch import Tensor
 
 from latent_lab.console import log
 from latent_lab.gans.space import LatentSpace
-from latent_lab.methods.base import Context, Method, vector_size
-from latent_lab.methods.scores import centred, deviations, score_samples
+from latent_lab.methods.base import Context, Method, require_vector_size
+from latent_lab.methods.scores import centre, measure_deviations, score_samples
 from latent_lab.paths.base import Paths
 from latent_lab.paths.linear import LinearPaths
 
@@ -70,12 +69,13 @@ class Hyperplane(Method):
         )
 
     def fit(self, space: LatentSpace, context: Context) -> Paths:
-        size = vector_size(space)
-        attributes = context.required_attributes(self.attributes)
+        """Score samples of the prior and find the direction of each attribute."""
+        size = require_vector_size(space)
+        attributes = context.require_attributes(self.attributes)
         require_known(self.conditions, attributes.names)
         latents, values = score_samples(space, attributes, self.num_samples, context.rng, self.batch_size)
-        deviations(attributes, values)  # says what does not vary
-        values = centred(attributes, values)
+        measure_deviations(attributes, values)  # says what does not vary
+        values = centre(attributes, values)
         normals, context.findings["accuracy"], context.findings["names"] = [], {}, list(attributes.names)
         for i, name in enumerate(attributes.names):
             normal, found = self.separate(latents, values[:, i], name, context.rng)
@@ -87,13 +87,24 @@ class Hyperplane(Method):
                 f"{found['rest']:.1%} of the samples between; {found['not_found']} not measured"
             )
         paths = LinearPaths(size, len(normals), "free")
-        paths.weight.data = conditioned(dict(zip(attributes.names, normals)), self.conditions).mT.contiguous()
+        paths.weight.data = condition(dict(zip(attributes.names, normals)), self.conditions).mT.contiguous()
         return paths.requires_grad_(False)
 
     def separate(
         self, latents: Tensor, values: Tensor, name: str, rng: torch.Generator
     ) -> tuple[Tensor, dict[str, float]]:
-        """The unit normal :math:`(D,)`, towards higher values, and the accuracies."""
+        """Return the unit normal :math:`(D,)` of the boundary, towards higher values, and the accuracies of the
+        classifier.
+
+        Arguments:
+            latents: Samples, with shape :math:`(N, D)`.
+            values: The attribute, with shape :math:`(N,)`; nan if it was not found.
+            name: The attribute's name.
+            rng: Source of the split into training and validation.
+
+        Raises:
+            ValueError: A class has too few samples.
+        """
         found = values.isfinite()
         latents, values = latents[found], values[found]
         num = round(self.share * len(values))
@@ -114,7 +125,7 @@ class Hyperplane(Method):
         rest = order[num:-num]
         train = torch.cat([low[held:], high[held:]])
         sides = torch.cat([-torch.ones(num - held), torch.ones(num - held)])
-        normal, offset = support_vector_machine(latents[train], sides, self.penalty)
+        normal, offset = fit_support_vector_machine(latents[train], sides, self.penalty)
 
         def accuracy(negative: Tensor, positive: Tensor) -> float:
             wrong = (latents[negative] @ normal + offset > 0).sum() + (latents[positive] @ normal + offset <= 0).sum()
@@ -129,9 +140,9 @@ class Hyperplane(Method):
         return normal, accuracies | {"validated": 2 * held, "not_found": int((~found).sum())}
 
 
-def support_vector_machine(features: Tensor, sides: Tensor, penalty: float = 1.0) -> tuple[Tensor, float]:
-    r"""The unit normal :math:`(D,)` and offset of a linear SVM with squared hinge loss, solved in the primal, where it
-    is smooth and convex.
+def fit_support_vector_machine(features: Tensor, sides: Tensor, penalty: float = 1.0) -> tuple[Tensor, float]:
+    """Return the unit normal :math:`(D,)` and offset of a linear SVM with squared hinge loss, solved in the primal,
+    where it is smooth and convex.
 
     Arguments:
         features: Points, with shape :math:`(N, D)`.
@@ -160,7 +171,11 @@ def support_vector_machine(features: Tensor, sides: Tensor, penalty: float = 1.0
 
 
 def require_known(conditions: Mapping[str, Sequence[str]], names: Sequence[str]) -> None:
-    """An error where a condition is not among the attributes, or on itself."""
+    """Check that attributes are conditioned on others that are known.
+
+    Raises:
+        ValueError: They are not.
+    """
     for name, others in conditions.items():
         unknown = [other for other in (name, *others) if other not in names]
         if unknown or name in others:
@@ -169,9 +184,12 @@ def require_known(conditions: Mapping[str, Sequence[str]], names: Sequence[str])
             )
 
 
-def conditioned(normals: Mapping[str, Tensor], conditions: Mapping[str, Sequence[str]]) -> Tensor:
-    """The unit normals, each without its part in the span of those that it is conditioned on, with shape :math:`(K,
-    D)`."""
+def condition(normals: Mapping[str, Tensor], conditions: Mapping[str, Sequence[str]]) -> Tensor:
+    """Return the unit normals :math:`(K, D)`, each without its part in the span of those that it is conditioned on.
+
+    Raises:
+        ValueError: Nothing is left of one.
+    """
     result = []
     for name, normal in normals.items():
         others = conditions.get(name, ())

@@ -18,8 +18,8 @@ from latent_lab.paths.linear import LinearPaths
 
 
 class LatentCLR(TrainedPaths):
-    r"""Straight unit directions, contrasted by the changes :math:`d_i^k = f(z_i + \varepsilon_i^k a_k) - f(z_i)` that
-    they make to features.
+    r"""Straight unit directions, contrasted by the changes :math:`d_i^k = f(z_i + \varepsilon_i^k a_k) - f(z_i)` of
+    features.
 
     .. math:: L = -\mathbb{E}_{i,k} \log \frac{\mathrm{mean}_{j \ne i} \exp(|\cos(d_i^k, d_j^k)| / \tau)}
         {\mathrm{mean}_{j,\, l \ne k} \exp(|\cos(d_i^k, d_j^l)| / \tau)}
@@ -60,17 +60,18 @@ class LatentCLR(TrainedPaths):
         self.num_paths, self.feature, self.amounts, self.temperature = num_paths, feature, tuple(amounts), temperature
 
     def fit(self, space: LatentSpace, context: Context) -> Paths:
+        """Train the directions."""
         paths = restrict_to_rows(
             LinearPaths(space.shape[-1], self.num_paths, "projective", rng=context.rng), layer_rows(space, None)
         )
 
         def loss(paths: Paths, codes: Codes, rng: torch.Generator) -> Mapping[str, Tensor]:
-            return contrast(self.changes(space, paths, codes, rng), self.temperature)
+            return contrast(self.measure_changes(space, paths, codes, rng), self.temperature)
 
         return self.train(space, paths, loss, context)
 
-    def changes(self, space: LatentSpace, paths: Paths, codes: Codes, rng: torch.Generator) -> Tensor:
-        """Changes of the features along every path, with shape :math:`(N, K, F)`."""
+    def measure_changes(self, space: LatentSpace, paths: Paths, codes: Codes, rng: torch.Generator) -> Tensor:
+        """Return the changes of the features along every path, :math:`(N, K, F)`."""
         num = len(codes)
         with torch.no_grad():
             before = features_of(space, codes, self.feature)
@@ -87,8 +88,8 @@ class LatentCLR(TrainedPaths):
 
 
 def contrast(changes: Tensor, temperature: float) -> dict[str, Tensor]:
-    """The loss of changes :math:`(N, K, F)`, and the share of them that are more like those of their own path than like
-    the others'."""
+    """Return the loss of changes :math:`(N, K, F)`, and the share of them that are most like those of their own
+    path."""
     num, paths = changes.shape[:2]
     directions = F.normalize(changes.flatten(0, 1), dim=1)
     similarity = ((directions @ directions.mT).abs() / temperature).exp()  # row i K + k

@@ -1,4 +1,4 @@
-"""How far a walk really goes: the limits of a transformation."""
+"""Limits of walks: how far each really changes the image."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SHARES = (-3.0, -2.5, -2.0, -1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0)
 
 
 class Response(NamedTuple):
-    """What amounts change.
+    """Realised changes along each path.
 
     Arguments:
         amounts: Signed amounts, ascending, 0 in the middle, with shape :math:`(S,)`.
@@ -30,7 +30,7 @@ class Response(NamedTuple):
 
 
 @torch.no_grad()
-def response(
+def measure_response(
     space: LatentSpace,
     paths: Paths,
     realised: Callable[..., Tensor],
@@ -39,8 +39,17 @@ def response(
     num: int,
     batch_size: int,
 ) -> Response:
-    """The response of every path to amounts of up to three times the ``largest`` of the training, on ``num`` new
-    latents."""
+    """Measure what every path changes at amounts up to three times the ``largest`` of the training.
+
+    Arguments:
+        space: The latent space.
+        paths: The paths.
+        realised: Measures the realised change of a path, as :meth:`latent_lab.methods.walk.Target.realised`.
+        largest: Largest amount of the training.
+        rng: Source of the latents.
+        num: Number of latents.
+        batch_size: Latents decoded at once.
+    """
     radii = space.radius(space.sample(4096, rng).latents)
     inner, outer = radii.quantile(0.005), radii.quantile(0.995)
     amounts = largest * torch.tensor(SHARES)
@@ -63,8 +72,8 @@ def response(
     return Response(amounts, by_path(change).nanmedian(2).values, by_path(outside).mean(2))
 
 
-def limits(found: Response, path: int, slope: float = 0.25) -> tuple[float, float]:
-    r"""The amounts at which a walk ends, downwards and upwards.
+def find_limits(found: Response, path: int, slope: float = 0.25) -> tuple[float, float]:
+    """Return the amounts at which a walk ends, downwards and upwards.
 
     A walk ends before the first step whose realised change is less than ``slope`` of the mean of the two steps around 0
     (it saturates), or that takes more than half of the latents out of the prior's 99 % shell; else at the largest
@@ -90,7 +99,7 @@ def limits(found: Response, path: int, slope: float = 0.25) -> tuple[float, floa
 
 
 def describe(found: Response, names: Sequence[str]) -> dict[str, dict]:
-    """Limits and curves of each path, by name, as plain numbers."""
+    """Return limits and curves of each path, by name, as plain numbers."""
     largest = SHARES.index(1.0)
     return {
         name: {
@@ -98,7 +107,7 @@ def describe(found: Response, names: Sequence[str]) -> dict[str, dict]:
             "change": found.change[k].tolist(),
             "outside_prior": found.outside[k].tolist(),
             "at_largest": found.change[k, largest].item(),
-            "limits": list(limits(found, k)),
+            "limits": list(find_limits(found, k)),
         }
         for k, name in enumerate(names)
     }

@@ -13,8 +13,9 @@ from latent_lab.paths.local import LocalBasisPaths
 
 
 class LocalBasis(Method):
-    """Nothing is fitted: the directions are found where an edit starts, see
-    :class:`latent_lab.paths.local.LocalBasisPaths`.
+    """Directions of the mapping at each edited image. Nothing is fitted.
+
+    The directions are found where an edit starts; see :class:`latent_lab.paths.local.LocalBasisPaths`.
 
     Arguments:
         num_paths: Number K of paths, at most the size of w.
@@ -25,6 +26,11 @@ class LocalBasis(Method):
         self.num_paths, self.layers = num_paths, layers
 
     def fit(self, space: LatentSpace, context: Context) -> Paths:
+        """Return paths that find their directions at each image.
+
+        Raises:
+            NotApplicable: The space has no mapping.
+        """
         paths = LocalBasisPaths(space.shape[-1], self.num_paths, layer_rows(space, self.layers))
         # a space that has no mapping is said now
         paths.anchor(space, space.sample(1, stream(context.seed, 0, 0, TRAINING)))

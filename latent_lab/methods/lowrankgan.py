@@ -1,4 +1,4 @@
-"""LowRankGAN: what moves a region, less what moves the rest."""
+"""LowRankGAN: directions that change a region, less what changes the rest."""
 
 from __future__ import annotations
 
@@ -11,15 +11,18 @@ from latent_lab.methods.regional import Regional
 def robust_pca(
     matrix: Tensor, weight: float, tolerance: float = 1e-7, iterations: int = 10000
 ) -> tuple[Tensor, Tensor]:
-    r"""The parts of a symmetric matrix :math:`M = L + S` with least :math:`\|L\|_* + \lambda \|S\|_1`, L of low rank
-    and S sparse.
+    r"""Split a symmetric matrix into :math:`M = L + S` of low rank and sparse, with least :math:`\|L\|_* + \lambda
+    \|S\|_1`.
 
-    By the alternating direction method of multipliers with :math:`\mu = n^2 / (4 \|M\|_1)`, until
-    :math:`\|L + S - M\|_F \le \text{tolerance} \cdot \|M\|_F`. L stays symmetric, so that eigenvalues are thresholded.
+    The method is that of alternating directions of multipliers with :math:`\mu = n^2 / (4 \|M\|_1)`, until :math:`\|L +
+    S - M\|_F \le \text{tolerance} \cdot \|M\|_F`. L stays symmetric, so that eigenvalues are thresholded.
 
     References:
         | Robust Principal Component Analysis? (Candès et al., 2011), Algorithm 1
         | https://arxiv.org/abs/0912.3599
+
+    Raises:
+        RuntimeError: It did not converge.
     """
     if not matrix.any():
         return matrix.clone(), matrix.clone()
@@ -38,8 +41,8 @@ def robust_pca(
     )
 
 
-def principal_space(metric: Tensor, sparsity: float) -> tuple[Tensor, int]:
-    """Eigenvectors of the metric's low-rank part as columns, largest first, and its rank."""
+def find_principal_space(metric: Tensor, sparsity: float) -> tuple[Tensor, int]:
+    """Return the eigenvectors of the metric's low-rank part as columns, largest first, and its rank."""
     low, _ = robust_pca(metric, sparsity / len(metric) ** 0.5)
     values, vectors = torch.linalg.eigh(low)
     order = values.abs().argsort(descending=True)
@@ -72,9 +75,14 @@ class LowRankGAN(Regional):
             raise ValueError(f"method.sparsity must be above 0 and relax at least 0, got {sparsity} and {relax}")
         self.sparsity, self.relax = sparsity, relax
 
-    def directions(self, foreground: Tensor, background: Tensor) -> Tensor:
-        principal, rank = principal_space(foreground, self.sparsity)
-        rest, occupied = principal_space(background, self.sparsity)
+    def find_directions(self, foreground: Tensor, background: Tensor) -> Tensor:
+        """Return the projected directions as columns.
+
+        Raises:
+            ValueError: The region's metric has no part of low rank, or the rest of the image no null space.
+        """
+        principal, rank = find_principal_space(foreground, self.sparsity)
+        rest, occupied = find_principal_space(background, self.sparsity)
         null = rest[:, max(occupied - self.relax, 0) :]
         if not rank:
             raise ValueError(

@@ -13,7 +13,7 @@ from latent_lab.gans.codes import Codes
 from latent_lab.gans.space import LatentSpace
 from latent_lab.methods.base import Context, require_amounts
 from latent_lab.methods.path_training import TrainedPaths
-from latent_lab.methods.scores import average, deviations, require_gradients, score_samples
+from latent_lab.methods.scores import average, measure_deviations, require_gradients, score_samples
 from latent_lab.ops.streams import POOL, stream
 from latent_lab.paths.base import Paths
 from latent_lab.paths.layerwise import layer_rows, restrict_to_rows
@@ -75,20 +75,28 @@ class NeuralODE(TrainedPaths):
         self.weight, self.probe = weight, probe
 
     def fit(self, space: LatentSpace, context: Context) -> Paths:
-        attributes = context.required_attributes(self.attributes).requires_grad_(False)
+        """Train a flow for each attribute.
+
+        Raises:
+            NotApplicable: An attribute has no gradient.
+        """
+        attributes = context.require_attributes(self.attributes).requires_grad_(False)
         require_gradients(space, attributes, context.rng)
         context.findings["names"] = list(attributes.names)
         values = score_samples(space, attributes, self.probe, stream(context.seed, 0, 0, POOL), batch_size=64).values
-        mean, deviation = average(attributes, values).to(space.device), deviations(attributes, values).to(space.device)
+        mean, deviation = (
+            average(attributes, values).to(space.device),
+            measure_deviations(attributes, values).to(space.device),
+        )
         paths = NeuralODEPaths(space.shape[-1], len(attributes.names), self.depth, self.step, context.rng)
         paths = restrict_to_rows(paths, layer_rows(space, None))
 
         def loss(paths: Paths, codes: Codes, rng: torch.Generator) -> Mapping[str, Tensor]:
-            return self.terms(space, paths, attributes, mean, deviation, codes, rng)
+            return self.compute_terms(space, paths, attributes, mean, deviation, codes, rng)
 
         return self.train(space, paths, loss, context)
 
-    def terms(
+    def compute_terms(
         self,
         space: LatentSpace,
         paths: Paths,
@@ -98,6 +106,8 @@ class NeuralODE(TrainedPaths):
         codes: Codes,
         rng: torch.Generator,
     ) -> dict[str, Tensor]:
+        """Return the loss of a batch of edits, and the shares that reached their class and left the other
+        attributes."""
         num, device = len(codes), codes.latents.device
         k = torch.randint(paths.num_paths, (num,), generator=rng).to(device)
         sign = (2.0 * torch.randint(2, (num,), generator=rng) - 1).to(device)

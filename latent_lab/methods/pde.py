@@ -1,4 +1,4 @@
-"""Potential flows: paths down potentials that obey a wave equation and that a classifier tells apart."""
+"""Potential flows: paths down potentials that obey a wave equation. A classifier tells them apart."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from torch import Tensor, nn
 
 from latent_lab.gans.codes import Codes
 from latent_lab.gans.space import LatentSpace
-from latent_lab.methods.base import Context, vector_size
+from latent_lab.methods.base import Context, require_vector_size
 from latent_lab.methods.path_training import TrainedPaths
 from latent_lab.paths.base import Paths
 from latent_lab.paths.potential import PotentialPaths
 
 
 class PotentialFlow(TrainedPaths):
-    r"""K potentials :math:`u_k(z, t)`, with speeds :math:`c_k`, trained along the flows :math:`z_{t+1} = z_t + \nabla_z
+    r"""Potentials :math:`u_k(z, t)` with speeds :math:`c_k`, trained along the flows :math:`z_{t+1} = z_t + \nabla_z
     u_k(z_t, t)` that they drive.
 
     .. math:: L = \mathrm{CE}(R(G(z_{t+1}), G(z_{t+2})), k) + \lambda \Big[ \overline{\|\nabla u_k(z_0, 0)\|^2}
@@ -68,7 +68,8 @@ class PotentialFlow(TrainedPaths):
         )
 
     def fit(self, space: LatentSpace, context: Context) -> Paths:
-        paths = PotentialPaths(vector_size(space), self.num_paths, self.times, self.bounded, context.rng)
+        """Train the potentials, their speeds and the classifier."""
+        paths = PotentialPaths(require_vector_size(space), self.num_paths, self.times, self.bounded, context.rng)
         with torch.random.fork_rng():
             torch.manual_seed(context.rng.initial_seed())  # torch's layers initialise from the global source
             reconstructor = self.reconstructor(image_channels=space.generator.channels, num_paths=self.num_paths)
@@ -76,13 +77,14 @@ class PotentialFlow(TrainedPaths):
         helper = nn.ModuleDict({"reconstructor": reconstructor, "speeds": speeds})
 
         def loss(paths: PotentialPaths, codes: Codes, rng: torch.Generator) -> Mapping[str, Tensor]:
-            return self.terms(space, paths, helper, codes, rng)
+            return self.compute_terms(space, paths, helper, codes, rng)
 
         return self.train(space, paths, loss, context, helper).requires_grad_(False)
 
-    def terms(
+    def compute_terms(
         self, space: LatentSpace, paths: PotentialPaths, helper: nn.ModuleDict, codes: Codes, rng: torch.Generator
     ) -> dict[str, Tensor]:
+        """Return the loss of a batch of flows and its parts."""
         num, device = len(codes), codes.latents.device
         k = torch.randint(self.num_paths, (num,), generator=rng).to(device)
         stop = torch.randint(self.times - 1, (1,), generator=rng).item()  # one for the batch, as published
@@ -90,7 +92,7 @@ class PotentialFlow(TrainedPaths):
         potential, speeds, at = paths.potentials(k), helper["speeds"](k).squeeze(1), []
         for t in range(self.times):
             probes = [2.0 * torch.randint(2, z.shape, generator=rng).to(z) - 1 for _ in range(2)]
-            gradient, residuals = wave_residuals(
+            gradient, residuals = compute_wave_residuals(
                 potential, speeds, z, torch.full((num,), float(t), device=device), probes
             )
             wave = wave + (residuals[0] * residuals[1]).mean() / self.times
@@ -112,15 +114,15 @@ class PotentialFlow(TrainedPaths):
         }
 
 
-def wave_residuals(
+def compute_wave_residuals(
     potential: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]],
     speeds: Tensor,
     latents: Tensor,
     t: Tensor,
     probes: list[Tensor],
 ) -> tuple[Tensor, list[Tensor]]:
-    r"""The gradient :math:`\nabla_z u`, and :math:`\partial_t^2 u - c^2\, v^\top \nabla_z^2 u\, v` :math:`(N,)` for
-    each probe v."""
+    r"""Return the gradient :math:`\nabla_z u`, and :math:`\partial_t^2 u - c^2\, v^\top \nabla_z^2 u\, v` :math:`(N,)`
+    for each probe v."""
     t = t.clone().requires_grad_()
     z = latents if latents.requires_grad else latents.clone().requires_grad_()
     value, gradient = potential(z, t)

@@ -1,4 +1,4 @@
-"""The row that every table needs: directions that nothing was learned for."""
+"""Random directions: the row that every table needs, for comparison with what was learned."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from latent_lab.paths.linear import LinearPaths
 
 
 class RandomBasis(Method):
-    """A random orthogonal basis: what a method must beat, and the floor of every error of order.
+    """A random orthogonal basis. A method must beat it, and it is the floor of every error of order.
 
     Arguments:
         num_paths: Number K of paths, at most the latent's size.
@@ -20,5 +20,6 @@ class RandomBasis(Method):
         self.num_paths = num_paths
 
     def fit(self, space: LatentSpace, context: Context) -> Paths:
+        """Draw the basis."""
         paths = LinearPaths(space.shape[-1], self.num_paths, "orthogonal", 10.0, context.rng).requires_grad_(False)
         return restrict_to_rows(paths, layer_rows(space, None))

@@ -1,4 +1,4 @@
-"""LinearGANSpace, WarpedGANSpace and Deep Curvilinear Editing: one training, three kinds of paths."""
+"""One training of linear, RBF (WarpedGANSpace) and curvilinear paths, guided by a reconstructor."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from latent_lab.training.seeded import MakeOptimiser, MakeSchedule
 
 
 class ReconstructorGuided(Method):
-    r"""Paths that a reconstructor can tell apart.
+    """Paths that a reconstructor can tell apart by their images.
 
     References:
         | Unsupervised Discovery of Interpretable Directions in the GAN Latent Space (Voynov & Babenko, 2020)
@@ -79,7 +79,7 @@ class ReconstructorGuided(Method):
         )
 
     def module(self, space: LatentSpace, context: Context) -> ReconstructorTraining:
-        """Everything that is trained, before the first step."""
+        """Make the LightningModule with all that is trained."""
         paths = restrict_to_rows(
             self.paths(dim=space.shape[-1], num_paths=self.num_paths, rng=context.rng), layer_rows(space, None)
         )
@@ -98,6 +98,7 @@ class ReconstructorGuided(Method):
         )
 
     def fit(self, space: LatentSpace, context: Context) -> Paths:
+        """Train paths and reconstructor together."""
         module = self.module(space, context)
         module.fit(context.trainer, context.checkpoint)
         return module.paths.eval()

@@ -1,4 +1,5 @@
-"""What ReSeFa and LowRankGAN share: the Jacobian of a region and of the rest, and what their directions do there."""
+"""Shared parts of ReSeFa and LowRankGAN: the Jacobians of a region and of the rest, and the changes that directions
+make there."""
 
 from __future__ import annotations
 
@@ -22,8 +23,8 @@ from latent_lab.paths.linear import LinearPaths, fix_signs
 
 
 @torch.no_grad()
-def region_changes(space: LatentSpace, paths: Paths, codes: Codes, masks: Tensor, length: float) -> Tensor:
-    r"""Mean squared change of a pixel within the region and outside it after edits of one realised length, with shape
+def measure_region_changes(space: LatentSpace, paths: Paths, codes: Codes, masks: Tensor, length: float) -> Tensor:
+    r"""Return the mean squared change of a pixel within the region and outside it after edits of one realised length,
     :math:`(K, 2)`.
 
     Their ratio is the objective :math:`n^\top J_f^\top J_f n / n^\top J_b^\top J_b n` of the paper, measured on whole
@@ -44,8 +45,9 @@ def region_changes(space: LatentSpace, paths: Paths, codes: Codes, masks: Tensor
 
 
 class Regional(Method):
-    """Directions from the metrics of a region and of the rest, means over samples; the change in both is printed for
-    held-out ones.
+    """Directions found from the metrics of a region and of the rest, which are means over samples.
+
+    After the fit, the changes within both are printed for held-out samples.
 
     Arguments:
         num_paths: Number K of paths, at most.
@@ -81,10 +83,12 @@ class Regional(Method):
         self.previews = not isinstance(region, nn.Module)  # a predictor reads the generator's own images
 
     @abstractmethod
-    def directions(self, foreground: Tensor, background: Tensor) -> Tensor:
-        """Unit vectors, best first, as columns, from :math:`J_f^\\top J_f` and :math:`J_b^\\top J_b`."""
+    def find_directions(self, foreground: Tensor, background: Tensor) -> Tensor:
+        r"""Return unit vectors as columns, best first, from the metrics :math:`J_f^\top J_f` and :math:`J_b^\top
+        J_b`."""
 
     def fit(self, space: LatentSpace, context: Context) -> Paths:
+        """Find the directions, and print what they change."""
         if self.num_paths > space.shape[-1]:
             raise ValueError(
                 f"method.num_paths must be at most the latent's size {space.shape[-1]}, got {self.num_paths}"
@@ -93,20 +97,20 @@ class Regional(Method):
         codes = space.sample(self.samples, stream(context.seed, 0, 0, TRAINING))
         masks = region_masks(self.region, space, codes)
         basis, metrics = region_metrics(space, codes, masks, rows, self.rank, context.rng, self.chunk)
-        found = basis.mT @ self.directions(*metrics)[:, : self.num_paths]
+        found = basis.mT @ self.find_directions(*metrics)[:, : self.num_paths]
         paths = restrict_to_rows(LinearPaths.along(fix_signs(found).float()), rows)
         self.report(space, paths, context.seed)
         return paths
 
     def report(self, space: LatentSpace, paths: Paths, seed: int) -> None:
-        """Prints the ratio of the change within the region to that outside it, beside that of random directions."""
+        """Print the ratio of the change within the region to that outside it, beside that of random directions."""
         codes = paths.anchor(space, space.sample(self.held_out, stream(seed, 0, 0, VALIDATION)))
         masks = region_masks(self.region, space, codes)
         random = LinearPaths(paths.dim, min(paths.num_paths, 8), "projective", 10.0, stream(seed, 0, 1, VALIDATION)).to(
             space.device
         )
         random = restrict_to_rows(random, layer_rows(space, self.layers))
-        own, other = (region_changes(space, each, codes, masks, self.length) for each in (paths, random))
+        own, other = (measure_region_changes(space, each, codes, masks, self.length) for each in (paths, random))
         ratios = ", ".join(f"{ratio:.3g}" for ratio in (own[:, 0] / own[:, 1])[:8].tolist())
         changes = other.mean(0)
         log.info(

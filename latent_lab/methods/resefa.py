@@ -15,13 +15,13 @@ from latent_lab.paths.local import RegionalPaths, generalised_directions
 
 
 class ReSeFa(Regional):
-    r"""Region-based semantic factorisation.
+    r"""Region-based semantic factorisation: directions that change a region most and the rest least.
 
     .. math:: \max_n \frac{n^\top J_f^\top J_f\, n}{n^\top (J_b^\top J_b + \tau\, \overline{\lambda}_b I)\, n}
 
     :math:`J_f` and :math:`J_b` are the rows of the image's Jacobian within the region and outside it,
-    :math:`\overline{\lambda}_b` is the mean eigenvalue of :math:`J_b^\top J_b`. An amount of 1 is a
-    length of 1 in the latent (in w+ in each edited row).
+    :math:`\overline{\lambda}_b` is the mean eigenvalue of :math:`J_b^\top J_b`. An amount of 1 is a length of 1 in the
+    latent (in w+ in each edited row).
 
     References:
         | Region-Based Semantic Factorization in GANs (Zhu et al., 2022), Eq. 5-7
@@ -30,9 +30,9 @@ class ReSeFa(Regional):
     Arguments:
         tau: Regulariser, in mean eigenvalues of the background's metric. The published code adds 1e-3 of its trace with
             ``--full_rank``, which is 0.5 at D = 512, and else nothing.
-        per_image: Directions of each image for itself, found where an edit starts, as in the paper; else of the mean
-            over samples.
-        options: See :class:`latent_lab.methods.regional.Regional`.
+        per_image: Whether directions are found for each image where an edit starts, as in the paper, instead of for the
+            mean over samples.
+        options: Options of :class:`latent_lab.methods.regional.Regional`.
     """
 
     def __init__(self, tau: float, per_image: bool = False, **options) -> None:
@@ -48,6 +48,7 @@ class ReSeFa(Regional):
         self.previews &= not per_image  # the paths keep the mask of the images that are edited
 
     def fit(self, space: LatentSpace, context: Context) -> Paths:
+        """Find the directions, or with ``per_image`` return paths that find them at each image."""
         if not self.per_image:
             return super().fit(space, context)
         codes = space.sample(1, stream(context.seed, 0, 0, TRAINING))
@@ -59,5 +60,6 @@ class ReSeFa(Regional):
         self.report(space, paths.to(space.device), context.seed)
         return paths
 
-    def directions(self, foreground: Tensor, background: Tensor) -> Tensor:
+    def find_directions(self, foreground: Tensor, background: Tensor) -> Tensor:
+        """Return the generalised eigenvectors as columns, largest eigenvalue first."""
         return generalised_directions(foreground, background, self.tau)

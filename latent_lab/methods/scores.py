@@ -1,4 +1,4 @@
-"""Samples of the prior with their attributes: what supervised methods learn from."""
+"""Samples of the prior with their attributes, from which supervised methods learn."""
 
 from __future__ import annotations
 
@@ -14,8 +14,12 @@ from latent_lab.gans.space import LatentSpace
 
 
 class Scored(NamedTuple):
-    """Latents as the generator sees them :math:`(N, D)` and their attributes :math:`(N, A)`, nan where nothing was
-    found."""
+    """Samples with their attributes.
+
+    Arguments:
+        latents: Latents as the generator sees them, with shape :math:`(N, D)`.
+        values: Attributes, with shape :math:`(N, A)`; nan if nothing was found.
+    """
 
     latents: Tensor
     values: Tensor
@@ -25,7 +29,7 @@ class Scored(NamedTuple):
 def score_samples(
     space: LatentSpace, attributes: Attributes, num: int, rng: torch.Generator, batch_size: int
 ) -> Scored:
-    """Samples of the prior, decoded and measured a batch at a time; the images are not kept."""
+    """Draw samples of the prior and measure them a batch at a time. The images are not kept."""
     latents, values = [], []
     for part in torch.arange(num).split(batch_size):
         codes = space.sample(len(part), rng)
@@ -35,23 +39,28 @@ def score_samples(
 
 
 def average(attributes: Attributes, values: Tensor) -> Tensor:
-    """Means :math:`(A,)` of attributes :math:`(N, A)` over samples, of angles the circular one; nan counts as not
-    there."""
+    """Return the means :math:`(A,)` of attributes :math:`(N, A)` over samples: the circular mean of angles. nan is left
+    out."""
     periods = torch.tensor(attributes.periods, dtype=values.dtype, device=values.device)
     turn = 2 * math.pi / periods.where(periods > 0, torch.ones_like(periods))
     around = torch.atan2((turn * values).sin().nanmean(0), (turn * values).cos().nanmean(0)) / turn
     return around.where(periods > 0, values.nanmean(0))
 
 
-def centred(attributes: Attributes, values: Tensor) -> Tensor:
-    """Attributes :math:`(N, A)` as differences from their mean, the short way round for angles; nan stays nan."""
+def centre(attributes: Attributes, values: Tensor) -> Tensor:
+    """Return attributes :math:`(N, A)` as differences from their mean, the short way round for angles; nan stays
+    nan."""
     return attributes.change(average(attributes, values).expand_as(values), values)
 
 
-def deviations(attributes: Attributes, values: Tensor) -> Tensor:
-    """Standard deviations :math:`(A,)` over samples; an attribute that does not vary, or is not found, is an error."""
+def measure_deviations(attributes: Attributes, values: Tensor) -> Tensor:
+    """Return the standard deviations :math:`(A,)` of attributes over samples.
+
+    Raises:
+        ValueError: An attribute does not vary, or is hardly ever found.
+    """
     found = values.isfinite().sum(0)
-    deviation = centred(attributes, values).square().nanmean(0).sqrt()
+    deviation = centre(attributes, values).square().nanmean(0).sqrt()
     for name, value, size, count in zip(
         attributes.names, deviation.tolist(), values.nan_to_num().abs().amax(0).tolist(), found.tolist()
     ):
@@ -68,7 +77,11 @@ def deviations(attributes: Attributes, values: Tensor) -> Tensor:
 
 
 def require_gradients(space: LatentSpace, attributes: Attributes, rng: torch.Generator) -> None:
-    """An error that names the attributes which have no gradient with respect to the latent."""
+    """Check that the attributes have a gradient with respect to the latent.
+
+    Raises:
+        NotApplicable: Some have none; they are named.
+    """
     codes = space.sample(2, rng)
     codes = codes.moved(codes.latents.detach().requires_grad_())
     with torch.enable_grad():

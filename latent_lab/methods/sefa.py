@@ -1,4 +1,4 @@
-"""SeFa: directions that the first layer passes on most."""
+"""SeFa: directions that the generator's first layer amplifies most."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from latent_lab.paths.linear import LinearPaths, fix_signs
 
 
 class SeFa(Method):
-    r"""Closed-form factorisation of what the latent is multiplied with first.
+    r"""Closed-form factorisation of the weights that the latent is multiplied with first.
 
     .. math:: n_k = \text{eigenvectors of } A^\top A,\ \text{largest eigenvalue first}
 
@@ -38,6 +38,7 @@ class SeFa(Method):
         self.num_paths, self.layers, self.normalise = num_paths, layers, normalise
 
     def fit(self, space: LatentSpace, context: Context) -> Paths:
+        """Find the eigenvectors of the weights."""
         rows, weights = layer_rows(space, self.layers), space.generator.first_weights(space.name)
         matrix = torch.cat(
             [weight.detach().double() for weight in (weights if rows is None else [weights[row] for row in rows])]

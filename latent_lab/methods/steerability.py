@@ -10,12 +10,12 @@ from torch import Tensor, nn
 from latent_lab.gans.codes import Codes
 from latent_lab.gans.space import LatentSpace
 from latent_lab.methods.base import Context
-from latent_lab.methods.transformations import parameters_of, transform
+from latent_lab.methods.transformations import make_parameters, transform
 from latent_lab.methods.walk import Target
 
 
 class TransformationTarget(Target):
-    r"""The image after the walk is the transformed image, wherever that is known.
+    r"""A transformed image that the walk must reach, compared at all pixels that are known.
 
     .. math:: L = \mathbb{E}\, \frac{\sum_p m_p \left(G(\phi_k^\varepsilon(z)) - T_{k,
         \varepsilon}(G(z))\right)_p^2}{\sum_p m_p}
@@ -30,9 +30,10 @@ class TransformationTarget(Target):
     Arguments:
         transformations: By name, the parameter of one unit of amount, see :func:`transform`.
         distance: Distance :math:`(N,)` of two batches of images (LPIPS); None for the masked squared error.
-        space: Where the walks are.
-        context, amounts: What every target is offered; the largest amount sets how far a realised transformation is
-            looked for.
+        space: The latent space of the walks.
+        context: Context of the method; not used here.
+        amounts: Smallest and largest magnitude of a training amount. The largest one sets how far realised
+            transformations are searched.
     """
 
     def __init__(
@@ -46,23 +47,24 @@ class TransformationTarget(Target):
     ) -> None:
         super().__init__()
         self.names, self.distance = tuple(transformations), distance
-        self.register_buffer("units", parameters_of(transformations, space.generator.channels), persistent=False)
+        self.register_buffer("units", make_parameters(transformations, space.generator.channels), persistent=False)
         # realised transformations are looked for up to three times what the training asks for
         self.register_buffer("grid", amounts[1] * torch.arange(-24, 25) / 8, persistent=False)
 
     def distances(self, after: Tensor, asked: Tensor, known: Tensor) -> Tensor:
-        """Distance of images where they are known, with shape :math:`(N,)`."""
+        """Return the distances :math:`(N,)` of images where they are known."""
         if self.distance is not None:
             return self.distance(known * after, known * asked)
         pixels = after.shape[1] * known.sum((1, 2, 3)).clamp_min(1)
         return (known * (after - asked).square()).sum((1, 2, 3)) / pixels
 
     def losses(self, codes: Codes, before: Tensor, moved: Codes, after: Tensor, amounts: Tensor) -> dict[str, Tensor]:
+        """Return the mean distance to the transformed images."""
         return {"distance": self.distances(after, *transform(before, amounts @ self.units)).mean()}
 
     def realised(self, codes: Codes, before: Tensor, moved: Codes, after: Tensor, k: Tensor) -> Tensor:
-        """The amount of the transformation that explains the image best, among those that leave half of the image
-        known."""
+        """Return the amount of the transformation that explains each image best, :math:`(N,)`, among those that leave
+        half of the image known."""
         found = []
         for amount in self.grid:
             asked, known = transform(before, amount * self.units[k])

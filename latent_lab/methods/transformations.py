@@ -12,7 +12,7 @@ NAMES = ("zoom", "shift_x", "shift_y", "rotate", "brightness", "red", "green", "
 
 
 def transform(images: Tensor, parameters: Tensor) -> tuple[Tensor, Tensor]:
-    r"""Images after all transformations at once, and where they are known.
+    """Apply all transformations at once. Return the images and a mask of the pixels that are known.
 
     ``zoom`` is the logarithm of the magnification; ``shift_x`` (to the right) and ``shift_y`` (down) are shares of the
     side; ``rotate`` is in degrees, anticlockwise, about the centre; ``brightness`` adds a share of the range from black
@@ -41,8 +41,16 @@ def transform(images: Tensor, parameters: Tensor) -> tuple[Tensor, Tensor]:
     return (moved + 2 * offsets[:, :, None, None]).clamp(-1, 1), known
 
 
-def parameters_of(transformations: Mapping[str, float], image_channels: int) -> Tensor:
-    """Parameters of one unit of amount of each transformation, with shape :math:`(K, 8)`, from its unit by name."""
+def make_parameters(transformations: Mapping[str, float], image_channels: int) -> Tensor:
+    """Return the parameters of one unit of amount of each transformation, :math:`(K, 8)`.
+
+    Arguments:
+        transformations: The parameter of one unit of amount, by the transformation's name.
+        image_channels: Channels of the images.
+
+    Raises:
+        ValueError: A transformation is not known, or its parameter not above 0.
+    """
     allowed = NAMES if image_channels == 3 else NAMES[:5]
     if not transformations or set(transformations) - set(allowed):
         raise ValueError(

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from latent_lab.console import log
 from latent_lab.gans.codes import Codes
 from latent_lab.gans.space import LatentSpace
-from latent_lab.methods.base import Context, Method, vector_size
-from latent_lab.methods.limits import describe, response
+from latent_lab.methods.base import Context, Method, require_vector_size
+from latent_lab.methods.limits import describe, measure_response
 from latent_lab.ops.streams import TRAINING, VALIDATION
 from latent_lab.paths.base import Paths
 from latent_lab.training.seeded import MakeOptimiser, MakeSchedule, ValidatedTraining, trained
@@ -173,7 +173,7 @@ class Walk(Method):
     def module(self, space: LatentSpace, context: Context) -> WalkTraining:
         """Everything that is trained, before the first step."""
         target = self.target(space=space, context=context, amounts=self.amounts)
-        paths = self.paths(dim=vector_size(space), num_paths=len(target.names), rng=context.rng)
+        paths = self.paths(dim=require_vector_size(space), num_paths=len(target.names), rng=context.rng)
         require_labels(space, paths)
         return WalkTraining(space, paths, target, seed=context.seed, **self.options)
 
@@ -181,7 +181,7 @@ class Walk(Method):
         module = self.module(space, context)
         module.fit(context.trainer, context.checkpoint)
         paths, target = module.paths.eval(), module.target.eval()
-        curves = response(
+        curves = measure_response(
             space, paths, target.realised, self.amounts[1], context.rng, self.limit_latents, self.options["batch_size"]
         )
         context.findings["names"] = list(target.names)

@@ -13,7 +13,7 @@ from latent_lab.gans.shapes import Shapes
 from latent_lab.gans.stylegan2 import StyleGAN2
 from latent_lab.methods.base import Context
 from latent_lab.methods.ganspace import GANSpace
-from latent_lab.methods.lowrankgan import LowRankGAN, principal_space, robust_pca
+from latent_lab.methods.lowrankgan import LowRankGAN, find_principal_space, robust_pca
 from latent_lab.methods.resefa import ReSeFa
 from latent_lab.methods.sefa import SeFa
 from latent_lab.ops.jacobian import metric_product
@@ -175,7 +175,7 @@ def test_robust_pca_parts_a_low_rank_matrix_from_spikes(rng):
     low, sparse = robust_pca(factor @ factor.mT + spikes, 1 / 30**0.5)
     torch.testing.assert_close(low, factor @ factor.mT, rtol=0, atol=1e-4)
     torch.testing.assert_close(sparse, spikes, rtol=0, atol=1e-4)
-    vectors, rank = principal_space(factor @ factor.mT + spikes, 1.0)
+    vectors, rank = find_principal_space(factor @ factor.mT + spikes, 1.0)
     assert rank == 2 and (vectors[:, :2].mT @ torch.linalg.qr(factor)[0]).square().sum() > 2 - 1e-6
 
 
@@ -186,7 +186,7 @@ def test_lowrankgan_lies_in_the_null_space_of_the_rest(rng):
     scaled = basis[:, :6] * strengths.sqrt()
     foreground, background = (scaled[:, part] @ scaled[:, part].mT for part in (slice(0, 3), slice(2, 6)))
     method = LowRankGAN(sparsity=5.0, num_paths=12, region=CORNER, samples=1)
-    found = method.directions(foreground, background)
+    found = method.find_directions(foreground, background)
     assert found.shape == (12, 2)
     torch.testing.assert_close(background @ found, torch.zeros(12, 2).double(), rtol=0, atol=1e-6)
     assert cosines(found, basis[:, :2]).min() > 1 - 1e-6
@@ -203,9 +203,9 @@ def test_what_cannot_be_factorised_is_said(shapes, space, style, context, metric
     with pytest.raises(
         ValueError, match="method.sparsity must leave the region's metric a part of low rank, got 0.001"
     ):
-        LowRankGAN(0.001, num_paths=2, region=CORNER, samples=1).directions(foreground, background)
+        LowRankGAN(0.001, num_paths=2, region=CORNER, samples=1).find_directions(foreground, background)
     with pytest.raises(ValueError, match="method.relax must leave the rest of the image a null space: 9 of 9"):
-        LowRankGAN(9.0, num_paths=2, region=CORNER, samples=1).directions(foreground, background)
+        LowRankGAN(9.0, num_paths=2, region=CORNER, samples=1).find_directions(foreground, background)
     with pytest.raises(ValueError, match="method.num_paths must be from 1 to the latent's size 7, got 8"):
         SeFa(8).fit(shapes, context)
     with pytest.raises(ValueError, match="method.num_paths must be at most the latent's size 7, got 8"):

@@ -39,7 +39,7 @@ def test_trajectories_go_where_the_images_are(shapes):
     unit = torch.zeros(len(NAMES))
     unit[NAMES.index("shift_x")] = 0.1
     codes = shapes.sample(16, torch.Generator().manual_seed(1))
-    found = method.trajectories(shapes, codes, unit)
+    found = method.follow(shapes, codes, unit)
     torch.testing.assert_close(found.amounts, torch.tensor([-1 / 3, -2 / 3, -1, 1 / 3, 2 / 3, 1]))
     assert found.points.shape == (6, 16, 7) and found.errors.shape == (6, 16)
     with torch.no_grad():
@@ -69,7 +69,7 @@ def test_latents_stay_in_the_ball_of_the_prior(shapes):
     codes = shapes.sample(16, torch.Generator().manual_seed(1))
     unit = torch.zeros(len(NAMES))
     unit[0] = 1.0
-    radius = torch.linalg.vector_norm(method.trajectories(shapes, codes, unit).points, dim=2)
+    radius = torch.linalg.vector_norm(method.follow(shapes, codes, unit).points, dim=2)
     assert (radius <= torch.linalg.vector_norm(codes.latents, dim=1).clamp_min(7**0.5) + 1e-4).all()
 
 
@@ -92,7 +92,7 @@ def test_a_known_factor_is_fitted_exactly():
         for i in range(60)
         for j in range(2)
     ]
-    path, explained = method.calibrated(torch.zeros(5), 5.0, found)
+    path, explained = method.calibrate(torch.zeros(5), 5.0, found)
     assert path.directions()[0, 2] > 0.97 and explained > 0.95
     slopes = path.log_slopes[0].exp()
     assert slopes[65] > slopes[40]  # at c = 1.5 and at c = -1

@@ -13,8 +13,8 @@ from latent_lab.attributes.base import Attributes, Selection
 from latent_lab.attributes.factors import TrueFactors
 from latent_lab.gans.shapes import Shapes
 from latent_lab.methods.base import Context
-from latent_lab.methods.interfacegan import Hyperplane, conditioned, support_vector_machine
-from latent_lab.methods.scores import centred, score_samples
+from latent_lab.methods.interfacegan import Hyperplane, condition, fit_support_vector_machine
+from latent_lab.methods.scores import centre, score_samples
 
 pytestmark = pytest.mark.usefixtures("spoken")
 
@@ -49,7 +49,7 @@ def test_the_machine_is_at_the_minimum_of_its_objective(rng):
     y = (
         x @ torch.tensor([1.0, -2.0, 0.5, 0.0]).double() + 0.3 + torch.randn(300, generator=rng, dtype=torch.float64)
     ).sign()
-    normal, offset = support_vector_machine(x, y, penalty=0.1)
+    normal, offset = fit_support_vector_machine(x, y, penalty=0.1)
     assert torch.linalg.vector_norm(normal).item() == pytest.approx(1, abs=1e-6)
     # the length is not returned: the one that minimises the objective along this ray
     length = torch.tensor(1.0, dtype=torch.float64, requires_grad=True)
@@ -83,7 +83,7 @@ def test_known_factors_are_recovered(capsys):
 
 def test_conditioned_directions_leave_the_others_alone(rng):
     normals = {name: torch.nn.functional.normalize(torch.randn(6, generator=rng), dim=0) for name in "abcd"}
-    found = conditioned(normals, {"a": ["b", "c", "d"], "b": ["a"]})
+    found = condition(normals, {"a": ["b", "c", "d"], "b": ["a"]})
     stacked = torch.stack(list(normals.values()))
     torch.testing.assert_close(stacked[1:] @ found[0], torch.zeros(3), rtol=0, atol=1e-6)
     assert abs(found[1] @ stacked[0]) < 1e-6
@@ -100,7 +100,7 @@ def test_what_depends_on_itself_is_an_error(rng):
     with pytest.raises(
         ValueError, match=r"method.conditions: nothing of 'a' is left without \['b'\]; condition it on fewer"
     ):
-        conditioned({"a": normal, "b": normal}, {"a": ["b"]})
+        condition({"a": normal, "b": normal}, {"a": ["b"]})
 
 
 def test_samples_where_nothing_was_found_are_counted_and_left_out(space):
@@ -114,8 +114,8 @@ def test_samples_where_nothing_was_found_are_counted_and_left_out(space):
 def test_angles_are_taken_the_short_way_round():
     values = torch.tensor([[170.0], [-170.0], [180.0], [math.nan]])
     attributes = Selection(Corners(), ["angle"])
-    torch.testing.assert_close(centred(attributes, values)[:3, 0], torch.tensor([-10.0, 10.0, 0.0]), rtol=0, atol=1e-3)
-    assert centred(attributes, values)[3].isnan()
+    torch.testing.assert_close(centre(attributes, values)[:3, 0], torch.tensor([-10.0, 10.0, 0.0]), rtol=0, atol=1e-3)
+    assert centre(attributes, values)[3].isnan()
 
 
 def test_scores_are_those_of_the_same_latents(space):

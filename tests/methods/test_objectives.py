@@ -24,7 +24,7 @@ from latent_lab.methods.hessian_penalty import HessianPenalty
 from latent_lab.methods.latentclr import LatentCLR, contrast
 from latent_lab.methods.neural_ode import NeuralODE
 from latent_lab.methods.path_training import features_of
-from latent_lab.methods.pde import PotentialFlow, wave_residuals
+from latent_lab.methods.pde import PotentialFlow, compute_wave_residuals
 from latent_lab.paths.base import Paths
 from latent_lab.paths.layerwise import LayerwisePaths
 from latent_lab.paths.linear import LinearPaths
@@ -145,12 +145,12 @@ def test_latentclr_makes_the_changes_of_a_linear_generator_orthogonal():
 def test_the_penalty_is_the_hessians_off_diagonal():
     made, directions = space(), torch.linalg.qr(torch.randn(D, D, generator=rng()))[0]
     method = HessianPenalty(D, None, reach=1.0, samples=2000, step=0.1, batch_size=2, lr=1e-2)
-    found = method.penalty(made, directions, made.sample(2, rng()), rng())
+    found = method.compute_penalty(made, directions, made.sample(2, rng()), rng())
     turned = directions.mT.double() @ made.generator.rotation  # Hessians of a quadratic are the same everywhere
     hessians = 2 * torch.einsum("pm,im,jm->pij", made.generator.mixture, turned, turned)
     off = hessians - torch.diag_embed(hessians.diagonal(dim1=1, dim2=2))
     torch.testing.assert_close(found, 2 * off.square().sum((1, 2)).mean().float(), rtol=0.05, atol=0)
-    assert method.penalty(made, made.generator.rotation.float(), made.sample(2, rng()), rng()) < 1e-4 * found
+    assert method.compute_penalty(made, made.generator.rotation.float(), made.sample(2, rng()), rng()) < 1e-4 * found
 
 
 def test_the_hessian_penalty_recovers_the_coordinates_that_pixels_are_functions_of():
@@ -177,7 +177,7 @@ def test_the_residual_is_the_wave_equations():
         torch.tensor([0.3, 1.7]).double(),
     )
     probes = [axis.expand(2, D) for axis in torch.eye(D, dtype=torch.float64)]
-    gradient, residuals = wave_residuals(paths.potentials(k), speeds[k], z, t, probes)
+    gradient, residuals = compute_wave_residuals(paths.potentials(k), speeds[k], z, t, probes)
     for i in range(2):
 
         def value(x: Tensor, path: Tensor = k[i : i + 1]) -> Tensor:
@@ -194,8 +194,8 @@ def test_potentials_can_be_told_apart_after_their_training():
     made = Shapes(mixing=0.0, resolution=32).space()
     method = PotentialFlow(2, 3, True, partial(LeNetReconstructor), 1.0, batch_size=16, lr=1e-2)
     seen = []
-    terms = method.terms
-    method.terms = lambda *arguments: seen.append(terms(*arguments)) or seen[-1]
+    terms = method.compute_terms
+    method.compute_terms = lambda *arguments: seen.append(terms(*arguments)) or seen[-1]
     method.fit(made, context(60))
     accuracy, length = ([terms[name].item() for terms in seen] for name in ("accuracy", "length"))
     assert sum(accuracy[-10:]) > 7 and sum(length[-10:]) > 2 * sum(length[:10])

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from latent_lab.methods.transformations import NAMES, parameters_of, transform
+from latent_lab.methods.transformations import NAMES, make_parameters, transform
 
 
 def by(name: str, amount: float, num: int = 1) -> torch.Tensor:
@@ -85,7 +85,7 @@ def test_gradients_reach_parameters(images):
 
 
 def test_units_have_a_column_each():
-    units = parameters_of({"rotate": 20.0, "zoom": 0.3}, 1)
+    units = make_parameters({"rotate": 20.0, "zoom": 0.3}, 1)
     assert units.tolist() == (by("rotate", 20.0) + 0).tolist() + by("zoom", 0.3).tolist()
 
 
@@ -109,5 +109,5 @@ def test_units_have_a_column_each():
 )
 def test_errors_are_one_line(units, channels, message):
     with pytest.raises(ValueError, match=message) as error:
-        parameters_of(units, channels)
+        make_parameters(units, channels)
     assert "\n" not in str(error.value)

@@ -16,7 +16,7 @@ from latent_lab.gans.space import LatentSpace
 from latent_lab.methods.base import Context
 from latent_lab.methods.enjoy_your_editing import EditingTarget
 from latent_lab.methods.ganalyze import AssessorTarget
-from latent_lab.methods.limits import Response, limits
+from latent_lab.methods.limits import Response, find_limits
 from latent_lab.methods.steerability import TransformationTarget
 from latent_lab.methods.transformations import transform
 from latent_lab.methods.walk import Walk, require_labels
@@ -282,4 +282,4 @@ def test_a_walk_ends_where_it_saturates_or_leaves_the_prior():
     found = Response(
         amounts, torch.stack([straight, stuck, straight, -straight]), torch.stack([outside, outside, gone, outside])
     )
-    assert [limits(found, k) for k in range(4)] == [(-3, 3), (-1, 2), (-1, 2), (0, 0)]
+    assert [find_limits(found, k) for k in range(4)] == [(-3, 3), (-1, 2), (-1, 2), (0, 0)]
