@@ -1,4 +1,4 @@
-"""What the commands share: what a sweep has met, and what a stop says."""
+"""Shared state of the commands: the outcome of runs in a sweep, and the line that a stop prints."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ OmegaConf.register_new_resolver(
 
 
 class Failed(NamedTuple):
-    """What a sweep's run gives back that failed in another process, as a cluster's jobs are.
+    """The outcome of a sweep's run that failed in another process, as a cluster's jobs are.
 
     Arguments:
         text: The run's folder within the sweep's, and the error.
@@ -38,11 +38,11 @@ class Failed(NamedTuple):
 
 
 class Stopped(BaseException):
-    """SIGTERM has come; no exception of the command, which nothing between here and the command may catch."""
+    """The signal SIGTERM has come. It is no ``Exception``, so that nothing between here and the command catches it."""
 
 
 def stop(number: int, frame: object) -> None:
-    """Handles SIGTERM as Ctrl-C is: the command ends with one line."""
+    """Handle SIGTERM like Ctrl-C: the command ends with one line."""
     # a helper of the command, which inherited this and has nothing to say
     if multiprocessing.parent_process() is not None:
         os._exit(128 + number)
@@ -50,7 +50,7 @@ def stop(number: int, frame: object) -> None:
 
 
 def stopped(command: str) -> str:
-    """What is left to do after a stop."""
+    """Return the line that says what is left to do after a stop."""
     if command in CONTINUING:
         return f"stopped; continue with run={continues}" if continues else "stopped before a run had begun"
     return "stopped; run the same command again: what was observed is kept" if command == "evaluate" else "stopped"

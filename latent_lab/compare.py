@@ -5,6 +5,7 @@ from latent_lab.workflows.command import command
 
 @command("compare")
 def main(config):
+    """Compare runs as the configuration says."""
     from latent_lab.workflows.compare import compare
 
     return compare(config)

@@ -6,6 +6,7 @@ from latent_lab.workflows.command import command
 
 @command("compose")
 def main(config):
+    """Compose images of parts of others as the configuration says."""
     from latent_lab.workflows.compose import compose_images
 
     return compose_images(config)

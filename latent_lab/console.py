@@ -30,6 +30,8 @@ class ConsoleHandler(logging.Handler):
     """
 
     def emit(self, record: logging.LogRecord) -> None:
+        """Print a record as one line of the program: warnings and errors to the standard error, the rest to the
+        standard output."""
         stream = sys.stderr if record.levelno >= logging.WARNING else sys.stdout
         encoding = getattr(stream, "encoding", None) or "utf-8"
         line = f"latent_lab: {escape_text(record.getMessage())}"

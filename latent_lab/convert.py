@@ -5,6 +5,7 @@ from latent_lab.workflows.command import command
 
 @command("convert")
 def main(config):
+    """Convert a checkpoint as the configuration says."""
     from latent_lab.workflows.convert import convert
 
     return convert(config)

@@ -5,6 +5,7 @@ from latent_lab.workflows.command import command
 
 @command("edit")
 def main(config):
+    """Edit images along the paths of a run as the configuration says."""
     from latent_lab.workflows.edit import edit
 
     return edit(config)

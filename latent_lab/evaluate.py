@@ -5,6 +5,7 @@ from latent_lab.workflows.command import command
 
 @command("evaluate")
 def main(config):
+    """Evaluate runs as the configuration says."""
     from latent_lab.workflows.evaluate import evaluate_runs
 
     return evaluate_runs(config)

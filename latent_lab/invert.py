@@ -5,6 +5,7 @@ from latent_lab.workflows.command import command
 
 @command("invert")
 def main(config):
+    """Invert images as the configuration says."""
     from latent_lab.workflows.invert import invert
 
     return invert(config)

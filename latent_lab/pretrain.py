@@ -5,6 +5,7 @@ from latent_lab.workflows.command import command
 
 @command("pretrain")
 def main(config):
+    """Pretrain a generator as the configuration says."""
     from latent_lab.workflows.pretrain import pretrain
 
     return pretrain(config)

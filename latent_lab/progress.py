@@ -1,4 +1,4 @@
-"""How far a long loop has come: a bar on a terminal, elsewhere a line every half minute.
+"""Progress of long loops: a bar on a terminal, elsewhere a line every half minute.
 
 Both are for those who listen: commands, and programs that have set the level of the logger ``latent_lab`` to INFO.
 """

@@ -5,6 +5,7 @@ from latent_lab.workflows.command import command
 
 @command("train")
 def main(config):
+    """Discover paths as the configuration says."""
     from latent_lab.workflows.discover import discover
 
     return discover(config)

@@ -6,6 +6,7 @@ from latent_lab.workflows.command import command
 
 @command("train_encoder")
 def main(config):
+    """Train an encoder as the configuration says."""
     from latent_lab.workflows.train_encoder import train_encoder
 
     return train_encoder(config)

@@ -41,7 +41,7 @@ class StepProgress(pl.callbacks.ProgressBar):
         self.close()
 
     def close(self) -> None:
-        """End the display, if there is one."""
+        """End the bar, if there is one."""
         if self.progress is not None:
             self.progress.__exit__()
             self.progress = None
