@@ -41,6 +41,9 @@ def test_the_code_runs(name, monkeypatch, undrawn):
 
 
 @pytest.mark.parametrize("name", BUDGETS)
-def test_notebooks_are_small_and_hold_no_outputs(name):
-    assert (FOLDER / f"{name}.ipynb").stat().st_size < 300_000
-    assert all(not cell.get("outputs") for cell in json.loads((FOLDER / f"{name}.ipynb").read_text())["cells"])
+def test_notebooks_are_small_and_the_site_shows_them(name):
+    file = FOLDER / f"{name}.ipynb"
+    assert file.stat().st_size < 300_000
+    for cell in json.loads(file.read_text())["cells"]:
+        for output in cell.get("outputs", []):  # the kinds that docs/scripts/site.py writes; no errors, no warnings
+            assert output.get("name") == "stdout" or set(output["data"]) == {"image/png"}

@@ -31,12 +31,16 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def markdown_of(notebook: dict, name: str) -> str:
-    """Return the cells of a notebook as Markdown, without outputs, and a link to the notebook itself."""
-    parts = [
-        text if cell["cell_type"] == "markdown" else f"```python\n{text}\n```"
-        for cell in notebook["cells"]
-        for text in ["".join(cell["source"])]
-    ]
+    """Return the cells of a notebook as Markdown, with what they printed and drew, and a link to the notebook itself."""
+    parts = []
+    for cell in notebook["cells"]:
+        text = "".join(cell["source"])
+        parts.append(text if cell["cell_type"] == "markdown" else f"```python\n{text}\n```")
+        for output in cell.get("outputs", []):
+            if output["output_type"] == "stream":
+                parts.append(f"```text\n{''.join(output['text'])}```")
+            else:
+                parts.append(f"![what the code draws](data:image/png;base64,{output['data']['image/png']})")
     return "\n\n".join([*parts, f"[This page as a notebook]({name})", ""])
 
 
