@@ -31,7 +31,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def markdown_of(notebook: dict, name: str) -> str:
-    """Return the cells of a notebook as Markdown, with what they printed and drew, and a link to the notebook itself."""
+    """Return the cells of a notebook as Markdown, with what they printed and drew, and a link to the notebook."""
     parts = []
     for cell in notebook["cells"]:
         text = "".join(cell["source"])
