@@ -63,3 +63,13 @@ def test_docstrings_become_markdown():
         == "Arguments:\n    low: Ends.\n    high: Ends.\n    size: Size."
     )
     assert markdown(">>> 1 + 1\n2\n\nB.") == "```pycon\n>>> 1 + 1\n2\n```\n\nB."
+
+
+def test_every_room_is_on_the_page_of_how_it_is_built():
+    page = (DOCS / "architecture.md").read_text()
+    rooms = [file.parent.name for file in (ROOT / "latent_lab").glob("*/__init__.py")]
+    assert not [room for room in rooms if f"`{room}`" not in page]
+    for module in re.findall(r"`(\w+\.py)`", page):
+        assert (ROOT / "latent_lab" / module).is_file(), module
+    for file in re.findall(r"`(\w+/\w+\.py)`", page):
+        assert (ROOT / file).is_file() or (ROOT / "latent_lab" / file).is_file(), file
