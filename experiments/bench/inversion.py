@@ -23,7 +23,7 @@ from latent_lab.inversion.optimisation import i2s as optimise
 from latent_lab.inversion.optimisation.descent import Descent
 from latent_lab.inversion.optimisation.i2s import Image2StyleGAN
 from latent_lab.inversion.optimisation.masked import BuildingBlocks, mean_codes
-from latent_lab.workflows.build import composed, network_if_here
+from latent_lab.workflows.build import compose_config, network_if_here
 
 BOUND = 1.15
 
@@ -79,7 +79,7 @@ def main() -> None:
         {"size": o["size"]} if o["size"] != "full" else {}
     )
     space = load_generator(o["gan"], **options).to(device).space("w+")
-    dataset = composed("train", [f"gan={o['gan']}"]).dataset
+    dataset = compose_config("train", [f"gan={o['gan']}"]).dataset
     features, missing = network_if_here(dataset.features)
     if missing:
         print(f"without a feature network: {missing}")

@@ -98,7 +98,7 @@ def main() -> None:
             right = (classes(made).argmax(1) == classes(targets).argmax(1)).float().mean().item()
         rows = [*(rows or [Strip("digit", targets[:SHOWN])]), Strip(label, made[:SHOWN])]
         row += [f"{codes.latents.norm(dim=1).mean():.2f}", f"{right:.1%}"]
-        tuned = inversions.tuned(names[0])
+        tuned = inversions.read_tuned(names[0])
         row += [
             "" if tuned else kept(there, paths, run, codes, classes, size)
             for run, there, paths in every

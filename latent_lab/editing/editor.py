@@ -35,7 +35,7 @@ def editing_space(found_in: str, codes_in: str, spaces: Sequence[str], layers: o
     return found_in
 
 
-def fitted(paths: Paths, found_in: str, space: LatentSpace) -> Paths:
+def fit_to_space(paths: Paths, found_in: str, space: LatentSpace) -> Paths:
     """Paths of w on all rows of w+, where those are the codes; else as they are."""
     if found_in == space.name:
         return paths
@@ -81,7 +81,7 @@ class Editor:
             torch.tensor(layer_rows(self.space, layers, "layers"), device=space.device) if layers is not None else None
         )
         self.paths, self.edits, self.correct, self.batch_size = (
-            fitted(paths, found_in, self.space),
+            fit_to_space(paths, found_in, self.space),
             list(edits),
             correct,
             batch_size,
@@ -91,7 +91,7 @@ class Editor:
         self.codes = self.paths.anchor(self.space, self.plain)  # with what the paths need, which no image does
 
     @torch.no_grad()
-    def edited(self, order: Sequence[int], shares: Sequence[float] = (1.0,)) -> Tensor:
+    def apply(self, order: Sequence[int], shares: Sequence[float] = (1.0,)) -> Tensor:
         """Latents :math:`(M, \\dots)` after the edits of these numbers, one after the other, each by M shares of its
         amount."""
         start = self.codes.repeat(len(shares))
@@ -137,7 +137,7 @@ class Editor:
         in latents, and in images with the root mean square over pixels.
         """
         orders = self.orders()
-        latents = torch.cat([self.codes.latents.float(), *[self.edited(order) for order in orders]])
+        latents = torch.cat([self.codes.latents.float(), *[self.apply(order) for order in orders]])
         images = self.images(latents)
         found: dict[str, object] = {"orders": [[self.edits[i].name for i in order] for order in orders]}
         for name, values in (("latents", latents), ("images", images)):

@@ -29,10 +29,10 @@ class Effects:
         self.deviations, self.attributes, self.identity = deviations, attributes, identity
 
     @torch.no_grad()
-    def of(self, editor: Editor) -> dict[str, dict]:
+    def measure(self, editor: Editor) -> dict[str, dict]:
         """``attributes`` (before, after, change, the change in standard deviations) and ``identity`` (1 - cosine to
         where edits started, and to the photograph) of one picture."""
-        before, after = (editor.final(editor.edited(order)) for order in ([], range(len(editor.edits))))
+        before, after = (editor.final(editor.apply(order)) for order in ([], range(len(editor.edits))))
         one, other = (view_in_batches(*end, self.attributes, self.identity, 1) for end in (before, after))
         found: dict[str, dict] = {}
         if self.attributes is not None:
@@ -54,7 +54,7 @@ class Effects:
                 found["identity"]["to_original"] = plain(identity_error(real, other.identity).item())
         return found
 
-    def line(self, found: dict[str, dict], edits: Sequence[Edit]) -> str:
+    def describe(self, found: dict[str, dict], edits: Sequence[Edit]) -> str:
         """What a user is told of one picture."""
         parts = []
         for edit in edits:

@@ -120,15 +120,15 @@ class Inversions:
             {key: torch.stack([one[f"given.{key}"] for one in found]) for key in given},
         )
 
-    def tuned(self, name: str) -> dict[str, Tensor]:
+    def read_tuned(self, name: str) -> dict[str, Tensor]:
         """What was added to the generator's parameters for a picture, by their names; empty where it stayed as it
         was."""
-        return tuned_in(self.read(name)[0])
+        return tuned_tensors(self.read(name)[0])
 
     def tuned_space(self, space: LatentSpace, name: str) -> LatentSpace:
         """The space with what was tuned for a picture: a copy, or the space itself where nothing was. Refuses a picture
         of another generator."""
-        return tuned_space(space, tuned_in(self.read_for(space.generator, name)[0]))
+        return tuned_space(space, tuned_tensors(self.read_for(space.generator, name)[0]))
 
     @staticmethod
     def tuned_of(space: LatentSpace, inverted: Inverted, i: int) -> LatentSpace:
@@ -177,6 +177,6 @@ class Inversions:
         return scores
 
 
-def tuned_in(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+def tuned_tensors(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """What was tuned, of the tensors of a file, by the names of the generator's parameters."""
     return {key.removeprefix("tuned."): value for key, value in tensors.items() if key.startswith("tuned.")}

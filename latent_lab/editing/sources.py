@@ -47,7 +47,7 @@ class Source(ABC):
         self.space, self.names = space, list(names)
 
     @abstractmethod
-    def picture(self, name: str) -> Picture: ...
+    def open_picture(self, name: str) -> Picture: ...
 
 
 class Samples(Source):
@@ -60,7 +60,7 @@ class Samples(Source):
             )
         super().__init__(space, [f"seed{seed}" for seed in seeds])
 
-    def picture(self, name: str) -> Picture:
+    def open_picture(self, name: str) -> Picture:
         rng = torch.Generator().manual_seed(int(name.removeprefix("seed")))
         return Picture(name, self.space, self.space.sample(1, rng))
 
@@ -77,7 +77,7 @@ class InvertedPictures(Source):
         super().__init__(space, names)
         self.inversions = inversions
 
-    def picture(self, name: str) -> Picture:
+    def open_picture(self, name: str) -> Picture:
         device = self.space.device
         codes = self.inversions.codes(name).to(device)
         return Picture(

@@ -1,4 +1,4 @@
-"""What every inverter offers: images go in, codes that make them again come out."""
+"""The contract of inverters: from images to codes that make them again."""
 
 from __future__ import annotations
 
@@ -18,21 +18,24 @@ Track = Callable[[Iterable, str], Iterable]
 
 
 def untracked(steps: Iterable, name: str) -> Iterable:
-    """Shows nothing."""
+    """Return the steps as they are, without showing progress."""
     return steps
 
 
 def require_number(
     key: str, value: object, low: float = 0, high: float = math.inf, *, above: bool = False, whole: bool = False
 ) -> None:
-    """An error unless a value is a finite number within its limits.
+    """Check that a value is a finite number within its limits.
 
     Arguments:
-        key: What the value is called in a configuration, for the error.
+        key: Name of the value in a configuration, for the error.
         value: The value.
         low, high: Its limits, which it may equal.
         above: Whether it must be greater than ``low``.
         whole: Whether it must be an integer.
+
+    Raises:
+        ValueError: It is not.
     """
     right = isinstance(value, int if whole else int | float) and not isinstance(value, bool) and math.isfinite(value)
     if not (right and low <= value <= high and not (above and value == low)):
@@ -50,10 +53,10 @@ class Inverted:
     """Codes of images, and how they were found.
 
     Arguments:
-        codes: They decode to the images; everything has N first.
-        tuned: What was added to the generator's parameters for each image, by name, each with N first; empty where it
-            stayed as it was.
-        curves: What was measured on the way, by name: each with shape :math:`(T, N)`.
+        codes: Codes that decode to the images, N first.
+        tuned: Changes of the generator's parameters for each image, by the parameter's name, each with N first; empty
+            where the generator stayed as it was.
+        curves: Measurements of the steps by name, each with shape :math:`(T, N)`.
     """
 
     codes: Codes
@@ -64,8 +67,8 @@ class Inverted:
 class Inverter(ABC):
     """An algorithm that inverts a frozen generator.
 
-    ``prefers`` are the spaces that it looks in, the best first; where a generator has none of them, it looks in its
-    first.
+    ``prefers`` lists the names of the spaces that it searches, the best first; where a generator has none of them, it
+    searches the generator's first space.
     """
 
     prefers: tuple[str, ...] = ("w+", "w", "z")
@@ -78,13 +81,13 @@ class Inverter(ABC):
         rngs: Sequence[torch.Generator],
         track: Track = untracked,
     ) -> Inverted:
-        """Codes of images.
+        """Find codes of images.
 
-        What is found for an image depends on it and its ``rng`` alone, not on the others of the batch.
+        The result for an image depends on the image and its ``rng`` alone, not on the others of the batch.
 
         Arguments:
-            space: Of the latents that are looked for.
-            images: With shape :math:`(N, C, H, W)` in [-1, 1], of the generator's resolution.
-            rngs: One for each image.
-            track: Shows the progress.
+            space: The latent space to search.
+            images: Images with shape :math:`(N, C, H, W)` in [-1, 1], of the generator's resolution.
+            rngs: Sources of random numbers, one for each image.
+            track: Shows the progress of a loop.
         """

@@ -1,4 +1,4 @@
-"""Loops that are stopped and go on with the same bits: their steps, and the folder that their state is kept in."""
+"""Loops that can be stopped and continue with the same bits: their steps, and the folder that keeps their state."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Steps:
-    """The numbers of a loop's steps: those that are left, where ``track`` is a :class:`Keeper` that kept the others.
+    """The step numbers of a loop, all of them, or those that are left where ``track`` is a :class:`Keeper` that kept
+    the others.
 
     Arguments:
         track: Shows the progress.
@@ -42,7 +43,7 @@ class Steps:
         self.done, self.ended = 0, False
 
     def end(self) -> None:
-        """No step comes after this one; to be called instead of breaking out, which looks like an error."""
+        """Make this step the last one. Call it instead of breaking out of the loop, which looks like an error."""
         self.ended = True
 
     def __iter__(self) -> Iterator[int]:
@@ -57,14 +58,14 @@ class Steps:
             if self.ended:
                 break
             if keeper is not None:
-                keeper.passed(self)
+                keeper.end_step(self)
         self.ended = True
         if keeper is not None:
             keeper.leave(self)
 
 
 class Keeper:
-    """Keeps the state of the loops of one batch of pictures, in ``state/`` of a run's folder: one file a loop.
+    """Keeps the state of the loops of one batch of pictures, in ``state/`` of a run's folder, one file a loop.
 
     Where a batch is stopped, the next attempt finds its loops that have ended, and goes on in the middle of the last.
     The files are tensors and numbers; one that is damaged, or of other pictures, another configuration or another
@@ -92,7 +93,8 @@ class Keeper:
         return self.track(steps, name)
 
     def pictures(self) -> list[str]:
-        """Names of the batch that was in work, in their order; none where nothing, or nothing of use, is there."""
+        """Return the names of the batch that was in work, in their order; an empty list where there is no usable record
+        of one."""
         try:
             found = read_json(self.folder / "batch.json")
         except (OSError, ValueError):
@@ -101,7 +103,8 @@ class Keeper:
 
     @contextlib.contextmanager
     def batch(self, names: Sequence[str], pixels: Tensor, track: Track) -> Iterator[None]:
-        """Everything that is done to a batch, until its results are written: then its state is no longer needed.
+        """Keep the state of a batch's loops within this context, until its results are written and the state is no
+        longer needed.
 
         Arguments:
             names: Of the pictures.
@@ -132,14 +135,13 @@ class Keeper:
             self.inside, self.stopped = False, 0
 
     def clear(self) -> None:
-        """Removes the state of the batch before."""
+        """Remove the state of the batch before."""
         if self.folder.is_symlink():
             self.folder.unlink()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def listen(self) -> None:
-        """Waits with a signal for the end of a step; whoever put a handler of its own there (submitit, which requeues)
-        keeps it."""
+        """Delay signals until a step ends. A handler that somebody else has set (submitit, which requeues) stays."""
         if threading.current_thread() is not threading.main_thread():
             return
         for number in SIGNALS:
@@ -149,19 +151,20 @@ class Keeper:
                 self.usual[number] = signal.signal(number, self.note)
 
     def note(self, number: int, frame: FrameType | None) -> None:
+        """Note a signal so that the loop stops after its step; stop at once between steps or at a second signal."""
         if not self.inside or self.stopped:
             self.stop(number, frame)
         self.stopped = number
 
     def stop(self, number: int, frame: FrameType | None = None) -> None:
-        """What would have happened without this class, at the least a KeyboardInterrupt."""
+        """Do what the signal would have done without this class, at the least raise a KeyboardInterrupt."""
         handler = self.usual.get(number)
         if callable(handler):
             handler(number, frame)
         raise KeyboardInterrupt
 
     def enter(self, steps: Steps) -> None:
-        """Puts back what was kept of a loop that begins, if anything of use was."""
+        """Put back what was kept of a loop that begins, if anything of use was."""
         self.stage += 1
         file = self.folder / f"{self.stage}.safetensors"
         if self.continues and file.is_file():
@@ -175,8 +178,8 @@ class Keeper:
         self.continues = steps.ended  # what came after a loop that had not ended is of another attempt
         self.inside = not steps.ended
 
-    def passed(self, steps: Steps) -> None:
-        """Keeps the state where it is time, and stops where that was asked for."""
+    def end_step(self, steps: Steps) -> None:
+        """Keep the state where it is time, and stop where that was asked for."""
         if not self.stopped and time.monotonic() < self.due:
             return
         self.keep([*self.waiting, self.content(steps)])
@@ -184,7 +187,7 @@ class Keeper:
             self.stop(self.stopped)
 
     def leave(self, steps: Steps) -> None:
-        """A loop has ended: it is written with the next that is kept."""
+        """Take the state of a loop that has ended; it is written with the next one that is kept."""
         self.waiting.append(self.content(steps))
         self.inside = False
         if self.stopped:
@@ -192,7 +195,7 @@ class Keeper:
             self.stop(self.stopped)
 
     def content(self, steps: Steps) -> tuple[int, dict[str, Tensor], dict]:
-        """The number of a loop's file, its tensors and its metadata."""
+        """Return the number of a loop's file, its tensors and its metadata."""
         tensors = {
             f"{name}:{key}": value
             for name, part in steps.parts.items()
@@ -203,7 +206,7 @@ class Keeper:
         return self.stage, tensors, about
 
     def keep(self, contents: Sequence[tuple[int, dict[str, Tensor], dict]]) -> None:
-        """Writes files; where that fails, the inversion goes on without."""
+        """Write files. Where that fails, the inversion continues without them."""
         try:
             for stage, tensors, about in contents:
                 content = native.to_bytes(tensors, about | {"sha256": sha256(tensors, about)})
@@ -214,7 +217,7 @@ class Keeper:
         self.waiting, self.due = [], time.monotonic() + self.every
 
     def read(self, file: Path, steps: Steps) -> tuple[int, bool]:
-        """Puts back what a file holds of a loop: how many steps are done, and whether it has ended.
+        """Put back what a file holds of a loop. Return how many steps are done, and whether the loop has ended.
 
         Raises:
             ValueError: It is damaged, or not of this loop and batch; nothing was put back.
@@ -247,7 +250,7 @@ class Keeper:
 
 
 def sha256(tensors: Mapping[str, Tensor], about: Mapping[str, object] | None = None) -> str:
-    """A hash of tensors by their names, types, shapes and bytes, and of plain values."""
+    """Return a hash of tensors by their names, types, shapes and bytes, and of plain values."""
     found = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
     for name, value in sorted(tensors.items()):
         found.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())

@@ -1,5 +1,5 @@
-"""What a loop of an inversion changes, as tensors: written to a file, and put back so that the loop goes on with the
-same bits."""
+"""The parts of an inversion's loop that change, as tensors: written to a file, and put back so that the loop continues
+with the same bits."""
 
 from __future__ import annotations
 
@@ -10,20 +10,21 @@ from torch import Tensor
 
 
 class Curve:
-    """What was measured at each step.
+    """The measurements of a loop, one for each step.
 
     Arguments:
-        num: Images N: every step appends a tensor with shape :math:`(N,)`.
+        num: Number N of images: every step appends a tensor with shape :math:`(N,)`.
     """
 
     def __init__(self, num: int) -> None:
         self.num, self.values = num, []
 
     def append(self, values: Tensor) -> None:
+        """Append the values of a step, with shape :math:`(N,)`."""
         self.values.append(values.detach())
 
     def stack(self) -> Tensor:
-        """All of them, with shape :math:`(T, N)`, on the device of the last."""
+        """Return the values of all steps, with shape :math:`(T, N)`, on the device of the last."""
         if not self.values:
             return torch.zeros(0, self.num)
         device = self.values[-1].device  # those of a file are on the CPU
@@ -34,11 +35,12 @@ Part = Tensor | torch.Generator | torch.optim.Adam | Curve
 
 
 def parameters(optimiser: torch.optim.Adam) -> list[Tensor]:
+    """Return the parameters of an optimiser, in the order of its groups."""
     return [value for group in optimiser.param_groups for value in group["params"]]
 
 
 def tensors_of(part: Part, ended: bool = False) -> dict[str, Tensor]:
-    """Copies on the CPU of what a part holds, by name.
+    """Return copies on the CPU of what a part holds, by name.
 
     Arguments:
         part: A tensor, a source of random numbers on the CPU, an optimiser or a curve.
@@ -61,12 +63,12 @@ def tensors_of(part: Part, ended: bool = False) -> dict[str, Tensor]:
 
 
 def fit(part: Part, tensors: Mapping[str, Tensor], done: int, ended: bool) -> bool:
-    """Whether a part can take tensors, which anybody may have written.
+    """Tell whether a part can take tensors that anybody may have written.
 
     Arguments:
-        part: As it is before the loop begins.
-        tensors: As :func:`tensors_of` gives them.
-        done: Steps that they are of.
+        part: The part, as it is before the loop begins.
+        tensors: Tensors as :func:`tensors_of` returns them.
+        done: Number of steps after which they were written.
         ended: Whether no step comes after.
     """
     if isinstance(part, torch.optim.Adam):
@@ -87,6 +89,7 @@ def fit(part: Part, tensors: Mapping[str, Tensor], done: int, ended: bool) -> bo
 
 
 def fit_adam(optimiser: torch.optim.Adam, tensors: Mapping[str, Tensor], done: int, ended: bool) -> bool:
+    """Tell whether an optimiser can take tensors: arguments as for :func:`fit`."""
     keys = ("step",) if ended else ("step", "exp_avg", "exp_avg_sq")
     left = dict(tensors)
     for i, parameter in enumerate(parameters(optimiser)):
@@ -110,7 +113,7 @@ def fit_adam(optimiser: torch.optim.Adam, tensors: Mapping[str, Tensor], done: i
 
 @torch.no_grad()
 def load(part: Part, tensors: Mapping[str, Tensor]) -> None:
-    """Puts tensors back that :func:`fit`; a tensor and an optimiser keep their places, layouts and devices."""
+    """Put tensors back that :func:`fit`. A tensor and an optimiser keep their places, layouts and devices."""
     if isinstance(part, Tensor):
         part.copy_(tensors["value"])
     elif isinstance(part, torch.Generator):

@@ -1,4 +1,4 @@
-"""How different two images look to a network."""
+"""The perceptual distance of images: how different they look to a network."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 
 class FeatureDistance(nn.Module):
-    r"""Distance of images by the maps of a network.
+    r"""The distance of images by the feature maps of a network.
 
     .. math:: \sum_j \frac{1}{N_j} \| F_j(x) - F_j(y) \|^2
 
@@ -37,15 +37,15 @@ class FeatureDistance(nn.Module):
         self.features, self.layers, self.normalised = features, tuple(layers or features.layers), normalised
 
     def maps(self, images: Tensor) -> dict[str, Tensor]:
-        """What is compared of images, by layer: a target that stays is read once."""
+        """Return the maps of images that are compared, by layer, so that a target that stays is read once."""
         return self.compared(self.features(images))
 
     def compared(self, maps: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """What is compared of the network's maps."""
+        """Return those of the network's maps that are compared, in the form in which they are."""
         return {name: unit(maps[name]) if self.normalised else maps[name] for name in self.layers}
 
     def between(self, here: Mapping[str, Tensor], there: Mapping[str, Tensor], mask: Tensor | None = None) -> Tensor:
-        """Distances of what :meth:`compared` gave, with shape :math:`(N,)`; ``mask`` as below."""
+        """Return the distances :math:`(N,)` of maps that :meth:`compared` returned; ``mask`` as in :meth:`forward`."""
         total = 0.0
         for name, values in here.items():
             squares = (values - there[name]).square()
@@ -56,7 +56,7 @@ class FeatureDistance(nn.Module):
         return total
 
     def forward(self, one: Tensor, other: Tensor | Mapping[str, Tensor], mask: Tensor | None = None) -> Tensor:
-        """Distances with shape :math:`(N,)`.
+        """Return the distances of images, with shape :math:`(N,)`.
 
         Arguments:
             one: Images :math:`(N, C, H, W)` in [-1, 1].
@@ -68,5 +68,5 @@ class FeatureDistance(nn.Module):
 
 
 def unit(values: Tensor) -> Tensor:
-    """Maps whose vectors at each place have the length 1; 0 stays 0."""
+    """Scale maps so that the vectors at each place have length 1; 0 stays 0."""
     return values * (values.square().sum(1, keepdim=True) + 1e-10).rsqrt()

@@ -43,9 +43,7 @@ class Pretraining(SeededTraining):
         """The trained generator, with the statistics of its batch normalisation measured anew on ``batches``
         batches."""
 
-    def judged(
-        self, generator: Generator, classifier: Classifier | None
-    ) -> tuple[dict[str, object], dict[str, Tensor]]:
+    def judge(self, generator: Generator, classifier: Classifier | None) -> tuple[dict[str, object], dict[str, Tensor]]:
         """Scores of the finished generator that only this training has, and pictures :math:`(N, C, H, W)` by name, in
         rows of 20."""
         return {}, {}

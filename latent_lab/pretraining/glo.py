@@ -156,7 +156,7 @@ class GLOPretraining(Pretraining):
         return latents.detach()
 
     @torch.no_grad()
-    def judged(self, generator: GLO, classifier: Classifier | None) -> tuple[dict[str, object], dict[str, Tensor]]:
+    def judge(self, generator: GLO, classifier: Classifier | None) -> tuple[dict[str, object], dict[str, Tensor]]:
         """Reconstruction (PSNR in dB) of training and of held-out images, and how far midpoints of latents are from
         what is reconstructed (kernel distance of the classifier's features; ``floor`` is between the reconstructions of
         two halves)."""

@@ -61,7 +61,7 @@ class HingePretraining(Pretraining):
             for module, lr in ((self.generator, self.lr_generator), (self.critic, self.lr_critic))
         ]
 
-    def fakes(self, num: int, purpose: int) -> Tensor:
+    def draw_fakes(self, num: int, purpose: int) -> Tensor:
         rng = self.rng(self.step, purpose)
         return self.generator(self.generator.sample(self.generator.spaces[0], num, rng, 1.0).latents)
 
@@ -70,13 +70,13 @@ class HingePretraining(Pretraining):
         (generator_optimiser, critic_optimiser), step = self.stepped_optimisers(), self.step
 
         with torch.no_grad():
-            fakes = self.fakes(len(images), 0)
+            fakes = self.draw_fakes(len(images), 0)
         real, fake = self.critic(torch.cat([images, fakes])).chunk(2)
         critic_loss = (1 - real).relu().mean() + (1 + fake).relu().mean()
         self.take(critic_optimiser, critic_loss)
 
         self.critic.requires_grad_(False)  # the generator's step needs no gradients of the critic's weights
-        generator_loss = -self.critic(self.fakes(len(images), 1)).mean()
+        generator_loss = -self.critic(self.draw_fakes(len(images), 1)).mean()
         self.take(generator_optimiser, generator_loss)
         self.critic.requires_grad_(True)
 

@@ -70,14 +70,14 @@ def open_run(config: DictConfig, module: str) -> tuple[Run, DictConfig]:
                 "run=<folder> continues with the run's own configuration and takes no other argument but "
                 f"weights=<file>, got {overrides}"
             )
-        return continued(Run.open(config.run, config.get("weights")), module)
+        return continue_run(Run.open(config.run, config.get("weights")), module)
     if config.get("weights") is not None:
         raise ValueError(
             f"weights goes with run=<folder>; a new run takes gan.weights=<file>, got weights={config.weights}"
         )
     found = wait_for_claim(folder)
     if found is not None:
-        return continued(Run.open(found), module)
+        return continue_run(Run.open(found), module)
     if "label" in config and config.label is None:
         config.label = HydraConfig.get().runtime.choices["method"]
     if config.get("target") is not None:
@@ -90,7 +90,7 @@ def open_run(config: DictConfig, module: str) -> tuple[Run, DictConfig]:
     return run, OmegaConf.create(text)  # the user's own, who may name classes and addresses that no folder may
 
 
-def continued(run: Run, module: str) -> tuple[Run, DictConfig]:
+def continue_run(run: Run, module: str) -> tuple[Run, DictConfig]:
     """A run that exists with its own configuration, which may be a stranger's."""
     config, own = run.read_config(), OWN[module.rpartition(".")[2]]
     if own not in config:

@@ -24,7 +24,7 @@ from latent_lab.paths.base import Paths
 from latent_lab.workflows.search_path import find_extensions
 
 
-def composed(command: str, overrides: list[str]) -> DictConfig:
+def compose_config(command: str, overrides: list[str]) -> DictConfig:
     """The configuration of a command, also from inside of another command."""
     running, GlobalHydra.instance().hydra = GlobalHydra.instance().hydra, None
     find_extensions()

@@ -26,7 +26,7 @@ from latent_lab.figures.strips import Strip, draw_rows, encode_png
 from latent_lab.gans.codes import Codes
 from latent_lab.gans.space import LatentSpace
 from latent_lab.inversion.applications.base import Application, Composition
-from latent_lab.inversion.optimisation.i2s import drawn
+from latent_lab.inversion.optimisation.i2s import draw_codes
 from latent_lab.inversion.optimisation.masks import mask_of
 from latent_lab.loading import choose_device
 from latent_lab.ops.psnr import psnr
@@ -38,7 +38,7 @@ from latent_lab.workflows.build import build_space
 DPI = 150
 
 
-def inverted(space: LatentSpace, inversions: Inversions, names: Sequence[str]) -> tuple[Tensor, Codes]:
+def read_inverted(space: LatentSpace, inversions: Inversions, names: Sequence[str]) -> tuple[Tensor, Codes]:
     """Pictures of an inversion, with their codes carried to the space."""
     source = InvertedPictures(inversions, space, names)
     about = inversions.read(source.names[0])[1]
@@ -49,7 +49,7 @@ def inverted(space: LatentSpace, inversions: Inversions, names: Sequence[str]) -
             f"gan must be the generator that source was inverted on, gan={there} with hash "
             f"{about['generator'][:12]}, got {own[:12]}"
         )
-    pictures = [source.picture(name) for name in source.names]
+    pictures = [source.open_picture(name) for name in source.names]
     if any(picture.space is not space for picture in pictures):
         raise ValueError(
             "source must be inverted without tuning the generator, which images must share, "
@@ -66,11 +66,11 @@ def images_of(
 ) -> tuple[Tensor, Codes | None]:
     """Images :math:`(K, C, H, W)` in [-1, 1] of files; or of an inversion or of samples, together with their codes."""
     if inversions is not None:
-        return inverted(space, inversions, images)
+        return read_inverted(space, inversions, images)
     if images is not None:
         size, channels = space.generator.resolution, space.generator.channels
         return torch.stack([read_picture(file, size, channels) for file in images]).to(space.device), None
-    codes = Codes.cat([drawn(space, 1, torch.Generator().manual_seed(seed)) for seed in seeds])
+    codes = Codes.cat([draw_codes(space, 1, torch.Generator().manual_seed(seed)) for seed in seeds])
     return space.decode(codes).float().clamp(-1, 1), codes
 
 

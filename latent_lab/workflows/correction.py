@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from latent_lab.devices import put_on
 from latent_lab.editing.sources import InvertedPictures, Source
 from latent_lab.installation import choices
-from latent_lab.workflows.build import composed
+from latent_lab.workflows.build import compose_config
 
 
 def build_correction(
@@ -38,7 +38,7 @@ def build_correction(
         raise ValueError(
             f"correction must be null or an inverter that corrects edits, of {choices('inverter')}, got {name!r}"
         )
-    config = OmegaConf.create(OmegaConf.to_container(composed("invert", [f"inverter={name}"])))
+    config = OmegaConf.create(OmegaConf.to_container(compose_config("invert", [f"inverter={name}"])))
     node = OmegaConf.merge(config, {"gan": made.gan, "dataset": made.dataset}).inverter
     own = OmegaConf.create(source.inversions.run.read_config())["inverter"]
     if own.get("_target_") == node.get("_target_"):
@@ -52,9 +52,9 @@ def build_correction(
             f"correction takes of inverter={name} the options {sorted(set(node.keys()) - {'_target_'})}, got {unknown}"
         )
     inverter = instantiate(OmegaConf.merge(node, options))
-    if not hasattr(inverter, "corrected"):
+    if not hasattr(inverter, "correct"):
         raise ValueError(
             f"correction must be an inverter that corrects edited codes, such as hfgi or hfgi_sf, got {name!r}"
         )
     put_on(device, inverter)
-    return inverter.corrected
+    return inverter.correct

@@ -77,7 +77,7 @@ def new_folder(config: DictConfig, made: DictConfig) -> Run:
     return result
 
 
-def title_of(edit: Edit) -> str:
+def make_title(edit: Edit) -> str:
     return f"{escape_text(edit.name)}\n{edit.asked:+.3g}" + (" sd" if edit.calibrated else "")
 
 
@@ -95,25 +95,25 @@ def show(result: Run, name: str, file: str, editor: Editor, config: DictConfig) 
     """Write the pictures and the walk of one image, called ``name``, to files called ``file``; give back its row of the
     overview."""
     count = len(editor.edits)
-    stages = editor.images(torch.cat([editor.edited(range(done)) for done in range(count + 1)]))
+    stages = editor.images(torch.cat([editor.apply(range(done)) for done in range(count + 1)]))
     size = stages.shape[-1]
     labels, columns = ["inversion" if editor.target is not None else "sample"], [*stages]
     if editor.target is not None:
         labels, columns = ["original", *labels], [editor.target[0].cpu(), *columns]
-    labels += [("+ " if done else "") + title_of(edit) for done, edit in enumerate(editor.edits)]
+    labels += [("+ " if done else "") + make_title(edit) for done, edit in enumerate(editor.edits)]
     inches = min(max(size / 110, 0.9), 2.4)
     row = Strip(name, torch.stack(columns))
     result.write(f"pictures/{file}.png", png_bytes(draw_sequences([row], labels, inches), 110))
     result.write(f"images/{file}.png", encode_png([stages[-1:]]))
     shares = [2 * i / (config.steps - 1) - 1 for i in range(config.steps)]
     walks = [
-        Strip(title_of(edit), editor.images(editor.edited([number], shares)))
+        Strip(make_title(edit), editor.images(editor.apply([number], shares)))
         for number, edit in enumerate(editor.edits)
     ]
     figure = draw_strips(walks, shares, "share of the edit", inches)
     result.write(f"walks/{file}.png", png_bytes(figure, 110))
     if config.walk is not None:
-        frames = editor.images(editor.edited(range(count), torch.linspace(0, 1, config.frames).tolist()))
+        frames = editor.images(editor.apply(range(count), torch.linspace(0, 1, config.frames).tolist()))
         result.write(f"walks/{file}.{config.walk}", WRITERS[config.walk](frames, config.fps))
     return row
 
@@ -144,7 +144,7 @@ def edit(config: DictConfig) -> None:
     effects = Effects(read_deviations(run), *predictors)
 
     def editor_of(name: str) -> Editor:
-        picture = source.picture(name)
+        picture = source.open_picture(name)
         return Editor(picture, paths, metadata["space"], edits, options["layers"], correct, config.batch_size)
 
     editor_of(source.names[0])  # what cannot be edited is said before a folder is made
@@ -155,7 +155,7 @@ def edit(config: DictConfig) -> None:
     rows: list[Strip] = []
     for name in track(source.names, "edit"):
         editor = editor_of(name)
-        found[name] = effects.of(editor)
+        found[name] = effects.measure(editor)
         if config.prove_order and len(edits) > 1:
             found[name]["order"] = editor.prove_order()
         description = {
@@ -165,11 +165,11 @@ def edit(config: DictConfig) -> None:
             "picture": name,
         }
         result.write(
-            f"latents/{files[name]}.safetensors", latents_bytes(editor, editor.edited(range(len(edits))), description)
+            f"latents/{files[name]}.safetensors", latents_bytes(editor, editor.apply(range(len(edits))), description)
         )
         rows.append(show(result, name, files[name], editor, config))
-        log.info(f"{name}: {effects.line(found[name], edits)}")
-    labels = [("+ " if done else "") + title_of(part) for done, part in enumerate(edits)]
+        log.info(f"{name}: {effects.describe(found[name], edits)}")
+    labels = [("+ " if done else "") + make_title(part) for done, part in enumerate(edits)]
     labels = ["original"] * (len(rows[0].images) - len(labels) - 1) + [
         "inversion" if len(rows[0].images) > len(labels) + 1 else "sample",
         *labels,

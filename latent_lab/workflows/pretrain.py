@@ -60,7 +60,7 @@ def pretrain(config: DictConfig) -> None:
     if config.judge.epochs and data.num_classes > 1 and generator.resolution == 32:  # what the judge classifies
         classifier = train_classifier(*data.train_split(), config.judge.epochs, config.seed)
         scores = judge(space, classifier, data.held_out_split(), config.judge.samples, config.seed)
-    own, pictures = module.judged(finished, classifier)
+    own, pictures = module.judge(finished, classifier)
     scores |= own
     if scores:
         run.write("metrics.json", json.dumps(scores, indent=1))

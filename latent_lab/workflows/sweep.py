@@ -59,10 +59,12 @@ class Sweep(Callback):
             sys.exit(f"latent_lab: {len(failures)} runs of the sweep failed: " + "; ".join(failures))
 
     def compare(self, target: Path, evaluation: str) -> None:
-        from latent_lab.workflows.build import composed
+        from latent_lab.workflows.build import compose_config
         from latent_lab.workflows.compare import compare
 
-        compare(composed("compare", [f"run='{target.parent}/*/*'", f"protocol={evaluation}", f"target='{target}'"]))
+        compare(
+            compose_config("compare", [f"run='{target.parent}/*/*'", f"protocol={evaluation}", f"target='{target}'"])
+        )
 
 
 def claim(config: DictConfig) -> None:

@@ -16,7 +16,7 @@ from latent_lab.devices import put_on
 from latent_lab.figures.strips import encode_png
 from latent_lab.gans.space import LatentSpace
 from latent_lab.inversion.encoders.files import encoder_bytes
-from latent_lab.inversion.encoders.style_encoder import resized
+from latent_lab.inversion.encoders.style_encoder import resize
 from latent_lab.inversion.encoders.training import EncoderTraining
 from latent_lab.loading import make_space
 from latent_lab.metrics.reconstruction import reconstruction_scores
@@ -98,7 +98,7 @@ def judge(
     samples = space.sample(config.held_out, stream(config.seed, 0, 0, EVALUATION))
     sources = {"samples": space.decode(samples)}
     if data is not None:
-        pictures = resized(data.held_out_split()[0][: config.held_out].to(space.device), space.generator.resolution)
+        pictures = resize(data.held_out_split()[0][: config.held_out].to(space.device), space.generator.resolution)
         sources |= {"pictures": pictures} if len(pictures) else {}
     scores: dict[str, float] = {}
     for name, images in sources.items():

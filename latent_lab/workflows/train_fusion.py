@@ -57,7 +57,7 @@ def train_fusion(config: DictConfig) -> None:
     listed = run.write("hierarchy.json", json.dumps({config.node: weights.name}))
     from torchvision.utils import save_image
 
-    scores, shown = module.judged(config.held_out)
+    scores, shown = module.judge(config.held_out)
     picture = io.BytesIO()
     save_image(shown / 2 + 0.5, picture, nrow=4, format="png")
     run.write("samples.png", picture.getvalue())

@@ -15,7 +15,7 @@ from latent_lab.inversion.encoders.ranger import Ranger
 from latent_lab.inversion.encoders.style_encoder import StyleEncoder
 from latent_lab.inversion.encoders.style_training import EditableEncoderTraining, StyleEncoderTraining
 from latent_lab.inversion.hfgi.distortion import ConsultationEncoder, DistortionAlignment
-from latent_lab.inversion.hfgi.training import HFGITraining, misaligned
+from latent_lab.inversion.hfgi.training import HFGITraining, misalign
 from latent_lab.inversion.perceptual import FeatureDistance
 
 NETWORK = partial(StyleEncoder, resolution=32, widths=(4, 8, 12, 16), depths=(1, 1, 1, 1), reduction=2, head_width=8)
@@ -153,12 +153,12 @@ def test_hfgi_trains_its_two_networks_and_lowers_the_loss(tmp_path, styled):
 
 def test_misalignment_is_of_each_image_and_only_by_chance(rng):
     images = torch.randn(6, 2, 16, 16, generator=rng)
-    assert torch.equal(misaligned(images, 0.5, 0.0, rng), images)
-    moved = misaligned(images, 0.5, 1.0, torch.Generator().manual_seed(3))
+    assert torch.equal(misalign(images, 0.5, 0.0, rng), images)
+    moved = misalign(images, 0.5, 1.0, torch.Generator().manual_seed(3))
     assert all(not torch.equal(one, other) for one, other in zip(moved, images))
-    first = misaligned(images[:1], 0.5, 1.0, torch.Generator().manual_seed(3))
+    first = misalign(images[:1], 0.5, 1.0, torch.Generator().manual_seed(3))
     torch.testing.assert_close(first, moved[:1])
-    torch.testing.assert_close(misaligned(images, 0.0, 1.0, rng), images, atol=1e-4, rtol=0)
+    torch.testing.assert_close(misalign(images, 0.0, 1.0, rng), images, atol=1e-4, rtol=0)
 
 
 def test_ranger_draws_its_weights_back_to_the_slow_ones():

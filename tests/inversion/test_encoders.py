@@ -9,7 +9,7 @@ from latent_lab.gans.stylegan2 import StyleGAN2
 from latent_lab.installation import CONF
 from latent_lab.inversion.encoders.encoder import EncoderInverter
 from latent_lab.inversion.encoders.files import encoder_bytes, gain
-from latent_lab.inversion.encoders.style_encoder import StyleEncoder, published_sizes, resized
+from latent_lab.inversion.encoders.style_encoder import StyleEncoder, published_sizes, resize
 from latent_lab.inversion.hfgi.distortion import ConsultationEncoder, DistortionAlignment
 from latent_lab.inversion.hfgi.hfgi import HFGI, consulted_row
 
@@ -75,9 +75,9 @@ def test_deltas_are_what_rows_differ_from_the_first_by():
 def test_images_are_shown_at_the_encoders_resolution():
     ramp = torch.linspace(-1, 1, 64)[None, None, None].expand(1, 1, 64, 64)
     torch.testing.assert_close(
-        resized(ramp, 32)[..., 1:-1], ramp.unflatten(3, (32, 2)).mean(4)[..., ::2, 1:-1], atol=2e-3, rtol=0
+        resize(ramp, 32)[..., 1:-1], ramp.unflatten(3, (32, 2)).mean(4)[..., ::2, 1:-1], atol=2e-3, rtol=0
     )
-    assert resized(ramp, 64) is ramp
+    assert resize(ramp, 64) is ramp
 
 
 @pytest.mark.parametrize(("deltas", "editable"), [(None, False), (7, True), (None, None)])
@@ -85,7 +85,7 @@ def test_codes_are_the_mean_style_and_offsets(tmp_path, styled, images, deltas, 
     encoder = network(deltas=deltas)
     inverter = EncoderInverter(written(tmp_path, styled, encoder=encoder), editable)
     codes = inverter.invert(styled, images, []).codes
-    torch.testing.assert_close(codes.latents, styled.generator.mapping.mean + encoder(resized(images, 32)))
+    torch.testing.assert_close(codes.latents, styled.generator.mapping.mean + encoder(resize(images, 32)))
     assert codes.given == {} and not codes.latents.requires_grad
     alone = torch.cat([inverter.invert(styled, image[None], []).codes.latents for image in images])
     torch.testing.assert_close(alone, codes.latents, atol=1e-5, rtol=1e-5)
@@ -100,7 +100,7 @@ def test_an_encoder_that_refines_is_shown_what_it_has_reached(tmp_path, styled, 
     )
     latents = styled.generator.mapping.mean.expand(3, 8, 16)
     for _ in range(3):
-        latents = latents + encoder(torch.cat([resized(images, 32), resized(styled.decode(Codes(latents)), 32)], 1))
+        latents = latents + encoder(torch.cat([resize(images, 32), resize(styled.decode(Codes(latents)), 32)], 1))
     torch.testing.assert_close(found, latents)
     assert shown == [0, 1, 2]
     assert not torch.equal(found, EncoderInverter(file, iterations=1).invert(styled, images, []).codes.latents)
@@ -114,7 +114,7 @@ def test_a_published_file_is_read_with_its_gains(tmp_path, styled, images):
         tmp_path / "psp.pt",
     )
     inverter = EncoderInverter(str(tmp_path / "psp.pt"), editable=False)
-    torch.testing.assert_close(inverter.invert(styled, images, []).codes.latents, 1 + encoder(resized(images, 32)))
+    torch.testing.assert_close(inverter.invert(styled, images, []).codes.latents, 1 + encoder(resize(images, 32)))
     with pytest.raises(ValueError, match="choose inverter=psp"):
         EncoderInverter(str(tmp_path / "psp.pt"), editable=True)
 

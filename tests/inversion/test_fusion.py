@@ -67,7 +67,7 @@ def test_the_published_network_gives_its_own_numbers(name):
         (net(s0, s1, s2, places), "out"),
         (twice[1:], "out"),
         (net(s0, s1, None, places), "out_only_segments"),
-        (net.aligned(s0, s2, places), "out_only_common"),
+        (net.align(s0, s2, places), "out_only_common"),
     ):
         reference = flat(prefix)
         assert (found - reference).abs().max() <= 1e-5 * max(1, reference.abs().max())
@@ -87,7 +87,7 @@ def test_equal_images_fuse_to_themselves_and_vectors_come_back(space):
     places = layout_of(space.generator, net.width)
     assert torch.equal(places.pool(places.spread(styles)), styles)
     assert torch.equal(net(styles, styles, styles, places), styles) and torch.equal(
-        net.aligned(styles, styles, places), styles
+        net.align(styles, styles, places), styles
     )
 
 

@@ -68,7 +68,7 @@ def test_the_loss_is_its_formula(parts):
         return space.generator.render(s.split(space.generator.style_sizes(), 1), {})
 
     x, pose = image(network(a, b, c, places)), mask(image(c))
-    one, other = image(network.aligned(a, c, places)), image(network.aligned(b, c, places))
+    one, other = image(network.align(a, c, places)), image(network.align(b, c, places))
     region = region_error(x, one, pose).mean() + region_error(x, other, 1 - pose).mean()
     torch.testing.assert_close(terms["region"], region)
     torch.testing.assert_close(terms["pose"], sum((mask(i) - pose).square().mean() for i in (one, other, x)) / 3)

@@ -9,7 +9,7 @@ import torch
 
 from latent_lab.gans.codes import Codes
 from latent_lab.inversion.encoders.encoder import EncoderInverter
-from latent_lab.inversion.encoders.style_encoder import resized
+from latent_lab.inversion.encoders.style_encoder import resize
 from latent_lab.inversion.hfgi.hfgi import HFGI
 from latent_lab.loading import read_generator
 
@@ -40,7 +40,7 @@ def test_hfgi():
     codes = Codes(numbers("hfgi/wplus"))
     images = space.decode(codes)
     assert_golden(images, "hfgi/img_no_condition")
-    distortion, seen = numbers("hfgi/residual_in"), resized(images.clamp(-1, 1), 256)
+    distortion, seen = numbers("hfgi/residual_in"), resize(images.clamp(-1, 1), 256)
     with torch.no_grad():
         assert_golden(inverter.alignment(distortion, seen), "hfgi/ada_out")
     conditions = inverter.conditions(space, codes, seen + distortion)

@@ -14,7 +14,7 @@ from latent_lab.gans.stylegan2 import StyleGAN2
 from latent_lab.inversion.optimisation.descent import Descent
 from latent_lab.inversion.optimisation.i2spp import Image2StyleGANPlusPlus
 from latent_lab.inversion.optimisation.masked import BuildingBlocks, mean_codes
-from latent_lab.inversion.optimisation.masks import mask_of, widened
+from latent_lab.inversion.optimisation.masks import mask_of, widen
 from latent_lab.inversion.optimisation.terms import MaskedLoss, Pixels, gram
 from latent_lab.ops.blur import gaussian_blur
 
@@ -178,7 +178,7 @@ def test_seams():
     assert torch.equal(gaussian_blur(mask, 0), mask) and ((soft > 0) & (soft < 1)).any()
     torch.testing.assert_close(soft + soft.flip(3), torch.ones_like(soft))  # symmetric at the seam, and 1 in all
     assert (soft[0, 0].diff(dim=1) >= -1e-6).all() and torch.equal(soft[..., :3], mask[..., :3])
-    assert widened(mask, 2).sum() == 10 * 16 and torch.equal(widened(mask, 0), mask)
+    assert widen(mask, 2).sum() == 10 * 16 and torch.equal(widen(mask, 0), mask)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from latent_lab.checkpoints.fusion_files import fusion_bytes
 from latent_lab.figures.strips import make_picture
 from latent_lab.inversion.fusion.hierarchy import Hierarchy, fuse
 from latent_lab.inversion.fusion.net import FusionNet
-from latent_lab.inversion.optimisation.i2s import drawn
+from latent_lab.inversion.optimisation.i2s import draw_codes
 
 QUICK = (
     "gan=stylegan2",
@@ -93,7 +93,7 @@ def test_regions_of_samples_are_fused_in_style_vectors(tmp_path, monkeypatch):
     made, about = native.read(tmp_path / "out" / "codes.safetensors")
     generator = load_generator("stylegan2", size="tiny", weights="random")
     space = generator.space("w+")
-    codes = [drawn(space, 1, torch.Generator().manual_seed(seed)) for seed in (3, 4, 5)]
+    codes = [draw_codes(space, 1, torch.Generator().manual_seed(seed)) for seed in (3, 4, 5)]
     expected = fuse(
         Hierarchy({"all": {"church": None, "background": None}}, tmp_path / "church.json"),
         space,

@@ -29,7 +29,7 @@ from latent_lab.paths.linear import LinearPaths
 from latent_lab.paths.local import LocalBasisPaths
 from latent_lab.paths.rbf import RBFPaths
 from latent_lab.paths.rowwise import RowwisePaths
-from latent_lab.workflows.edit import new_folder, require_options, title_of
+from latent_lab.workflows.edit import make_title, new_folder, require_options
 
 EDITS = [Edit("one", 0, 1.0, 1.5, False), Edit("other", 1, 1.0, -0.7, False)]
 
@@ -70,7 +70,7 @@ def test_samples_are_edited_by_name_and_number(train, tmp_path, monkeypatch, cap
     )
     space, paths, metadata = load_run(run)
     for stem in ("seed3", "seed5"):
-        start = Samples(space, [3, 5]).picture(stem).codes
+        start = Samples(space, [3, 5]).open_picture(stem).codes
         expected = start.latents
         for part in (first, second):
             expected = paths.shift(expected, torch.tensor([part["path"]]), torch.tensor([part["amount"]]))
@@ -168,9 +168,9 @@ def test_photographs_keep_their_conditions_and_their_tuned_generator(style, rng)
     paths = LinearPaths(6, 2, "orthogonal", rng=rng).requires_grad_(False)
     const = style.const.clone()
     for name in source.names:
-        picture = source.picture(name)
+        picture = source.open_picture(name)
         editor = Editor(picture, paths, "w", EDITS, correct=None)
-        latents = editor.edited([0, 1])
+        latents = editor.apply([0, 1])
         step = 1.5 * paths.matrix()[:, 0] - 0.7 * paths.matrix()[:, 1]
         torch.testing.assert_close(latents, picture.codes.latents + step)  # w paths on the rows of w+
         _, codes = editor.final(latents)
@@ -186,7 +186,7 @@ def test_photographs_keep_their_conditions_and_their_tuned_generator(style, rng)
 
 def test_a_correction_sees_the_edited_codes_and_is_given_to_the_generator(style, rng):
     space, seen = style.space("w+"), []
-    picture = InvertedPictures(Inverted(space, rng), space, None).picture("a")
+    picture = InvertedPictures(Inverted(space, rng), space, None).open_picture("a")
 
     def correct(space, codes, target, edited):
         seen.append((len(target), torch.equal(codes.latents, edited.latents)))
@@ -194,7 +194,7 @@ def test_a_correction_sees_the_edited_codes_and_is_given_to_the_generator(style,
 
     paths = LinearPaths(6, 2, "free", rng=rng).requires_grad_(False)
     editor = Editor(picture, paths, "w", EDITS, correct=correct, batch_size=2)
-    latents = editor.edited([0], [0.5, 1.0, 2.0])
+    latents = editor.apply([0], [0.5, 1.0, 2.0])
     images = editor.images(latents)
     assert seen == [(2, False), (1, False)] and images.shape == (3, 3, 8, 8)
     for i in range(3):
@@ -209,10 +209,10 @@ def test_layers_leave_the_other_rows_alone(kind, style, rng):
     paths = {"w": base, "layerwise": LayerwisePaths(base, range(4)), "rowwise": rows}[kind]
     space = style.space("w" if kind == "w" else "w+")
     editor = Editor(Picture("a", space, space.sample(1, rng)), paths, "w" if kind == "w" else "w+", EDITS, layers="1-2")
-    start, moved = editor.codes.latents, editor.edited([0, 1])
+    start, moved = editor.codes.latents, editor.apply([0, 1])
     assert start.shape == (1, 4, 6) and torch.equal(moved[:, [0, 3]], start[:, [0, 3]])
     whole = paths.shift(start[:, 1] if kind == "w" else start, torch.tensor([0]), torch.tensor([1.5]))
-    torch.testing.assert_close(editor.edited([0])[:, 1], whole if kind == "w" else whole[:, 1])
+    torch.testing.assert_close(editor.apply([0])[:, 1], whole if kind == "w" else whole[:, 1])
 
 
 def test_local_directions_are_those_of_the_start(style, rng):
@@ -223,9 +223,9 @@ def test_local_directions_are_those_of_the_start(style, rng):
         editor = Editor(Picture("a", space, codes), paths, "w", EDITS, layers=layers)
         directions = paths.anchor(space, codes).given["directions"][0]
         step = 1.5 * directions[0] - 0.7 * directions[1]
-        moved = editor.edited([0, 1]) - editor.codes.latents
+        moved = editor.apply([0, 1]) - editor.codes.latents
         torch.testing.assert_close(moved[0] if layers is None else moved[0, 1], step, rtol=1e-4, atol=1e-5)
-        assert "directions" not in editor.final(editor.edited([0]))[1].given
+        assert "directions" not in editor.final(editor.apply([0]))[1].given
         assert max(editor.prove_order()["latents"]) < 1e-5
 
 
@@ -260,7 +260,7 @@ def test_codes_go_to_later_spaces_only():
 
 
 def test_titles_are_two_lines_whatever_an_edit_is_called():
-    assert title_of(Edit("a\nb\x1b", 0, 2.0, 1.0, True)) == "a b\\x1b\n+2 sd"
+    assert make_title(Edit("a\nb\x1b", 0, 2.0, 1.0, True)) == "a b\\x1b\n+2 sd"
 
 
 def test_the_name_of_a_strangers_generator_is_no_path(tmp_path, monkeypatch):
@@ -366,13 +366,13 @@ def test_real_digits_are_inverted_and_edited(train, no_scores, tmp_path, monkeyp
         with pytest.raises(SystemExit, match=message):
             run_edit(monkeypatch, f"run={run}", "source=inverted", "edits={path0: 2}", f"correction={correction}")
 
-    def corrected(self, space, codes, target, edited):  # an inverter that does
+    def correct(self, space, codes, target, edited):  # an inverter that does
         assert self.descent == Descent(3, 0.5) and target.shape == (len(edited), 1, 32, 32)
         seen.append((edited.latents - codes.latents).abs().max().item())
         return space.name, edited
 
     seen: list[float] = []
-    monkeypatch.setattr("latent_lab.inversion.optimisation.i2s.Image2StyleGAN.corrected", corrected, raising=False)
+    monkeypatch.setattr("latent_lab.inversion.optimisation.i2s.Image2StyleGAN.correct", correct, raising=False)
     asked = (f"run={run}", "source=inverted", "edits={path0: 2}", "images=[digit0]", "walk=null", "steps=3")
     run_edit(monkeypatch, *asked, "correction={inverter: i2s, lr: 0.5}", "target=corrected")
     assert seen and max(seen) > 0.1

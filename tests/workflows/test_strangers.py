@@ -121,7 +121,7 @@ ATTACKS = {
     "a builder": ("method", {"_target_": "latent_lab.workflows.build.build_attributes", "dataset": {}, "names": None}),
     "a builder in a list": (
         "dataset.attributes.parts",
-        [{"_target_": "latent_lab.workflows.build.composed", "command": "x"}],
+        [{"_target_": "latent_lab.workflows.build.compose_config", "command": "x"}],
     ),
     "a callback that writes": (
         "trainer.callbacks",

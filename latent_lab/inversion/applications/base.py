@@ -1,4 +1,4 @@
-"""What every application of Image2StyleGAN++ offers: images and a mask go in, codes of a new image come out."""
+"""The contract of the applications of Image2StyleGAN++: from images and a mask to the codes of a new image."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from latent_lab.inversion.optimisation.terms import Term
 
 
 class Target(NamedTuple):
-    """What the result shall look like somewhere.
+    """An image that the results are compared with, everywhere or within a mask.
 
     Arguments:
-        name: For the scores.
-        image: With shape :math:`(1, C, H, W)`, or one for each result.
-        mask: Where, with shape :math:`(1, 1, H, W)`; None for everywhere.
+        name: Name of the comparison in the scores.
+        image: The image, with shape :math:`(1, C, H, W)`, or one for each result.
+        mask: Where it is compared, with shape :math:`(1, 1, H, W)` in [0, 1]; None for everywhere.
     """
 
     name: str
@@ -33,14 +33,15 @@ class Target(NamedTuple):
 
 @dataclass
 class Composition:
-    """What an application made.
+    """The results of an application, with the images that they come from.
 
     Arguments:
-        codes: They decode to the results, R of them.
-        inputs: The images that went in, and what was made of them, by title, each with shape :math:`(1, C, H, W)`.
-        targets: What the results are scored against.
+        codes: Codes that decode to the results, R of them.
+        inputs: The images that were given, and those made from them on the way, by title, each with shape :math:`(1, C,
+            H, W)`.
+        targets: Images that the results are scored against.
         curves: Losses by name, each with shape :math:`(T, R)`.
-        space: What space the codes are of.
+        space: Name of the codes' space.
     """
 
     codes: Codes
@@ -51,7 +52,7 @@ class Composition:
 
 
 class Application(ABC):
-    """A recipe of the building blocks.
+    """A recipe that makes a new image with the building blocks of Image2StyleGAN++.
 
     Arguments:
         blocks: The building blocks.
@@ -74,15 +75,19 @@ class Application(ABC):
         codes: Codes | None = None,
         track: Track = untracked,
     ) -> Composition:
-        """Makes the new image.
+        """Make the new image.
 
         Arguments:
             space: The space w+ of a generator.
-            images: As many as it takes, with shape :math:`(K, C, H, W)` in [-1, 1], of the generator's resolution.
-            mask: With shape :math:`(1, 1, H, W)` in [0, 1]; None where it takes none.
-            rng: Of what is drawn.
-            codes: Of the images, where they are known, as of samples: they are not searched for.
+            images: As many images as the application takes, with shape :math:`(K, C, H, W)` in [-1, 1], of the
+                generator's resolution.
+            mask: The mask, with shape :math:`(1, 1, H, W)` in [0, 1]; None where the application takes none.
+            rng: Source of random numbers.
+            codes: Codes of the images where they are known, as those of samples are: they are not searched for then.
             track: Shows the progress of a loop.
+
+        Raises:
+            ValueError: The space, the number of images or the mask is not as the application needs it.
         """
         name, size = type(self).__name__, space.generator.resolution
         require_rows(space)
@@ -102,7 +107,7 @@ class Application(ABC):
         return self.make(space, images, mask, rng, codes, track)
 
     def require_number(self, num: int) -> None:
-        """An error unless the number of images is right."""
+        """Raise a ValueError unless the number of images is the one that the application takes."""
         if num != self.num_images:
             raise ValueError(f"images or seeds must be {self.num_images} for {type(self).__name__}, got {num}")
 
@@ -116,13 +121,13 @@ class Application(ABC):
         codes: Codes | None,
         track: Track,
     ) -> Composition:
-        """As :meth:`compose`, of what it has checked."""
+        """Make the new image as :meth:`compose` does, from arguments that are checked already."""
 
-    def embedded(
+    def embed(
         self, space: LatentSpace, images: Tensor, codes: Codes | None, track: Track, noise: bool = False
     ) -> Codes:
-        """Codes of images in w+, from the mean, where they are not known; with ``noise`` their noise maps too, where
-        the generator has some."""
+        """Return the codes of images in w+: the known ones, or those that a search from the mean finds. With ``noise``
+        the noise maps are searched for too, where the generator has some."""
         if codes is not None:
             return codes
         found, _ = self.blocks.w_plus(space, mean_codes(space, len(images)), self.blocks.likeness(images), track=track)
@@ -130,11 +135,11 @@ class Application(ABC):
             found, _ = self.blocks.noise(space, found, self.blocks.pixels_of(images), track=track)
         return found
 
-    def finished(
+    def finish(
         self, space: LatentSpace, codes: Codes, rows: Mapping[str, Tensor], terms: Sequence[Term], track: Track
     ) -> tuple[Codes, dict[str, Tensor]]:
-        """The last step of the recipes: noise maps by the terms, where the generator has some; with the losses of both
-        steps."""
+        """Take the last step of the recipes: fit the noise maps to the terms, where the generator has some. Return the
+        codes, and the losses of both steps by name."""
         if not space.generator.noise_maps():
             return codes, {"w+": rows["loss"]}
         codes, noise = self.blocks.noise(space, codes, terms, track=track)
@@ -142,5 +147,6 @@ class Application(ABC):
 
 
 def rows_at(num: int, shares: Sequence[tuple[float, float]]) -> list[int]:
-    """Rows of w+ at the same depths in a network of ``num`` rows: those whose middle lies in one of the shares."""
+    """Return the rows of w+ at the same depths in a network of ``num`` rows: those whose middle lies in one of the
+    shares."""
     return [row for row in range(num) if any(first <= (row + 0.5) / num < last for first, last in shares)]

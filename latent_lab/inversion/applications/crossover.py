@@ -40,6 +40,6 @@ class Crossover(Application):
         soft = gaussian_blur(mask, self.seam)
         terms = self.blocks.likeness(x, soft) + self.blocks.likeness(y, 1 - soft)
         found, curve = self.blocks.w_plus(space, mean_codes(space, 1), terms, track=track)
-        found, curves = self.finished(space, found, curve, self.blocks.pixels_of(x, y, soft), track)
+        found, curves = self.finish(space, found, curve, self.blocks.pixels_of(x, y, soft), track)
         targets = [Target("first, inside", x, mask), Target("second, outside", y, 1 - mask)]
         return Composition(found, {"first": x, "second": y}, targets, curves)

@@ -62,7 +62,7 @@ class FeatureTransfer(Application):
         track: Track,
     ) -> Composition:
         row, module = convolution(space, self.layer)
-        found = self.embedded(space, images, codes, track, noise=True)
+        found = self.embed(space, images, codes, track, noise=True)
         first, second = found.select(slice(0, 1)), found.select(slice(1, 2))
         with torch.no_grad():
             activation = space.activations(second, [module])[module]
@@ -90,7 +90,7 @@ class FeatureTransfer(Application):
 
 
 def convolution(space: LatentSpace, layer: int | str) -> tuple[int, str]:
-    """The row of w+ that a convolution reads, and its name among the generator's modules.
+    """Return the row of w+ that a convolution reads, and its name among the generator's modules.
 
     Arguments:
         space: The space w+.

@@ -16,8 +16,8 @@ from latent_lab.inversion.optimisation.masked import BuildingBlocks
 
 
 class Fusion(Application):
-    """Regions of images, put together by the networks of a hierarchy as
-    :func:`latent_lab.inversion.fusion.hierarchy.fuse` does; codes of s.
+    """Regions of several images in one, put together by the networks of a hierarchy as
+    :func:`latent_lab.inversion.fusion.hierarchy.fuse` does. The codes are of s.
 
     References:
         | StyleFusion: A Generative Model for Disentangling Spatial Segments (Kafri et al., 2021)
@@ -53,7 +53,7 @@ class Fusion(Application):
         track: Track,
     ) -> Composition:
         with torch.enable_grad():
-            found = self.embedded(space, images, codes, track)
+            found = self.embed(space, images, codes, track)
         parts = {region: found.select(slice(i, i + 1)) for i, region in enumerate(self.regions)}
         inputs = {region: images[i : i + 1] for i, region in enumerate(self.regions)}
         shown = space.decode(found).float().clamp(-1, 1)

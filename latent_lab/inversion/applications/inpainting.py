@@ -1,4 +1,4 @@
-"""Inpainting: what the generator puts where a part of an image is missing, several times over."""
+"""Inpainting: several completions of an image with a missing part."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from latent_lab.gans.space import LatentSpace
 from latent_lab.inversion.applications.base import Application, Composition, Target, rows_at
 from latent_lab.inversion.base import Track, require_number
 from latent_lab.inversion.optimisation.masked import BuildingBlocks, mean_codes
-from latent_lab.inversion.optimisation.masks import widened
+from latent_lab.inversion.optimisation.masks import widen
 from latent_lab.ops.blur import gaussian_blur
 from latent_lab.paths.layerwise import layer_rows
 
 
 class Inpainting(Application):
-    r"""The image outside the mask; within it, completions from several starts.
+    r"""The image outside the mask, with completions from several starts within it.
 
     .. math:: w \leftarrow W_l(1 - M, 1 - M, w_m, w_i, x), \qquad n \leftarrow Mk_n(1 - M_b, 1, n_i, x, G(w))
 
@@ -71,12 +71,12 @@ class Inpainting(Application):
         )
         hole = (mask > 0).to(mask)
         # features near the hole see into it: they would pull what is put there towards what hides it
-        near = widened(hole, images.shape[-1] / 32)
+        near = widen(hole, images.shape[-1] / 32)
         terms = self.blocks.likeness(images * (1 - hole), 1 - hole, 1 - near)
         found, curve = self.blocks.w_plus(space, start, terms, rows, track=track)
         with torch.no_grad():
             filled = space.decode(found)
-        soft = gaussian_blur(widened(mask, 2 * self.seam), self.seam)
-        found, curves = self.finished(space, found, curve, self.blocks.pixels_of(images, filled, 1 - soft), track)
+        soft = gaussian_blur(widen(mask, 2 * self.seam), self.seam)
+        found, curves = self.finish(space, found, curve, self.blocks.pixels_of(images, filled, 1 - soft), track)
         inputs = {"image": images, "what is seen": torch.where(mask > 0, 1.0, images)}
         return Composition(found, inputs, [Target("image, outside", images, 1 - mask)], curves)

@@ -1,4 +1,4 @@
-"""Improved reconstruction: w+, then noise."""
+"""Improved reconstruction: w+ first, then the noise maps."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from latent_lab.inversion.optimisation.i2spp import Image2StyleGANPlusPlus
 
 
 class Reconstruction(Application):
-    """The image again, as :class:`latent_lab.inversion.optimisation.i2spp.Image2StyleGANPlusPlus` finds it; codes that
-    are known are not used.
+    """The image reconstructed as :class:`latent_lab.inversion.optimisation.i2spp.Image2StyleGANPlusPlus` does it. Codes
+    that are known are not used.
 
     References:
         | Image2StyleGAN++ (Abdal et al., 2020), Algorithm 2: 5000 steps in w+, 3000 of the noise

@@ -12,13 +12,14 @@ from latent_lab.gans.space import LatentSpace
 from latent_lab.inversion.applications.base import Application, Composition, Target, rows_at
 from latent_lab.inversion.base import Track, require_number
 from latent_lab.inversion.optimisation.masked import BuildingBlocks
-from latent_lab.inversion.optimisation.masks import widened
+from latent_lab.inversion.optimisation.masks import widen
 from latent_lab.ops.blur import gaussian_blur
 from latent_lab.paths.layerwise import layer_rows
 
 
 class Scribble(Application):
-    r"""An image as a scribble over it asks for: near its own codes, so that the drawing becomes what it stands for.
+    r"""An image changed as a scribble over it suggests: the search stays near the image's own codes, so that the
+    drawing becomes what it stands for.
 
     .. math:: w^* \leftarrow W_l(1, 1, 1, w_i, x), \qquad w \leftarrow W_l(1, 1, w_m, w^*, x_s) + \lambda \|w - w^*\|^2,
         \qquad n \leftarrow Mk_n(1 - M_b, 1, n_i, x, G(w))
@@ -71,11 +72,11 @@ class Scribble(Application):
                 raise ValueError(f"colour must hold {image.shape[1]} numbers, one a channel, got {list(self.colour)}")
             drawn = torch.lerp(image, image.new_tensor(self.colour)[:, None, None], mask)
         rows = rows_at(space.shape[0], [(3 / 18, 6 / 18)]) if self.layers is None else layer_rows(space, self.layers)
-        start = self.embedded(space, image, None if codes is None else codes.select(slice(0, 1)), track)
+        start = self.embed(space, image, None if codes is None else codes.select(slice(0, 1)), track)
         found, curve = self.blocks.w_plus(space, start, self.blocks.likeness(drawn), rows, self.closeness, track)
         with torch.no_grad():
             edited = space.decode(found)
-        soft = gaussian_blur(widened(mask, 2 * self.seam), self.seam)
-        found, curves = self.finished(space, found, curve, self.blocks.pixels_of(image, edited, 1 - soft), track)
+        soft = gaussian_blur(widen(mask, 2 * self.seam), self.seam)
+        found, curves = self.finish(space, found, curve, self.blocks.pixels_of(image, edited, 1 - soft), track)
         targets = [Target("scribble, inside", drawn, mask), Target("image, outside", image, 1 - mask)]
         return Composition(found, {"image": image, "scribbled": drawn}, targets, curves)

@@ -36,9 +36,9 @@ class StyleTransfer(Application):
         x, y = images[:1], images[1:]
         soft = gaussian_blur(mask, self.seam)
         terms = self.blocks.likeness(x, soft) + self.blocks.style_of(y, 1 - soft)
-        start = self.embedded(space, x, None if codes is None else codes.select(slice(0, 1)), track)
+        start = self.embed(space, x, None if codes is None else codes.select(slice(0, 1)), track)
         found, curve = self.blocks.w_plus(space, start, terms, track=track)
         with torch.no_grad():
             styled = space.decode(found)
-        found, curves = self.finished(space, found, curve, self.blocks.pixels_of(x, styled, soft), track)
+        found, curves = self.finish(space, found, curve, self.blocks.pixels_of(x, styled, soft), track)
         return Composition(found, {"image": x, "style": y}, [Target("image, inside", x, mask)], curves)

@@ -10,14 +10,15 @@ from torch import Tensor, nn
 from latent_lab.gans.space import LatentSpace
 from latent_lab.inversion.base import Inverted, Inverter, Track, require_number, untracked
 from latent_lab.inversion.encoders.files import EncoderFile, read_encoder
-from latent_lab.inversion.encoders.style_encoder import StyleEncoder, resized
+from latent_lab.inversion.encoders.style_encoder import StyleEncoder, resize
 
 
 class LatentEncoder(nn.Module):
-    r"""Images to latents of w+: a network's offsets from what is known of them, at first from the mean style.
+    r"""A network that maps images to latents of w+: it predicts offsets from the latents known so far, at first from
+    the mean style.
 
-    A network of twice the channels is shown the image and what the latents so far decode to:
-    :math:`w_{t+1} = w_t + E(x, G(w_t))`, with :math:`w_0 = \bar w`.
+    A network of twice the channels is shown the image and what the latents so far decode to: :math:`w_{t+1} = w_t +
+    E(x, G(w_t))`, with :math:`w_0 = \bar w`.
 
     References:
         | ReStyle: A Residual-Based StyleGAN Encoder via Iterative Refinement (Alaluf et al., 2021), Eq. 2
@@ -34,15 +35,16 @@ class LatentEncoder(nn.Module):
         self.register_buffer("mean", mean.clone())
 
     def refines(self, channels: int) -> bool:
-        """Whether it is shown what it has reached, for images of so many channels."""
+        """Tell whether the network also sees what its latents decode to, for images of so many channels."""
         return self.network.image_channels == 2 * channels
 
     def start(self, num: int) -> Tensor:
+        """Return the mean style as the first latents of ``num`` images, :math:`(N, L, D)`."""
         return self.mean.expand(num, -1, -1)
 
     def forward(self, seen: Tensor, latents: Tensor, reached: Tensor | None) -> Tensor:
-        """The next latents :math:`(N, L, D)`; ``seen`` and ``reached`` are images of the network's resolution,
-        ``reached`` only where it refines."""
+        """Return the next latents :math:`(N, L, D)`. ``seen`` and ``reached`` are images of the network's resolution;
+        ``reached`` is None unless the network refines."""
         inputs = seen if reached is None else torch.cat([seen, reached], 1)
         return latents + self.network(inputs)
 
@@ -53,22 +55,26 @@ class LatentEncoder(nn.Module):
         iterations: int,
         track: Track = untracked,
     ) -> Tensor:
-        """Latents of images :math:`(N, C, H, W)`."""
-        seen, latents = resized(images, self.network.resolution), self.start(len(images))
+        """Return latents :math:`(N, L, D)` of images :math:`(N, C, H, W)` after so many iterations."""
+        seen, latents = resize(images, self.network.resolution), self.start(len(images))
         for _ in track(range(iterations), "encoder"):
-            reached = self.reached(space, latents) if self.refines(images.shape[1]) else None
+            reached = self.decode_reached(space, latents) if self.refines(images.shape[1]) else None
             latents = self(seen, latents, reached)
         return latents
 
-    def reached(self, space: LatentSpace, latents: Tensor) -> Tensor:
-        """What latents decode to, as the network is shown it; a preview's space has only the first rows."""
-        return resized(
+    def decode_reached(self, space: LatentSpace, latents: Tensor) -> Tensor:
+        """Decode latents to images of the network's resolution. The space of a preview has only the first rows."""
+        return resize(
             space.decode(space.codes(latents[:, : space.shape[0]], stored_noise=True)), self.network.resolution
         )
 
 
 def require_space(space: LatentSpace, file: EncoderFile, encoder: LatentEncoder) -> None:
-    """An error unless the space is that of the encoder's latents."""
+    """Check that a space is that of the encoder's latents.
+
+    Raises:
+        ValueError: It is another space, or that of another generator.
+    """
     network = encoder.network
     if space.name != "w+" or space.shape != (network.rows, network.style_dim):
         raise ValueError(
@@ -85,7 +91,7 @@ def require_space(space: LatentSpace, file: EncoderFile, encoder: LatentEncoder)
 
 
 class EncoderInverter(Inverter):
-    """Codes of w+ by a trained encoder. The generator's stored noise stays.
+    """Codes of w+ found by a trained encoder. The generator's stored noise stays.
 
     References:
         | Encoding in Style: a StyleGAN Encoder for Image-to-Image Translation (Richardson et al., 2021)
@@ -119,7 +125,7 @@ class EncoderInverter(Inverter):
         self.encoder, self.iterations = LatentEncoder(network, self.file.mean), iterations
 
     def passes(self, channels: int) -> int:
-        """How often images of so many channels are shown to the encoder."""
+        """Return how many times the encoder sees each image, for images of so many channels."""
         refines = self.encoder.refines(channels)
         if not refines and (self.iterations or 1) > 1:
             raise ValueError(

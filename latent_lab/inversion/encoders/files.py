@@ -1,5 +1,5 @@
-"""Trained encoders as files: latent_lab's own safetensors, and the published ones of pSp, e4e, ReStyle and HFGI, read
-as data."""
+"""Files of trained encoders: latent_lab's own safetensors, and the published files of pSp, e4e, ReStyle and HFGI, which
+are read as data."""
 
 from __future__ import annotations
 
@@ -38,13 +38,14 @@ EDITABLE = {
 
 
 class EncoderFile(NamedTuple):
-    """What a file holds.
+    """The content of an encoder's file.
 
     Arguments:
-        networks: By the names that published files give them: ``encoder``, ``grid_align``, ``residue``; frozen.
-        mean: What the encoder's offsets are added to, with shape :math:`(L, D)`.
-        iterations: How often an encoder that refines was trained to; None where the file does not say.
-        own: Whether latent_lab wrote it, for a generator whose mean style is ``mean``.
+        networks: The frozen networks, by the names that published files give them: ``encoder``, ``grid_align``,
+            ``residue``.
+        mean: The latent that the encoder's offsets are added to, with shape :math:`(L, D)`.
+        iterations: Number of passes that a refining encoder was trained for; None where the file does not say.
+        own: Whether latent_lab wrote the file, for a generator whose mean style is ``mean``.
     """
 
     networks: dict[str, nn.Module]
@@ -56,7 +57,7 @@ class EncoderFile(NamedTuple):
 def encoder_bytes(
     networks: Mapping[str, nn.Module], mean: Tensor, iterations: int, metadata: Mapping[str, object]
 ) -> bytes:
-    """The file's content: networks by the names of :data:`PARTS`, with the arguments that rebuild them."""
+    """Serialise networks, by the names of :data:`PARTS`, with the arguments that rebuild them."""
     tensors = {
         f"{part}.{name}": value for part, network in networks.items() for name, value in network.state_dict().items()
     }
@@ -71,14 +72,18 @@ def encoder_bytes(
 def read_encoder(
     weights: str | Path | None, train: str, editable: bool | None = None, otherwise: bool = False
 ) -> EncoderFile:
-    """The networks of a file, frozen. Nothing in it is executed; only the classes of :data:`PARTS` are built.
+    """Read the networks of a file, frozen. Nothing in it is executed; only the classes of :data:`PARTS` are built.
 
     Arguments:
         weights: The file.
-        train: The ``encoder=`` that trains such a one, for the message where there is no file.
+        train: The choice of ``encoder=`` that trains such a network, for the error where there is no file.
         editable: Whether rows are differences from the first (e4e); must agree with what a published file says. None
-            takes that.
-        otherwise: What holds where neither says.
+            takes the file's word.
+        otherwise: The answer where neither ``editable`` nor the file has one.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It holds no encoder, is damaged, or does not agree with ``editable``.
     """
     file = Path(weights).expanduser() if weights else None
     if file is None or not file.is_file():
@@ -92,13 +97,13 @@ def read_encoder(
         raise ValueError(f"{file} holds no encoder, or a damaged one ({reason(error)})") from None
 
 
-def built(part: str, config: Mapping, tensors: Mapping[str, Tensor], file: Path) -> nn.Module:
-    """A network of a file, whose sizes are checked before anything is allocated."""
+def build_part(part: str, config: Mapping, tensors: Mapping[str, Tensor], file: Path) -> nn.Module:
+    """Build a network of a file, after a check of its sizes, so that a damaged file allocates nothing."""
     return rebuild(lambda: PARTS[part][0](**config), tensors, file)
 
 
 def split(tensors: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
-    """Tensors by part; other parts are left out."""
+    """Group tensors by the part of :data:`PARTS` that they belong to. Other tensors are left out."""
     found: dict[str, dict[str, Tensor]] = {}
     for name, value in tensors.items():
         part, _, rest = name.partition(".")
@@ -108,13 +113,20 @@ def split(tensors: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
 
 
 def read_own(file: Path) -> EncoderFile:
+    """Read a file that latent_lab wrote.
+
+    Raises:
+        ValueError: The file has another format, or its numbers do not fit each other.
+    """
     tensors, metadata = native.read(file)
     if metadata.get("format") != FORMAT or "networks" not in metadata:
         raise ValueError(f"{file} must hold an encoder of format {FORMAT}, got {quote(metadata.get('format'))}")
     if type(metadata.get("iterations")) is not int or not 0 <= metadata["iterations"] <= 1000:
         raise ValueError(f"{file} must say iterations from 0 to 1000, got {quote(metadata.get('iterations'))}")
     parts = split(tensors)
-    networks = {part: built(part, config, parts.get(part, {}), file) for part, config in metadata["networks"].items()}
+    networks = {
+        part: build_part(part, config, parts.get(part, {}), file) for part, config in metadata["networks"].items()
+    }
     mean, encoder = tensors["latent_avg"], networks.get("encoder")
     if mean.ndim != 2 or (encoder is not None and mean.shape != (encoder.rows, encoder.style_dim)):
         raise ValueError(
@@ -124,7 +136,11 @@ def read_own(file: Path) -> EncoderFile:
 
 
 def read_published(file: Path, editable: bool | None, otherwise: bool) -> EncoderFile:
-    """Gains of the equalised learning rate become part of the weights."""
+    """Read a published file, with the gains of the equalised learning rate multiplied into the weights.
+
+    Raises:
+        ValueError: The file holds no encoder, or one of the other kind than ``editable`` says.
+    """
     tree = open_tree(file)
     options, parts = tree.get("opts") or {}, split(tree["state_dict"])
     if not parts:
@@ -144,7 +160,7 @@ def read_published(file: Path, editable: bool | None, otherwise: bool) -> Encode
             config["deltas"] = config["rows"] - 1
         if part != "grid_align":  # which has no equalised layers
             tensors = {name: value * gain(name, value) for name, value in tensors.items()}
-        networks[part] = built(part, config, tensors, file)
+        networks[part] = build_part(part, config, tensors, file)
     mean = tree["latent_avg"].float()
     if mean.ndim not in (1, 2) or ("encoder" in networks and mean.shape[-1] != networks["encoder"].style_dim):
         raise ValueError(
@@ -157,6 +173,7 @@ def read_published(file: Path, editable: bool | None, otherwise: bool) -> Encode
 
 
 def gain(name: str, value: Tensor) -> float:
-    """Of the equalised learning rate of a stored weight, by its name."""
+    """Return the factor of the equalised learning rate by which a stored weight is multiplied; 1 for tensors without
+    one."""
     equalised = name.endswith("weight") and (name.startswith("condition_") or ".linear." in name)
     return 1 / math.sqrt(value[0].numel()) if equalised else 1.0

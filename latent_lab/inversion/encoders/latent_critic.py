@@ -1,5 +1,5 @@
-"""What keeps an encoder's styles among the mapping's: a critic of single styles, and the styles that it is reminded
-of."""
+"""The critic of single styles, which keeps an encoder's styles among the mapping's, and the pool of earlier styles that
+it sees again."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 
 class LatentCritic(nn.Sequential):
-    """Styles :math:`(N, D)` to scores :math:`(N, 1)`, high where they could be the mapping's.
+    """A critic that maps styles :math:`(N, D)` to scores :math:`(N, 1)`, high for styles that look like the mapping's.
 
     References:
         | Designing an Encoder for StyleGAN Image Manipulation (Tov et al., 2021), Section 4.1.2
@@ -25,18 +25,18 @@ class LatentCritic(nn.Sequential):
         super().__init__(*hidden, nn.Linear(style_dim, 1))
 
     def gap(self, real: Tensor, found: Tensor) -> Tensor:
-        """The non-saturating loss of the critic."""
+        """Return the critic's non-saturating loss on styles :math:`(N, D)` of the mapping and of the encoder."""
         return F.softplus(-self(real)).mean() + F.softplus(self(found)).mean()
 
     def slope(self, real: Tensor) -> Tensor:
-        r"""R1: :math:`\mathbb{E} \|\nabla D(w)\|^2` at the mapping's styles."""
+        r"""Return the R1 penalty :math:`\mathbb{E} \|\nabla D(w)\|^2` at styles of the mapping."""
         real = real.detach().requires_grad_()
         (gradient,) = torch.autograd.grad(self(real).sum(), real, create_graph=True)
         return gradient.square().sum(1).mean()
 
 
 class LatentPool(nn.Module):
-    """Styles of earlier steps, of which each new one is exchanged for one with a chance of a half.
+    """A pool of styles of earlier steps. Each new style is exchanged for one of them with a chance of a half.
 
     References:
         | Learning from Simulated and Unsupervised Images through Adversarial Training (Shrivastava et al., 2017),
@@ -54,7 +54,7 @@ class LatentPool(nn.Module):
         self.register_buffer("count", torch.zeros((), dtype=torch.long))
 
     def exchange(self, latents: Tensor, rng: torch.Generator) -> Tensor:
-        """As many styles :math:`(N, D)` as were given, some of them earlier ones."""
+        """Return as many styles :math:`(N, D)` as are given, some of them earlier ones."""
         size, count = len(self.held), int(self.count)
         free = min(size - count, len(latents))
         self.held[count : count + free] = latents[:free]

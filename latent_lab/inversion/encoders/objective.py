@@ -1,4 +1,4 @@
-"""What a trained encoder is asked for: the terms of its loss and their weights."""
+"""The terms of an encoder's loss and their weights."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class EncoderObjective:
-    r"""Weights of the loss.
+    """Weights of the terms of an encoder's loss.
 
     Arguments:
-        pixels: Mean squared error of the image.
-        features: Distance of the features of a network (LPIPS as published).
-        identity: One less the cosine of the embeddings of who or what is shown.
-        latents: Mean squared error of the latents, which are known of a generator's own samples.
-        offsets: Mean length of a row's offset from the mean style (pSp's for segmentations and sketches).
-        deltas: Sum over the rows of the mean length of what they differ from the first by (e4e).
-        critic: How little the critic takes each row for the mapping's (e4e).
-        alignment: Mean absolute error of the distortion that was misaligned and aligned again (HFGI).
+        pixels: Weight of the mean squared error of the image.
+        features: Weight of the distance of a network's features (LPIPS as published).
+        identity: Weight of one minus the cosine of the embeddings of who or what is shown.
+        latents: Weight of the mean squared error of the latents, which are known for a generator's own samples.
+        offsets: Weight of the mean length of a row's offset from the mean style (pSp's for segmentations and sketches).
+        deltas: Weight of the summed mean lengths of the rows' differences from the first row (e4e).
+        critic: Weight of the critic's doubt that each row is the mapping's (e4e).
+        alignment: Weight of the mean absolute error of a distortion that was misaligned and aligned again (HFGI).
     """
 
     pixels: float = 1.0
@@ -42,11 +42,11 @@ class EncoderObjective:
 
     @property
     def sees_images(self) -> bool:
-        """Whether a term needs the image that codes decode to."""
+        """Tell whether a term needs the image that codes decode to."""
         return bool(self.pixels or self.features or self.identity)
 
     def total(self, terms: Mapping[str, Tensor]) -> Tensor:
-        """The weighted sum; every term with a weight must be there."""
+        """Return the weighted sum of the terms. Every term with a weight must be there."""
         weights = {name: weight for name, weight in asdict(self).items() if weight}
         missing = sorted(weights.keys() - terms.keys())
         if missing:
@@ -58,12 +58,12 @@ class EncoderObjective:
 
 
 class ImageTerms(nn.Module):
-    """The terms that compare images :math:`(N, C, R, R)` in [-1, 1].
+    """The terms of the loss that compare images :math:`(N, C, R, R)` in [-1, 1].
 
     Arguments:
-        objective: Says which are needed.
-        distance: Of the features of two batches, with shape :math:`(N,)`; may be None where the weight is 0.
-        identity: Embeddings :math:`(N, E)` of images; may be None where the weight is 0.
+        objective: Weights, which tell the terms that are needed.
+        distance: Measures the distance :math:`(N,)` of the features of two batches; may be None where its weight is 0.
+        identity: Embeds images as :math:`(N, E)`; may be None where its weight is 0.
     """
 
     def __init__(self, objective: EncoderObjective, distance: nn.Module | None, identity: nn.Module | None) -> None:
@@ -80,11 +80,11 @@ class ImageTerms(nn.Module):
         self.eval().requires_grad_(False)
 
     def train(self, mode: bool = True) -> ImageTerms:
-        """Stays in eval mode, whatever a training around it sets."""
+        """Stay in eval mode, whatever mode a training around it sets."""
         return super().train(False)
 
     def forward(self, images: Tensor | None, seen: Tensor) -> dict[str, Tensor]:
-        """Terms by name of what was made of the images that were seen; None where no term needs it."""
+        """Return the terms by name. ``images`` are the reconstructions of ``seen``; None where no term needs them."""
         terms: dict[str, Tensor] = {}
         if self.objective.pixels:
             terms["pixels"] = (images - seen).square().mean()

@@ -1,4 +1,4 @@
-"""The optimiser of the published encoders: rectified Adam that looks ahead."""
+"""The optimiser of the published encoders: rectified Adam with lookahead."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import nn
 
 
 class Ranger(torch.optim.RAdam):
-    r"""Rectified Adam whose weights are drawn back to slow ones every few steps: :math:`s \leftarrow s + \alpha (w -
+    r"""Rectified Adam whose weights are pulled back to slow ones every few steps: :math:`s \leftarrow s + \alpha (w -
     s)`, :math:`w \leftarrow s`.
 
     References:
@@ -44,6 +44,7 @@ class Ranger(torch.optim.RAdam):
 
     @torch.no_grad()
     def step(self, closure: Callable | None = None):
+        """Take one step, and pull the weights back to the slow ones where it is time. Return the closure's loss."""
         trained = [p for group in self.param_groups for p in group["params"] if p.grad is not None]
         fresh = {p: p.clone() for p in trained if self.every and "slow" not in self.state[p]}
         # RAdam begins a state only where there is none

@@ -14,16 +14,17 @@ from latent_lab.checkpoints.limits import parse_number
 from latent_lab.ops.ir_se50 import IRSE
 
 
-def resized(images: Tensor, side: int) -> Tensor:
-    """Images :math:`(N, C, H, W)` at ``side`` x ``side`` pixels, bilinear, averaged where they shrink: how every
-    encoder is shown them."""
+def resize(images: Tensor, side: int) -> Tensor:
+    """Resize images :math:`(N, C, H, W)` to ``side`` x ``side`` pixels, bilinearly, with averaging where they shrink.
+    Every encoder sees its images this way."""
     if images.shape[2:] == (side, side):
         return images
     return F.interpolate(images, (side, side), mode="bilinear", antialias=True)
 
 
 class StyleHead(nn.Module):
-    """A map to one style: convolutions halve it down to one pixel (pSp's map2style), then a linear layer."""
+    """A head that maps features to one style: convolutions halve the side down to one pixel (pSp's map2style), then
+    comes a linear layer."""
 
     def __init__(self, inner: int, width: int, style_dim: int, halvings: int) -> None:
         super().__init__()
@@ -39,7 +40,8 @@ class StyleHead(nn.Module):
 
 
 class StyleEncoder(IRSE):
-    r"""Images to offsets of every row of w+ from the mean style, with the names of the published files.
+    r"""A network that maps images to offsets of every row of w+ from the mean style. Its parameters have the names of
+    the published files.
 
     Rows are read from the trunk's last three maps: coarse ones from the smallest, the others from maps to which the
     smaller ones are added. pSp reads each row by itself; e4e reads the first, and for the others what they differ from
@@ -114,20 +116,20 @@ class StyleEncoder(IRSE):
 
     @property
     def config(self) -> dict[str, object]:
-        """The arguments that rebuild it as it is used now."""
+        """The arguments that rebuild the network as it is now."""
         names = ("rows", "style_dim", "resolution", "image_channels", "coarse", "middle", "deltas", "head_width")
         return {name: getattr(self, name) for name in names} | self.sizes
 
     def forward(self, images: Tensor) -> Tensor:
-        """Images :math:`(N, C, R, R)` in [-1, 1] to offsets :math:`(N, L, D)`."""
+        """Return offsets :math:`(N, L, D)` of images :math:`(N, C, R, R)` in [-1, 1]."""
         needed = self.rows if self.deltas is None else 1 + self.deltas
         large, medium, small = self.features(images, self.taps)
         maps = [small] * self.coarse
         if needed > self.coarse:
-            small = added(small, self.latlayer1(medium))
+            small = enlarge_and_add(small, self.latlayer1(medium))
             maps += [small] * (self.middle - self.coarse)
         if needed > self.middle:
-            maps += [added(small, self.latlayer2(large))] * (self.rows - self.middle)
+            maps += [enlarge_and_add(small, self.latlayer2(large))] * (self.rows - self.middle)
         found = torch.stack([head(x) for head, x in zip(self.styles[:needed], maps)], 1)
         if self.deltas is None:
             return found
@@ -135,13 +137,14 @@ class StyleEncoder(IRSE):
         return torch.cat([first, first + found[:, 1:], first.expand(-1, self.rows - needed, -1)], 1)
 
 
-def added(small: Tensor, large: Tensor) -> Tensor:
+def enlarge_and_add(small: Tensor, large: Tensor) -> Tensor:
+    """Enlarge the smaller map to the size of the larger one, bilinearly, and add both."""
     return large + F.interpolate(small, large.shape[2:], mode="bilinear", align_corners=True)
 
 
 def published_sizes(tensors: Mapping[str, Tensor]) -> dict[str, object]:
-    """The arguments of :class:`StyleEncoder` but for ``deltas``, which no shape tells, from the tensors of a published
-    file."""
+    """Return the arguments of :class:`StyleEncoder` that fit the tensors of a published file, all but ``deltas``, which
+    no shape tells."""
     outer = [
         len(tensors[f"body.{i}.res_layer.3.weight"])
         for i in range(1 + max(place(name) for name in tensors if name.startswith("body.")))
@@ -167,5 +170,5 @@ def published_sizes(tensors: Mapping[str, Tensor]) -> dict[str, object]:
 
 
 def place(name: str) -> int:
-    """The number in the name of a tensor of a sequence."""
+    """Return the number in the name of a tensor of a sequence."""
     return parse_number(name.split(".")[1])

@@ -11,13 +11,13 @@ from torch import Tensor, nn
 
 from latent_lab.inversion.encoders.encoder import EncoderInverter, LatentEncoder
 from latent_lab.inversion.encoders.latent_critic import LatentCritic, LatentPool
-from latent_lab.inversion.encoders.style_encoder import StyleEncoder, resized
+from latent_lab.inversion.encoders.style_encoder import StyleEncoder, resize
 from latent_lab.inversion.encoders.training import EncoderTraining
 
 
 class StyleEncoderTraining(EncoderTraining):
-    r"""Trains an encoder by reconstruction; with several iterations, one that refines (ReStyle), each from where the
-    last ended.
+    """Trains an encoder by reconstruction. With several iterations it trains a refining one (ReStyle), each iteration
+    from where the last one ended.
 
     Every iteration adds its gradient, none goes back through the iteration before, and one step is taken for all of
     them.
@@ -61,16 +61,16 @@ class StyleEncoderTraining(EncoderTraining):
 
     def training_step(self, batch, batch_idx: int) -> None:
         examples, optimiser = self.examples(batch), self.stepped_optimisers()[0]
-        seen = resized(examples.images, self.encoder.network.resolution)
+        seen = resize(examples.images, self.encoder.network.resolution)
         latents, reached = self.encoder.start(len(seen)), None
         if self.iterations > 1:
             with torch.no_grad():
-                reached = self.encoder.reached(self.shown, latents[:1]).expand_as(seen)
+                reached = self.encoder.decode_reached(self.shown, latents[:1]).expand_as(seen)
         optimiser.zero_grad()
         for _ in range(self.iterations):
             found = self.encoder(seen, latents, reached)
             if self.iterations > 1 or self.objective.sees_images:
-                reached = self.encoder.reached(self.shown, found)
+                reached = self.encoder.decode_reached(self.shown, found)
             terms = self.image_terms(reached, seen) | self.latent_terms(found, examples.latents)
             loss = self.objective.total(terms)
             self.descend(loss)
@@ -81,12 +81,14 @@ class StyleEncoderTraining(EncoderTraining):
         self.end_step(terms, loss)
 
     def latent_terms(self, found: Tensor, known: Tensor | None) -> dict[str, Tensor]:
-        """Terms of the latents :math:`(N, L, D)`."""
+        """Return the terms of the loss that depend on the latents :math:`(N, L, D)` alone. ``known`` are those that the
+        images were made from, or None."""
         terms = {"offsets": torch.linalg.vector_norm(found - self.encoder.mean, dim=2).mean()}
         return terms if known is None else terms | {"latents": (found - known).square().mean()}
 
     def after(self, found: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
-        """What else is trained in a step, and what is logged of it."""
+        """Train what is trained beside the encoder in the same step, and return what is logged of it. Here there is
+        nothing."""
         return {}
 
     def networks(self) -> dict[str, nn.Module]:
@@ -100,8 +102,8 @@ class StyleEncoderTraining(EncoderTraining):
 
 
 class EditableEncoderTraining(StyleEncoderTraining):
-    r"""e4e: one style first, then row after row may differ from it, a little, as long as a critic takes each for the
-    mapping's.
+    r"""Trains e4e: at first one style for all rows; then row after row may differ from it, a little, as long as a
+    critic takes each for the mapping's.
 
     .. math:: L = L_{\text{image}} + \lambda_\Delta \sum_i \mathbb{E} \|\Delta_i\| + \lambda_D
         \mathbb{E}[\mathrm{softplus}(-D(w_i))]
@@ -155,7 +157,7 @@ class EditableEncoderTraining(StyleEncoderTraining):
         return [*super().optimisers_of_run(), torch.optim.Adam(self.critic.parameters(), self.lr_critic)]
 
     def deltas_at(self, step: int) -> int:
-        """How many rows may differ from the first."""
+        """Return how many rows may differ from the first at a step."""
         return 0 if step < self.first else min(self.space.shape[0] - 1, 1 + (step - self.first) // self.every)
 
     def training_step(self, batch, batch_idx: int) -> None:
@@ -164,7 +166,7 @@ class EditableEncoderTraining(StyleEncoderTraining):
         super().training_step(batch, batch_idx)
 
     def free_rows(self, found: Tensor) -> Tensor:
-        """The styles that are not repetitions, with shape :math:`(N, 1 + \\text{deltas}, D)`."""
+        r"""Return the styles that are no repetitions of the first, with shape :math:`(N, 1 + \text{deltas}, D)`."""
         return found[:, : 1 + self.encoder.network.deltas]
 
     def latent_terms(self, found: Tensor, known: Tensor | None) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""What every training of an encoder offers the command that runs it."""
+"""The contract of an encoder's training with the command that runs it."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from latent_lab.training.seeded import MakeOptimiser, SeededTraining
 
 
 class Examples(NamedTuple):
-    """A batch to invert.
+    """A batch of images to invert.
 
     Arguments:
-        images: With shape :math:`(N, C, H, W)` in [-1, 1].
-        latents: Those that the images were made from, with shape :math:`(N, L, D)`; None where they are not known.
-        rng: For what else the step draws.
+        images: Images with shape :math:`(N, C, H, W)` in [-1, 1].
+        latents: Latents that the images were made from, with shape :math:`(N, L, D)`; None where they are not known.
+        rng: Source of the step's other random numbers.
     """
 
     images: Tensor
@@ -86,7 +86,7 @@ class EncoderTraining(SeededTraining):
         return self.data.train_dataloader(self.steps, self.step, self.global_rank)
 
     def examples(self, batch) -> Examples:
-        """What a step inverts."""
+        """Return the images that a step inverts: samples of the generator, or a batch of the data set."""
         rng = self.rng(self.step)
         with torch.no_grad():
             if self.data is None:
@@ -98,24 +98,25 @@ class EncoderTraining(SeededTraining):
             return Examples(torch.where(mirrored[:, None, None, None], batch[0].flip(3), batch[0]), None, rng)
 
     def descend(self, loss: Tensor) -> None:
-        """Adds the gradient of a loss, which must be finite."""
+        """Add the gradient of a loss. One that is not finite stops the run."""
         self.require_finite({"loss": loss})
         self.manual_backward(loss)
 
     def end_step(self, terms: dict[str, Tensor], loss: Tensor) -> None:
-        """Moves the schedules on and logs."""
+        """Advance the schedules, and log the terms and the loss."""
         self.advance_schedules()
         self.log("train/loss", loss.detach(), prog_bar=True)
         self.log_dict({f"train/{name}": value.detach() for name, value in terms.items()})
 
     @abstractmethod
     def networks(self) -> dict[str, nn.Module]:
-        """What was trained, and what it needs, by the names of :data:`latent_lab.inversion.encoders.files.PARTS`."""
+        """Return the trained networks and those that they need, by the names of
+        :data:`latent_lab.inversion.encoders.files.PARTS`."""
 
     @abstractmethod
     def known(self) -> tuple[Tensor, int]:
-        """The mean style :math:`(L, D)` that the encoder starts at, and how often it is shown an image."""
+        """Return the mean style :math:`(L, D)` that the encoder starts at, and how many times it sees an image."""
 
     @abstractmethod
     def inverter(self, weights: Path) -> Inverter:
-        """The inverter that reads the finished file."""
+        """Return the inverter that reads the finished file."""

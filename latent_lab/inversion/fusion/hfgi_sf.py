@@ -18,12 +18,13 @@ from latent_lab.inversion.hfgi.hfgi import HFGI
 
 
 class Fused(NamedTuple):
-    """An edit of an image with its details, and what it was made of.
+    """An edit of an image with its details, and the parts that it was made of.
 
     Arguments:
-        codes: Of s; one synthesis makes the image from style vectors, conditions and noise.
-        corrected: HFGI alone, in the space of the edit: the edited codes with their conditions everywhere.
-        person: Which pixels of the corrected edit show the person, with shape :math:`(N, 1, H, W)` in [0, 1].
+        codes: Codes of s; one synthesis makes the image from style vectors, conditions and noise.
+        corrected: The edited codes corrected by HFGI alone, in the space of the edit, with conditions everywhere.
+        person: Mask of the pixels that show the person in the corrected edit, with shape :math:`(N, 1, H, W)` in [0,
+            1].
     """
 
     codes: Codes
@@ -68,11 +69,11 @@ class HFGISF(Inverter):
 
     @torch.no_grad()
     def fuse(self, space: LatentSpace, codes: Codes, target: Tensor, edited: Codes) -> Fused:
-        """The fused codes of s of edited images.
+        """Fuse edited images with their inversions, and return the codes of s.
 
         Arguments:
-            space: Of the codes: w, w+ or s.
-            codes: Of the inversion.
+            space: Space of the codes: w, w+ or s.
+            codes: Codes of the inversion.
             target: The images that were inverted, with shape :math:`(N, C, H, W)` in [-1, 1].
             edited: The edited codes.
         """
@@ -88,8 +89,8 @@ class HFGISF(Inverter):
         fused = fuse(self.hierarchy, space, sources)
         return Fused(fused.with_given(conditions), corrected, person)
 
-    def corrected(self, space: LatentSpace, codes: Codes, target: Tensor, edited: Codes) -> tuple[str, Codes]:
-        """As of :class:`HFGI`: the fused codes, which are of s."""
+    def correct(self, space: LatentSpace, codes: Codes, target: Tensor, edited: Codes) -> tuple[str, Codes]:
+        """Return the fused codes, and first the name of their space, s. Arguments are those of :meth:`fuse`."""
         return "s", self.fuse(space, codes, target, edited).codes
 
     def invert(

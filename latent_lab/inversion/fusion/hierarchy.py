@@ -18,7 +18,7 @@ LARGEST = 2**20  # bytes of a list of files
 
 
 class Hierarchy:
-    """Regions within regions; a network at each that is divided.
+    """A tree of regions within regions, with a network for each region that is divided.
 
     References:
         | StyleFusion: A Generative Model for Disentangling Spatial Segments (Kafri et al., 2021), Section 3.3
@@ -77,7 +77,11 @@ class Hierarchy:
         return {name: file.parent / Path(value).expanduser() for name, value in listed.items()}
 
     def network(self, name: str) -> FusionNet:
-        """The network of a region with parts; it is read when it is first asked for."""
+        """Return the network of a region with parts. Its file is read when it is first asked for.
+
+        Raises:
+            ValueError: The hierarchy has no file for it.
+        """
         if name not in self.networks:
             if name not in self.files:
                 raise ValueError(
@@ -88,29 +92,29 @@ class Hierarchy:
         return self.networks[name]
 
     def require(self, regions: Iterable[str]) -> None:
-        """Reads the networks that sources of these regions are put together with."""
+        """Read the networks that put sources of these regions together, so that a missing one is told at once."""
         for name in self.parts:
             if self.divided(name, regions):
                 self.network(name)
 
     def divided(self, name: str, regions: Iterable[str]) -> bool:
-        """Whether a region is not of one source; two equal parts would fuse to themselves."""
+        """Tell whether a region comes from more than one source; two equal parts would fuse to themselves."""
         return bool((self.below(name) - {name}).intersection(regions))
 
     def below(self, name: str) -> set[str]:
-        """A region and all within it."""
+        """Return the names of a region and of all regions within it."""
         return {name}.union(*(self.below(part) for part in self.parts[name]))
 
 
 def fuse(hierarchy: Hierarchy, space: LatentSpace, sources: Mapping[str, Codes]) -> Codes:
-    """Codes of s of images whose regions come from their sources.
+    """Fuse images into codes of s, each region from its own source.
 
-    A region without a source has that of the region around it. The source of a region with parts says how they are
-    posed; what else fixes the images (noise, conditions) is the root's.
+    A region without a source takes that of the region around it. The source of a region with parts sets their pose;
+    whatever else fixes the images (noise, conditions) is taken from the root's.
 
     Arguments:
         hierarchy: The regions and their networks.
-        space: Of the sources.
+        space: Space of the sources.
         sources: Codes by region, N each; the root's must be there.
     """
     unknown = sorted(sources.keys() - hierarchy.parts.keys())

@@ -1,4 +1,4 @@
-"""StyleFusion's network: two images' style vectors become one image's, each region from its own."""
+"""StyleFusion's network: the style vectors of two images become those of one image, each region from its own."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ REPEATS = 10  # of each layer's tag, as published
 
 
 class StyleLayout(NamedTuple):
-    """Where the K style vectors of a latent of s lie, and which layers they feed.
+    """The places of the K style vectors in a latent of s, and the layers that they feed.
 
     Arguments:
         source: The entry of s that each entry of a vector of the network's width is taken from, with shape :math:`(K,
@@ -34,11 +34,13 @@ class StyleLayout(NamedTuple):
     size: int
 
     def spread(self, styles: Tensor) -> Tensor:
-        """Latents :math:`(N, S)` as vectors of equal width :math:`(N, K, W)`: the shorter ones repeat their entries."""
+        """Arrange latents :math:`(N, S)` as vectors of equal width :math:`(N, K, W)`, the shorter ones with repeated
+        entries."""
         return styles[:, self.source]
 
     def pool(self, vectors: Tensor) -> Tensor:
-        """The way back, by the largest of what became of an entry's repetitions."""
+        """Turn vectors :math:`(N, K, W)` back into latents :math:`(N, S)`, by the largest value among the repetitions
+        of an entry."""
         index = self.source.flatten().expand(len(vectors), -1)
         return vectors.new_zeros(len(vectors), self.size).scatter_reduce(
             1, index, vectors.flatten(1), "amax", include_self=False
@@ -48,7 +50,7 @@ class StyleLayout(NamedTuple):
 def layout(
     sizes: list[int], numbers: list[int], colours: list[bool], width: int, device: torch.device | None = None
 ) -> StyleLayout:
-    """The layout of vectors of these sizes, at most ``width`` each."""
+    """Return the layout of vectors of these sizes, at most ``width`` each."""
     if max(sizes) > width:
         raise ValueError(
             f"a fusion network of width {width} takes style vectors of at most {width} entries, got {max(sizes)}"
@@ -60,7 +62,8 @@ def layout(
 
 
 def layout_of(generator: StyleGenerator, width: int) -> StyleLayout:
-    """The layout of a generator's latents of s; colours read every second row, so that their number is half of it."""
+    """Return the layout of a generator's latents of s. Colours read every second row, so that their number is half of
+    it."""
     parts = generator.style_layers()
     numbers = [part.row // 2 if part.colours else part.row for part in parts]
     return layout(
@@ -94,8 +97,8 @@ class LatentBlender(nn.Module):
 
 
 class FusionNet(Recorded, nn.Module):
-    r"""Two blenders: the common one gives both images the third's coarse styles (pose, shape), the other puts their
-    regions together.
+    r"""Two blenders: the common one gives both images the coarse styles (pose, shape) of a third, the other one puts
+    their regions together.
 
     .. math:: a' = B_c(a, c), \quad b' = B_c(b, c), \quad s = B_s(a', b' \mid c)
 
@@ -127,12 +130,13 @@ class FusionNet(Recorded, nn.Module):
 
     @classmethod
     def load(cls, file: str | Path) -> FusionNet:
-        """The network of a file, frozen. The file's sizes win."""
+        """Read the network of a file, frozen, with the sizes that the file gives."""
         config, tensors = read_fusion(file)
         return rebuild(lambda: cls(**config), tensors, file)
 
     def tags(self, places: StyleLayout, num: int, colours: bool) -> Tensor:
-        """One of the layers' numbers each, :math:`(N, K, T)`; ``colours`` marks those layers too."""
+        """Return the one-hot numbers of the layers, :math:`(N, K, T)`. ``colours`` marks the layers that make colours
+        too."""
         layers = self.config["layers"]
         if places.numbers.max() >= layers:
             raise ValueError(
@@ -145,8 +149,8 @@ class FusionNet(Recorded, nn.Module):
         return tags.repeat(1, REPEATS).expand(num, -1, -1)
 
     def forward(self, one: Tensor, other: Tensor, common: Tensor | None, places: StyleLayout) -> Tensor:
-        """Latents of s of the first region from ``one`` and the second from ``other``, aligned to ``common`` unless it
-        is None; all :math:`(N, S)`."""
+        """Return latents of s with the first region from ``one`` and the second from ``other``, aligned to ``common``
+        unless it is None; all :math:`(N, S)`."""
         a, b, tags = places.spread(one), places.spread(other), self.tags(places, len(one), colours=False)
         context = torch.zeros_like(a)
         if common is not None:
@@ -155,9 +159,9 @@ class FusionNet(Recorded, nn.Module):
             context = torch.where(coarse, c, context)
         return places.pool(self.segments(a, b, context, tags))
 
-    def aligned(self, one: Tensor, common: Tensor, places: StyleLayout) -> Tensor:
-        """Latents of s of ``one`` with the coarse styles of ``common``; both :math:`(N, S)`. The layers' tags mark
-        colours here, as published."""
+    def align(self, one: Tensor, common: Tensor, places: StyleLayout) -> Tensor:
+        """Return latents of s of ``one`` with the coarse styles of ``common``; both :math:`(N, S)`. The layers' tags
+        mark colours here, as published."""
         a, c = places.spread(one), places.spread(common)
         coarse = (places.numbers < self.common_layers)[:, None]
         return places.pool(torch.where(coarse, self.common(a, c, self.tags(places, len(one), colours=True)), a))

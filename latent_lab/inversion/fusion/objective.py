@@ -1,4 +1,4 @@
-"""What makes a fused image right: each region as in its source, all posed as the common image."""
+"""The loss of a fused image: each region as in its source, and all of them in the pose of the common image."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from latent_lab.inversion.fusion.net import FusionNet, StyleLayout
 
 
 def statistics(maps: Tensor, mask: Tensor) -> Tensor:
-    """Mean and standard deviation of each channel within a region, wherever its pixels are: :math:`(N, 2F)`.
+    """Return the mean and the standard deviation of each channel within a region, :math:`(N, 2F)`, wherever the
+    region's pixels are.
 
     Arguments:
         maps: An image, or maps of a network, with shape :math:`(N, F, h, w)`.
@@ -28,7 +29,7 @@ def statistics(maps: Tensor, mask: Tensor) -> Tensor:
 
 
 def region_error(one: Tensor, other: Tensor, mask: Tensor) -> Tensor:
-    """Mean squared difference within a region, with shape :math:`(N,)`."""
+    """Return the mean squared difference of images within a region, with shape :math:`(N,)`."""
     return ((one - other).square().mean(1, keepdim=True) * mask).sum((1, 2, 3)) / mask.sum((1, 2, 3)).clamp_min(1e-6)
 
 
@@ -64,15 +65,16 @@ class FusionObjective:
         mask: Callable[[Tensor], Tensor],
         maps: Callable[[Tensor], dict[str, Tensor]] | None,
     ) -> dict[str, Tensor]:
-        """``region``, ``pose``, ``look`` and ``loss``.
+        """Return the terms ``region``, ``pose`` and ``look``, and their weighted sum ``loss``.
 
         Arguments:
-            network, generator: What is trained, and what shows it.
-            places: Of the generator's style vectors.
+            network: The network that is trained.
+            generator: The generator that shows its images.
+            places: Layout of the generator's style vectors.
             styles: Latents of s of a, b and c, :math:`(N, S)` each.
-            given: What else fixes the images.
-            mask: The first region of images, :math:`(N, 1, H, W)` in [0, 1].
-            maps: A network's maps of images; None for pixels alone.
+            given: Whatever else fixes the images, by name.
+            mask: Finds the first region of images, :math:`(N, 1, H, W)` in [0, 1].
+            maps: Returns a network's maps of images; None compares the pixels alone.
         """
         sizes = generator.style_sizes()
 
@@ -89,7 +91,7 @@ class FusionObjective:
             masks = [mask(sources[0]), 1 - mask(sources[1])]
             wanted = [looks(source, region) for source, region in zip(sources, masks)]
             pose = mask(image(c))
-        posed = [image(network.aligned(a, c, places)), image(network.aligned(b, c, places))]
+        posed = [image(network.align(a, c, places)), image(network.align(b, c, places))]
         fused = image(network(a, b, c, places))
         found = [mask(posed[0]), mask(posed[1]), mask(fused)]
         regions = [region_error(fused, posed[0].detach(), pose), region_error(fused, posed[1].detach(), 1 - pose)]

@@ -19,7 +19,7 @@ from latent_lab.training.seeded import SeededTraining
 
 
 class FusionTraining(SeededTraining):
-    """Trains the network of one division.
+    """Trains the network of one division into two regions.
 
     Arguments:
         space: Space s of the generator; its truncation is that of the samples.
@@ -65,12 +65,13 @@ class FusionTraining(SeededTraining):
         network.tags(layout_of(space.generator, network.width), 1, colours=False)
 
     def mask(self, images: Tensor) -> Tensor:
-        """The first region of images, with shape :math:`(N, 1, H, W)`."""
+        """Return the first region of images, with shape :math:`(N, 1, H, W)` in [0, 1]."""
         if self.predictor is not None:
             return self.predictor(images.float())
         return self.fixed.expand(len(images), 1, -1, -1)
 
     def train(self, mode: bool = True) -> FusionTraining:
+        """Set the training mode. The predictor of the region and the distance stay in eval mode."""
         super().train(mode)
         for frozen in (self.predictor, self.distance):
             if frozen is not None:
@@ -80,15 +81,15 @@ class FusionTraining(SeededTraining):
     def optimisers_of_run(self) -> list[torch.optim.Optimizer]:
         return [self.groups_optimiser([{"params": list(self.network.parameters()), "lr": self.lr}])]
 
-    def drawn(self, num: int, rng: torch.Generator) -> tuple[tuple[Tensor, Tensor, Tensor], dict[str, Tensor]]:
-        """Styles of three samples for each fused image, and what else fixes the images."""
+    def draw_samples(self, num: int, rng: torch.Generator) -> tuple[tuple[Tensor, Tensor, Tensor], dict[str, Tensor]]:
+        """Draw the styles of three samples for each fused image. Return them with whatever else fixes the images."""
         a, b, c = (self.space.sample(num, rng) for _ in range(3))
         return (a.latents, b.latents, c.latents), {
             name: value for name, value in c.given.items() if name.startswith("noise")
         }
 
     def training_step(self, batch: Tensor, batch_idx: int) -> Tensor:
-        styles, given = self.drawn(self.batch_size, self.rng(self.step))
+        styles, given = self.draw_samples(self.batch_size, self.rng(self.step))
         places = layout_of(self.space.generator, self.network.width)
         maps = self.distance.maps if self.distance is not None else None
         terms = self.objective.terms(self.network, self.space.generator, places, styles, given, self.mask, maps)
@@ -97,9 +98,9 @@ class FusionTraining(SeededTraining):
         return terms["loss"]
 
     @torch.no_grad()
-    def judged(self, num: int) -> tuple[dict[str, float], Tensor]:
-        """Scores of samples that no step has seen, and images :math:`(n, C, H, W)` of at most 8 of them: a, b, c,
-        fused.
+    def judge(self, num: int) -> tuple[dict[str, float], Tensor]:
+        """Score samples that no step has seen. Return the scores, and images :math:`(n, C, H, W)` of at most 8 samples:
+        a, b, c, fused.
 
         ``first_kept`` and ``second_kept``: PSNR in dB of a region when the other's source is replaced, where there is
         any. ``mask_agreement``: intersection over union of the fused first region and the common image's.
@@ -113,8 +114,8 @@ class FusionTraining(SeededTraining):
         places = layout_of(self.space.generator, self.network.width)
         for n in range(num):
             rng = stream(self.seed, 0, n, EVALUATION)
-            (a, b, c), given = self.drawn(1, rng)
-            (other, _, _), _ = self.drawn(1, rng)
+            (a, b, c), given = self.draw_samples(1, rng)
+            (other, _, _), _ = self.draw_samples(1, rng)
 
             def image(latents: Tensor, given=given) -> Tensor:
                 return self.space.decode(Codes(latents, given)).float().clamp(-1, 1)
@@ -123,7 +124,7 @@ class FusionTraining(SeededTraining):
             inside, outside = (self.mask(pose) >= 0.5).float(), (self.mask(pose) < 0.5).float()
             found = self.mask(fused) >= 0.5
             union = (found | (inside > 0)).sum().clamp_min(1)
-            mine, theirs = image(self.network.aligned(a, c, places)), image(self.network.aligned(b, c, places))
+            mine, theirs = image(self.network.align(a, c, places)), image(self.network.align(b, c, places))
             distances = region_error(fused, mine, inside), region_error(fused, theirs, inside)
             scores["first_kept"].append(psnr(fused, image(self.network(a, other, c, places)), inside).item())
             scores["second_kept"].append(psnr(fused, image(self.network(other, b, c, places)), outside).item())

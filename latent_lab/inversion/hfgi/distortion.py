@@ -1,5 +1,5 @@
-"""The networks of HFGI: what an inversion has lost, aligned to another image of it, and the features that bring it
-back."""
+"""The networks of HFGI: one aligns an inversion's distortion to another image, one reads from it the conditions that
+bring the details back."""
 
 from __future__ import annotations
 
@@ -15,25 +15,26 @@ from latent_lab.ops.recorded import Recorded
 
 
 def units(widths: Sequence[int], stride: int) -> nn.Sequential:
-    """Three residual units without squeeze and excite, the first of which has the stride."""
+    """Make three residual units without squeeze and excite, the first of which has the stride."""
     return nn.Sequential(
         *[Unit(inner, outer, 1 if i else stride, None) for i, (inner, outer) in enumerate(zip(widths, widths[1:]))]
     )
 
 
 def stem(inner: int, outer: int) -> nn.Sequential:
+    """Make the first layer: a 3x3 convolution from ``inner`` to ``outer`` channels, batch normalisation and PReLU."""
     return nn.Sequential(nn.Conv2d(inner, outer, 3, 1, 1, bias=False), nn.BatchNorm2d(outer), nn.PReLU(outer))
 
 
 class ScaledLeakyReLU(nn.Module):
-    """A leaky ReLU that keeps the scale."""
+    """A leaky ReLU that keeps the scale of its input."""
 
     def forward(self, x: Tensor) -> Tensor:
         return F.leaky_relu(x, 0.2) * math.sqrt(2)
 
 
 class DistortionAlignment(Recorded, nn.Module):
-    r"""Adaptive distortion alignment (ADA): a distortion map becomes that of another, edited image. A U-Net.
+    """Adaptive distortion alignment (ADA): a U-Net that aligns a distortion map to another, edited image.
 
     References:
         | High-Fidelity GAN Inversion for Image Attribute Editing (Wang et al., 2022), Section 3.3
@@ -58,20 +59,22 @@ class DistortionAlignment(Recorded, nn.Module):
         self.dconv_layer3 = units([whole + whole, whole, image_channels, image_channels], 1)
 
     def forward(self, distortion: Tensor, images: Tensor) -> Tensor:
-        """Distortions and images, both :math:`(N, C, R, R)`, to distortions of the images."""
+        """Align distortions to images, both :math:`(N, C, R, R)`."""
         whole = self.conv_layer1(torch.cat([distortion, images], 1))
         half = self.conv_layer2(whole)
         quarter = self.conv_layer3(half)
-        x = self.dconv_layer1(joined(self.conv_layer4(quarter), quarter))
-        return self.dconv_layer3(joined(self.dconv_layer2(joined(x, half)), whole))
+        x = self.dconv_layer1(enlarge_and_join(self.conv_layer4(quarter), quarter))
+        return self.dconv_layer3(enlarge_and_join(self.dconv_layer2(enlarge_and_join(x, half)), whole))
 
 
-def joined(small: Tensor, large: Tensor) -> Tensor:
+def enlarge_and_join(small: Tensor, large: Tensor) -> Tensor:
+    """Enlarge the smaller map to the size of the larger one, bilinearly, and stack the channels of both."""
     return torch.cat([F.interpolate(small, large.shape[2:], mode="bilinear"), large], 1)
 
 
 class ConsultationEncoder(Recorded, nn.Module):
-    """An aligned distortion to what one convolution's output is scaled and shifted by, at a quarter of the side.
+    """A network that reads from an aligned distortion the scale and shift of one convolution's output, at a quarter of
+    the side.
 
     A new one gives 0 and 0: training begins at the inversion that it is to improve.
 
@@ -116,13 +119,13 @@ class ConsultationEncoder(Recorded, nn.Module):
             self.add_module(name, head)
 
     def forward(self, distortion: Tensor) -> tuple[Tensor, Tensor]:
-        """Distortions :math:`(N, C, R, R)` to scales and shifts, both :math:`(N, F, R / 4, R / 4)`."""
+        """Return the scales and shifts of distortions :math:`(N, C, R, R)`, both :math:`(N, F, R / 4, R / 4)`."""
         x = self.conv_layer3(self.conv_layer2(self.conv_layer1(distortion)))
         return self.condition_scale3(x), self.condition_shift3(x)
 
 
 def published_alignment(tensors: Mapping[str, Tensor]) -> dict[str, object]:
-    """The arguments of :class:`DistortionAlignment` from the tensors of a published file."""
+    """Return the arguments of :class:`DistortionAlignment` that fit the tensors of a published file."""
     widths = [
         len(tensors["conv_layer1.0.weight"]),
         *[len(tensors[f"conv_layer{i}.0.res_layer.3.weight"]) for i in (2, 3, 4)],
@@ -131,7 +134,7 @@ def published_alignment(tensors: Mapping[str, Tensor]) -> dict[str, object]:
 
 
 def published_consultation(tensors: Mapping[str, Tensor]) -> dict[str, object]:
-    """The arguments of :class:`ConsultationEncoder` from the tensors of a published file."""
+    """Return the arguments of :class:`ConsultationEncoder` that fit the tensors of a published file."""
     widths = [
         len(tensors["conv_layer1.0.weight"]),
         *[len(tensors[f"conv_layer{i}.0.res_layer.3.weight"]) for i in (2, 3)],

@@ -1,4 +1,5 @@
-"""HFGI: what an encoder's inversion has lost is read from the image, aligned to any edit of it, and given back."""
+"""HFGI: the details that an encoder's inversion has lost, read from the image, aligned to any edit of it, and given
+back."""
 
 from __future__ import annotations
 
@@ -13,12 +14,16 @@ from latent_lab.gans.styled import StyleGenerator
 from latent_lab.inversion.base import Inverted, Inverter, Track, untracked
 from latent_lab.inversion.encoders.encoder import EncoderInverter
 from latent_lab.inversion.encoders.files import read_encoder
-from latent_lab.inversion.encoders.style_encoder import resized
+from latent_lab.inversion.encoders.style_encoder import resize
 from latent_lab.inversion.hfgi.distortion import ConsultationEncoder, DistortionAlignment
 
 
 def consulted_row(space: LatentSpace, pixels: int) -> int:
-    """The row of w+ that feeds the first convolution at ``pixels`` a side."""
+    """Return the row of w+ that feeds the first convolution at ``pixels`` a side.
+
+    Raises:
+        ValueError: The generator has no such convolution.
+    """
     maps = space.generator.feature_maps() if isinstance(space.generator, StyleGenerator) else {}
     for row, (_, height, _) in maps.items():
         if height == pixels:
@@ -31,11 +36,12 @@ def consulted_row(space: LatentSpace, pixels: int) -> int:
 
 
 def without_conditions(codes: Codes, row: int) -> Codes:
+    """Return codes without the scale and shift of the convolution of a row."""
     return codes.without(f"scale.{row}", f"shift.{row}")
 
 
 class HFGI(Inverter):
-    r"""Codes of w+ by an encoder, and conditions of one convolution that bring back the details.
+    r"""Codes of w+ found by an encoder, with conditions of one convolution that bring back the details.
 
     The distortion of an inversion is :math:`D = x - G(w)`. Aligned to what the codes decode to, edited or not, it
     becomes a scale and a shift of the first convolution at a quarter of the networks' resolution (64 pixels as
@@ -67,30 +73,30 @@ class HFGI(Inverter):
     def conditions(
         self, space: LatentSpace, codes: Codes, target: Tensor, edited: Codes | None = None
     ) -> dict[str, Tensor]:
-        """``scale.<row>`` and ``shift.<row>``, both :math:`(N, F, h, w)`, which ``given`` of the edited codes takes.
+        """Return ``scale.<row>`` and ``shift.<row>``, both :math:`(N, F, h, w)`, for the ``given`` of the edited codes.
 
-        Conditions that codes have already are not seen: an edit of an edit begins at the same inversion.
+        Conditions that codes already have are ignored: an edit of an edit begins at the same inversion.
 
         Arguments:
-            space: Of the codes, any of the generator's.
-            codes: Of the inversion.
+            space: Space of the codes, any of the generator's.
+            codes: Codes of the inversion.
             target: The images that were inverted, with shape :math:`(N, C, H, W)` in [-1, 1].
             edited: Codes of the images to align to; None for the inversion itself.
         """
         row = consulted_row(space, self.resolution // 4)
 
         def seen(codes: Codes) -> Tensor:
-            return resized(space.decode(without_conditions(codes, row)).clamp(-1, 1), self.resolution)
+            return resize(space.decode(without_conditions(codes, row)).clamp(-1, 1), self.resolution)
 
         with torch.no_grad():
             inverted = seen(codes)
-            distortion = resized(target, self.resolution) - inverted
+            distortion = resize(target, self.resolution) - inverted
             scale, shift = self.consultation(self.alignment(distortion, inverted if edited is None else seen(edited)))
         return {f"scale.{row}": scale, f"shift.{row}": shift}
 
-    def corrected(self, space: LatentSpace, codes: Codes, target: Tensor, edited: Codes) -> tuple[str, Codes]:
-        """Edited codes with the details of the image, and the space that they are of. Arguments as of
-        :meth:`conditions`."""
+    def correct(self, space: LatentSpace, codes: Codes, target: Tensor, edited: Codes) -> tuple[str, Codes]:
+        """Return the edited codes with the details of the image, and first the name of their space. Arguments are those
+        of :meth:`conditions`."""
         return space.name, edited.with_given(self.conditions(space, codes, target, edited))
 
     def invert(

@@ -10,15 +10,15 @@ from torch import Tensor, nn
 from torchvision.transforms.functional import perspective
 
 from latent_lab.inversion.encoders.encoder import EncoderInverter, require_space
-from latent_lab.inversion.encoders.style_encoder import resized
+from latent_lab.inversion.encoders.style_encoder import resize
 from latent_lab.inversion.encoders.training import EncoderTraining
 from latent_lab.inversion.hfgi.distortion import ConsultationEncoder, DistortionAlignment
 from latent_lab.inversion.hfgi.hfgi import HFGI, consulted_row
 
 
-def misaligned(images: Tensor, scale: float, chance: float, rng: torch.Generator) -> Tensor:
-    """Images :math:`(N, C, H, W)`, each seen from another place with a chance: its corners go inwards by up to ``scale
-    / 2`` of the side."""
+def misalign(images: Tensor, scale: float, chance: float, rng: torch.Generator) -> Tensor:
+    """Return images :math:`(N, C, H, W)`, each seen from another place with a chance: its corners move inwards by up to
+    ``scale / 2`` of the side."""
     (height, width), found = images.shape[2:], []
     corners = [(0, 0), (1, 0), (1, 1), (0, 1)]
     for image in images:
@@ -75,6 +75,7 @@ class HFGITraining(EncoderTraining):
         self.consult = consultation(features=features, resolution=resolution, image_channels=generator.channels)
 
     def train(self, mode: bool = True) -> HFGITraining:
+        """Set the training mode. The encoder stays in eval mode."""
         super().train(mode)
         self.encoder.eval()
         return self
@@ -84,17 +85,17 @@ class HFGITraining(EncoderTraining):
 
     def training_step(self, batch, batch_idx: int) -> None:
         examples, optimiser = self.examples(batch), self.stepped_optimisers()[0]
-        seen = resized(examples.images, self.resolution)
+        seen = resize(examples.images, self.resolution)
         with torch.no_grad():
             latents = self.encoder.encode(self.space, examples.images, self.passes)
             codes = self.space.codes(latents, stored_noise=True)
-            inverted = resized(self.space.decode(codes).clamp(-1, 1), self.resolution)
+            inverted = resize(self.space.decode(codes).clamp(-1, 1), self.resolution)
             distortion = seen - inverted
-            warped = misaligned(distortion, self.scale, self.chance, examples.rng)
+            warped = misalign(distortion, self.scale, self.chance, examples.rng)
         aligned = self.align(warped, inverted)
         scale, shift = self.consult(aligned)
         given = {f"scale.{self.row}": scale, f"shift.{self.row}": shift}
-        terms = self.image_terms(resized(self.space.decode(codes.with_given(given)), self.resolution), seen)
+        terms = self.image_terms(resize(self.space.decode(codes.with_given(given)), self.resolution), seen)
         terms["alignment"] = (aligned - distortion).abs().mean()
         loss = self.objective.total(terms)
         optimiser.zero_grad()

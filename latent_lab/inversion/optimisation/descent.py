@@ -1,4 +1,4 @@
-"""Adam on a few tensors of each image, all images in one step and none of them seeing the others."""
+"""Adam on a few tensors of each image: all images in one step, none of which sees the others."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from latent_lab.inversion.parts import Curve
 
 
 class Best:
-    """The tensors of least loss so far, image by image.
+    """The tensors of the least loss so far, image by image.
 
     Arguments:
         tensors: Where they begin, with N first and a loss of infinity.
@@ -28,7 +28,7 @@ class Best:
 
     @torch.no_grad()
     def update(self, loss: Tensor, tensors: Mapping[str, Tensor]) -> None:
-        """Losses :math:`(N,)` and tensors with N first."""
+        """Take the losses :math:`(N,)` of a step and its tensors, with N first."""
         better = loss < self.loss
         self.loss.copy_(torch.where(better, loss, self.loss))
         for name, value in tensors.items():
@@ -37,12 +37,13 @@ class Best:
 
 @dataclass(frozen=True)
 class Descent:
-    """How long and how fast a loss is descended.
+    """Options of a descent: how long and how fast it goes.
 
     Arguments:
-        steps: Values that are looked at, at most: the start, and those that steps of Adam lead to.
-        learning_rate: Of Adam, in units of what is optimised.
-        patience: An image is finished once its loss has not fallen by a thousandth in so many steps; None for never.
+        steps: Largest number of values that are looked at: the start, and those that steps of Adam lead to.
+        learning_rate: Adam's learning rate, in units of what is optimised.
+        patience: Number of steps without a fall of the loss by a thousandth after which an image is finished; None for
+            never.
     """
 
     steps: int
@@ -63,15 +64,15 @@ class Descent:
         track: Track = untracked,
         watched: Mapping[str, Curve] = MappingProxyType({}),
     ) -> tuple[list[Tensor], Tensor]:
-        """The values with the lowest loss that each image came by, and the losses :math:`(T, N)`; a finished image's
-        stay.
+        """Return the values with the lowest loss that each image passed, and the losses :math:`(T, N)`. The loss of a
+        finished image stays as it is.
 
         Arguments:
             start: Tensors with N first.
-            loss: Of the tensors, with shape :math:`(N,)`; each image's depends on its own values alone.
-            name: What ``track`` calls the loop.
-            track: Shows the progress.
-            watched: What ``loss`` notes at each step, so that it goes on where the loop does.
+            loss: Returns the losses :math:`(N,)` of the tensors; each image's depends on its own values alone.
+            name: Name of the loop, for ``track``.
+            track: Shows the progress of the loop.
+            watched: Curves that ``loss`` appends to at each step, so that they continue where the loop does.
         """
         values = [value.detach().clone().requires_grad_() for value in start]
         if self.steps == 0:

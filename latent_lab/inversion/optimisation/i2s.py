@@ -1,4 +1,4 @@
-"""Image2StyleGAN: the latents of an image by gradient descent; and what inverters that descend share."""
+"""Image2StyleGAN: the latents of an image by gradient descent, and the parts that all descending inverters share."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from latent_lab.ops.psnr import psnr
 
 
 class Comparison(nn.Module):
-    r"""How far made images are from their targets: :math:`\lambda_\text{pixels} \frac{1}{N} \|x - y\|^2 +
+    r"""The distance of made images from their targets, :math:`\lambda_\text{pixels} \frac{1}{N} \|x - y\|^2 +
     \lambda_\text{perceptual} D(x, y)`.
 
     Arguments:
@@ -42,25 +42,25 @@ class Comparison(nn.Module):
 
     @torch.no_grad()
     def targets(self, images: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """Images, and what the network sees in them, read once."""
+        """Return images with what the network sees in them, so that it is read once."""
         return images, self.distance.maps(images) if self.distance else {}
 
     def terms(self, made: Tensor, targets: tuple[Tensor, Mapping[str, Tensor]]) -> tuple[Tensor, Tensor]:
-        """The mean squared error and D, each with shape :math:`(N,)`, and 0 where it has no weight."""
+        """Return the mean squared error and D, each with shape :math:`(N,)`; a term without a weight is 0."""
         nothing = made.new_zeros(len(made))
         error = (made - targets[0]).square().mean((1, 2, 3)) if self.pixels else nothing
         return error, self.distance(made, targets[1]) if self.distance else nothing
 
     def forward(self, made: Tensor, targets: tuple[Tensor, Mapping[str, Tensor]]) -> Tensor:
-        """Losses with shape :math:`(N,)`."""
+        """Return the losses of made images, with shape :math:`(N,)`."""
         error, distance = self.terms(made, targets)
         return self.pixels * error + self.perceptual * distance
 
 
 @torch.no_grad()
 def moments(space: LatentSpace, num: int = 10000, seed: int = 123) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation of each coordinate of the latents of ``num`` samples, as the generator sees them; the
-    same for all images."""
+    """Return the mean and standard deviation of each coordinate of the latents of ``num`` samples, as the generator
+    sees them; the same for all images."""
     rng, total, squares = torch.Generator().manual_seed(seed), 0.0, 0.0
     for first in range(0, num, 1000):
         latents = space.visible(space.sample(min(1000, num - first), rng).latents).double()
@@ -70,13 +70,13 @@ def moments(space: LatentSpace, num: int = 10000, seed: int = 123) -> tuple[Tens
     return space.visible(mean.float()), deviation.float()
 
 
-def drawn(space: LatentSpace, num: int, rng: torch.Generator) -> Codes:
-    """Samples without the z that they were mapped from, which is not theirs once they have moved."""
+def draw_codes(space: LatentSpace, num: int, rng: torch.Generator) -> Codes:
+    """Draw samples without the z that they were mapped from, which is no longer theirs once they have moved."""
     return space.sample(num, rng).without("z")
 
 
 class Image2StyleGAN(Inverter):
-    r"""Adam on the latents, from their mean, which keeps the best of each image.
+    r"""Adam on the latents, from their mean, with the best latents of each image kept.
 
     .. math:: \min_w \frac{\lambda_\text{pixels}}{N} \|G(w) - x\|^2 + \lambda_\text{perceptual} D(G(w), x) +
         \lambda_\text{prior} \overline{((w - \mu) / \sigma)^2}
@@ -118,8 +118,9 @@ class Image2StyleGAN(Inverter):
 
     @torch.no_grad()
     def start(self, space: LatentSpace, images: Tensor, mean: Tensor, rngs: Sequence[torch.Generator]) -> Codes:
+        """Return the codes where the search starts: the mean, or for each image the nearest of its own samples."""
         candidates = (16 if space.name == "z" else 0) if self.candidates is None else self.candidates
-        codes = [drawn(space, max(1, candidates), rng) for rng in rngs]
+        codes = [draw_codes(space, max(1, candidates), rng) for rng in rngs]
         if not candidates:
             together = Codes.cat(codes)
             return together.moved(mean.expand(len(images), *space.shape))

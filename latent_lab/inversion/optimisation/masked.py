@@ -18,8 +18,8 @@ from latent_lab.inversion.perceptual import FeatureDistance
 
 
 class BuildingBlocks:
-    r"""Codes by descent of one general loss, first of the rows of w+, then of the noise maps: together they would trade
-    one for the other.
+    r"""Codes found by descent of one general loss, first over the rows of w+, then over the noise maps: together they
+    would trade one for the other.
 
     .. math:: L = \lambda_s L_\text{style}(M_s, G, y) + \frac{\lambda_\text{mse1}}{N} \|M_m \odot (G - x)\|^2
         + \frac{\lambda_\text{mse2}}{N} \|(1 - M_m) \odot (G - y)\|^2 + \lambda_p L_\text{percept}(M_p, G, x)
@@ -77,8 +77,8 @@ class BuildingBlocks:
         self.style_layer = style_layer
 
     def likeness(self, x: Tensor, mask: Tensor | None = None, feature_mask: Tensor | None = None) -> list[Term]:
-        """Terms of images x :math:`(N, C, H, W)`: their pixels within the mask :math:`M_m` and what the network sees
-        within :math:`M_p`, by default the same."""
+        """Return the terms that compare with images x :math:`(N, C, H, W)`: their pixels within the mask :math:`M_m`,
+        and what the network sees within :math:`M_p`, by default the same."""
         terms: list[Term] = [Pixels(x, mask, self.weights["pixels"])] if self.weights["pixels"] else []
         if self.weights["perceptual"]:
             seen = mask if feature_mask is None else feature_mask
@@ -86,13 +86,14 @@ class BuildingBlocks:
         return terms
 
     def style_of(self, y: Tensor, mask: Tensor | None = None) -> list[Term]:
-        """The term of the style of images y within the mask."""
+        """Return the term that compares with the style of images y within the mask."""
         if self.features is None:
             raise ValueError("the style of an image needs the dataset's network, got dataset.features=null")
         return [Style(self.features, y, self.style_layer, mask, self.weights["style"])]
 
     def pixels_of(self, x: Tensor, y: Tensor | None = None, mask: Tensor | None = None) -> list[Term]:
-        """Terms of the pixels of x within the mask and, with a weight of their own, of y outside."""
+        """Return the terms that compare with the pixels of x within the mask and, with a weight of their own, with
+        those of y outside."""
         terms: list[Term] = [Pixels(x, mask, self.weights["pixels"] or 1.0)]
         if y is not None and mask is not None and self.weights["outside"]:
             terms.append(Pixels(y, 1 - mask, self.weights["outside"]))
@@ -108,7 +109,7 @@ class BuildingBlocks:
         track: Track = untracked,
         watch: Callable[[Tensor], Tensor] | None = None,
     ) -> tuple[Codes, dict[str, Tensor]]:
-        r"""Descends the rows of w+; the rest of the codes stays.
+        """Optimise the rows of w+; the rest of the codes stays.
 
         Arguments:
             space: The space w+.
@@ -149,7 +150,8 @@ class BuildingBlocks:
         track: Track = untracked,
         watch: Callable[[Tensor], Tensor] | None = None,
     ) -> tuple[Codes, dict[str, Tensor]]:
-        """Descends noise maps, which are free numbers added to what the convolutions give; the rest of the codes stays.
+        """Optimise the noise maps, which are free numbers added to the outputs of the convolutions; the rest of the
+        codes stays.
 
         They start from those that the codes have (``noise.<i>``), else from the generator's own: StyleGAN2's stored
         maps, whose strength the network learned, or MobileStyleGAN's constants, which are all but 0 in its large layers
@@ -186,7 +188,7 @@ class BuildingBlocks:
 
 
 class Watched:
-    """A loss of ``num`` images that also keeps what a watch says of them."""
+    """A loss of ``num`` images that also keeps the numbers that a watch returns for them."""
 
     def __init__(self, loss: MaskedLoss, watch: Callable[[Tensor], Tensor] | None, num: int) -> None:
         self.loss, self.watch = loss, watch
@@ -198,11 +200,12 @@ class Watched:
         return self.loss(images)
 
     def stack(self) -> dict[str, Tensor]:
+        """Return the curves by name, each with shape :math:`(T, N)`."""
         return {name: curve.stack() for name, curve in self.curves.items()}
 
 
 def require_rows(space: LatentSpace) -> None:
-    """An error unless the space is w+."""
+    """Raise a ValueError unless the space is w+."""
     if space.name != "w+":
         raise ValueError(
             f"gan.space must be w+ for Image2StyleGAN++, got {space.name!r} of a {type(space.generator).__name__}"
@@ -210,8 +213,8 @@ def require_rows(space: LatentSpace) -> None:
 
 
 def mean_codes(space: LatentSpace, num: int, spread: float = 0.0, rngs: Sequence[torch.Generator] = ()) -> Codes:
-    r"""Where a search in w+ starts: the mean of w in each row, plus :math:`U[-s, s]` with the spread s, drawn for each
-    image by its own ``rng``."""
+    """Return the start of a search in w+: the mean of w in each row, plus :math:`U[-s, s]` with the spread s, drawn for
+    each image by its own ``rng``."""
     require_rows(space)
     latents = space.generator.mapping.mean.expand(num, *space.shape).clone()
     if spread:

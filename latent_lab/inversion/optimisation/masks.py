@@ -15,7 +15,7 @@ from latent_lab.ops.region import box_mask, file_mask
 
 @torch.no_grad()
 def mask_of(source: Sequence[float] | str | Path | nn.Module, images: Tensor) -> Tensor:
-    """A mask of the first image, with shape :math:`(1, 1, H, W)` in [0, 1].
+    """Return a mask of the first image, with shape :math:`(1, 1, H, W)` in [0, 1].
 
     Arguments:
         source: A box ``[top, left, bottom, right]`` in shares of the image, a picture's file (white is inside), or a
@@ -35,7 +35,7 @@ def mask_of(source: Sequence[float] | str | Path | nn.Module, images: Tensor) ->
     return mask.to(images)
 
 
-def widened(mask: Tensor, pixels: float) -> Tensor:
-    """The mask grown by so many pixels to each side."""
+def widen(mask: Tensor, pixels: float) -> Tensor:
+    """Return the mask, widened by so many pixels to each side."""
     radius = math.ceil(pixels)
     return F.max_pool2d(mask, 2 * radius + 1, stride=1, padding=radius) if radius else mask

@@ -14,7 +14,7 @@ COARSEST = 8  # side of the map at which the pyramid ends
 
 
 def noise_regularisation(noise: Tensor) -> Tensor:
-    r"""How far noise maps are from white, with shape :math:`(N,)`.
+    r"""Measure how far noise maps are from white noise, with shape :math:`(N,)`; 0 is white.
 
     .. math:: \sum_s \left( \overline{n_s \odot \operatorname{roll}_x n_s} \right)^2 + \left( \overline{n_s \odot
         \operatorname{roll}_y n_s} \right)^2
@@ -40,14 +40,14 @@ def noise_regularisation(noise: Tensor) -> Tensor:
 
 @torch.no_grad()
 def normalise(noise: Tensor) -> None:
-    """Gives each map the mean 0 and the standard deviation 1, in place."""
+    """Give each map the mean 0 and the standard deviation 1, in place."""
     noise -= noise.mean((1, 2, 3), keepdim=True)
     noise *= noise.square().mean((1, 2, 3), keepdim=True).rsqrt()
 
 
 def white_maps(space: LatentSpace, rngs: Sequence[torch.Generator]) -> tuple[dict[str, Tensor], dict[str, float]]:
-    """White noise for each map of the generator that has any strength, by the name that ``given`` has for it, and the
-    strengths."""
+    """Draw white noise for each map of the generator that has any strength. Return the maps by their names in
+    ``given``, and their strengths."""
     scales = {
         f"noise.{i}": (size, scale) for i, (size, scale) in enumerate(space.generator.noise_scales()) if scale > 0
     }

@@ -12,7 +12,7 @@ from latent_lab.gans.codes import Codes
 from latent_lab.gans.space import LatentSpace
 from latent_lab.inversion.base import Inverted, Inverter, Track, require_number, untracked
 from latent_lab.inversion.keeper import Steps
-from latent_lab.inversion.optimisation.i2s import Comparison, drawn, moments
+from latent_lab.inversion.optimisation.i2s import Comparison, draw_codes, moments
 from latent_lab.inversion.optimisation.noise import noise_regularisation, normalise, white_maps
 from latent_lab.inversion.parts import Curve
 from latent_lab.ops.psnr import psnr
@@ -67,7 +67,7 @@ class Projector(Inverter):
         self.steps, self.lr, self.noise, self.wander, self.samples = steps, lr, noise, wander, samples
 
     def rate(self, share: float) -> float:
-        """The learning rate when this share of the steps is done."""
+        """Return the learning rate when this share of the steps is done."""
         fall = 0.5 - 0.5 * math.cos(math.pi * min(1.0, (1 - share) / 0.25))
         return self.lr * fall * min(1.0, share / 0.05)
 
@@ -80,7 +80,7 @@ class Projector(Inverter):
     ) -> Inverted:
         mean, deviation = moments(space, self.samples)
         spread = deviation.square().sum(-1).mean().sqrt()
-        codes = Codes.cat([drawn(space, 1, rng) for rng in rngs])
+        codes = Codes.cat([draw_codes(space, 1, rng) for rng in rngs])
         latents = mean.expand(len(images), *space.shape).clone().requires_grad_()
         maps, scales = white_maps(space, rngs) if self.noise is not None else ({}, {})
         variables = [latents, *(value.requires_grad_() for value in maps.values())]

@@ -1,4 +1,4 @@
-"""Pivotal tuning: the generator is bent until it draws the image at the latent that was found."""
+"""Pivotal tuning: the generator's parameters are tuned until it draws the image at the latent that was found."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from latent_lab.gans.codes import Codes
 from latent_lab.gans.space import LatentSpace
 from latent_lab.inversion.base import Inverted, Inverter, Track, require_number, untracked
 from latent_lab.inversion.keeper import Steps
-from latent_lab.inversion.optimisation.i2s import Comparison, drawn, moments
+from latent_lab.inversion.optimisation.i2s import Comparison, draw_codes, moments
 from latent_lab.inversion.parts import Curve
 from latent_lab.ops.psnr import psnr
 
 
 class Synthesis(nn.Module):
-    """The generator as a function of its parameters."""
+    """The generator's synthesis as a function of its parameters."""
 
     def __init__(self, space: LatentSpace) -> None:
         super().__init__()
@@ -31,13 +31,14 @@ class Synthesis(nn.Module):
 
 
 def tuned_space(space: LatentSpace, tuned: Mapping[str, Tensor]) -> LatentSpace:
-    """The space of a copy of the generator, to whose parameters something was added; the space itself where that is
-    nothing.
+    """Return the space of a copy of the generator with changed parameters, or the space itself where nothing changes.
 
     Arguments:
-        space: Stays as it is.
-        tuned: What is added, by the name of the parameter of the generator and with its shape: what was tuned for one
-            image.
+        space: The space, which stays as it is.
+        tuned: Changes found for one image, by the name of the generator's parameter and with its shape.
+
+    Raises:
+        ValueError: The generator has no such parameter.
     """
     if not tuned:
         return space
@@ -129,7 +130,8 @@ class PivotalTuning(Inverter):
     def tune(
         self, space: LatentSpace, image: Tensor, codes: Codes, rng: torch.Generator, mean: Tensor | None, track: Track
     ) -> tuple[dict[str, Tensor], dict[str, Curve]]:
-        """What is added to the parameters for one image, by their names in the generator, and the curves."""
+        """Tune the parameters for one image. Return their changes by the names of the generator's parameters, and the
+        curves."""
         synthesis = Synthesis(space)
         before = {name: value.detach() for name, value in synthesis.named_parameters()}
         after = {name: value.clone().requires_grad_() for name, value in before.items()}
@@ -156,8 +158,8 @@ class PivotalTuning(Inverter):
     def change_nearby(
         self, synthesis: Synthesis, after: dict[str, Tensor], codes: Codes, rng: torch.Generator, mean: Tensor
     ) -> Tensor:
-        """How much the image changes at a random place around the pivot."""
-        sample = torch.lerp(mean, drawn(synthesis.space, 1, rng).latents, 0.5)
+        """Measure how much the image changes at a random place around the pivot, :math:`(1,)`."""
+        sample = torch.lerp(mean, draw_codes(synthesis.space, 1, rng).latents, 0.5)
         away = sample - codes.latents
         length = torch.linalg.vector_norm(away, dim=-1, keepdim=True)
         there = codes.moved(codes.latents + self.alpha * away / length.clamp_min(1e-8))

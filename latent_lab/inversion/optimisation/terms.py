@@ -1,5 +1,4 @@
-"""What Image2StyleGAN++ minimises: losses of images, each within a mask, summed over one pass of the feature
-network."""
+"""The losses of Image2StyleGAN++: each compares images within a mask, and all share one pass of the feature network."""
 
 from __future__ import annotations
 
@@ -15,15 +14,15 @@ from latent_lab.inversion.perceptual import FeatureDistance
 
 
 class Term(ABC):
-    """A weighted loss of images :math:`(N, C, H, W)`, given their feature maps by layer where a term reads them, with
-    shape :math:`(N,)`."""
+    """A weighted loss of images :math:`(N, C, H, W)` with shape :math:`(N,)`. Terms that read feature maps get them by
+    layer."""
 
     @abstractmethod
     def __call__(self, images: Tensor, maps: Mapping[str, Tensor] | None) -> Tensor: ...
 
 
 class Pixels(Term):
-    r""":math:`\frac{\lambda}{CHW} \|M \odot (G - x)\|^2`.
+    r"""The weighted mean squared error of pixels, :math:`\frac{\lambda}{CHW} \|M \odot (G - x)\|^2`.
 
     Arguments:
         target: Images x, with shape :math:`(N, C, H, W)` or for all the same :math:`(1, C, H, W)`.
@@ -59,8 +58,8 @@ class Perceptual(Term):
 
 
 def gram(maps: Tensor, mask: Tensor | None) -> Tensor:
-    r"""Which channels of :math:`(N, F, h, w)` go together within the mask: :math:`\sum_p m_p^2 \phi_p \phi_p^\top /
-    \sum_p m_p^2`, :math:`(N, F, F)`."""
+    r"""Return the Gram matrix :math:`(N, F, F)` of maps :math:`(N, F, h, w)` within the mask, :math:`\sum_p m_p^2
+    \phi_p \phi_p^\top / \sum_p m_p^2`: which channels go together."""
     if mask is None:
         rows = maps.flatten(2)
         return rows @ rows.mT / rows.shape[2]
@@ -69,8 +68,8 @@ def gram(maps: Tensor, mask: Tensor | None) -> Tensor:
 
 
 class Style(Term):
-    r""":math:`\lambda \|\mathrm{Gram}(M \odot \phi(G)) - \mathrm{Gram}(M \odot \phi(y))\|^2 / \|\mathrm{Gram}(M \odot
-    \phi(y))\|^2` of one layer's maps :math:`\phi`.
+    r"""The difference of Gram matrices of one layer's maps :math:`\phi`, :math:`\lambda \|\mathrm{Gram}(M \odot
+    \phi(G)) - \mathrm{Gram}(M \odot \phi(y))\|^2 / \|\mathrm{Gram}(M \odot \phi(y))\|^2`.
 
     The paper has no denominator: with it a weight means the same for every network, layer and mask.
 
@@ -98,7 +97,7 @@ class Style(Term):
 
 
 class MaskedLoss:
-    """The sum of terms, with shape :math:`(N,)`; the feature network runs once, and only where a term reads it."""
+    """The sum of terms, with shape :math:`(N,)`. The feature network runs once, and only where a term reads it."""
 
     def __init__(self, features: FeatureNetwork | None, terms: Sequence[Term]) -> None:
         self.features, self.terms = features, list(terms)
