@@ -7,7 +7,7 @@ TORCH ?= torch>=2.4,<2.14
 CACHE := $(or $(LATENT_LAB_HOME),$(HOME)/.cache/latent_lab)
 EXITS := $(CACHE)/mobilestylegan_64.safetensors $(CACHE)/mobilestylegan_256.safetensors
 
-.PHONY: train test coverage lint docs bench fuzz face-packages faces clean
+.PHONY: train test test-fast coverage lint docs bench fuzz face-packages faces clean
 
 # Torch first: with a CPU build at hand pip keeps it, and takes nothing from CUDA.
 $(BIN)/.installed: pyproject.toml
@@ -25,6 +25,10 @@ train: $(BIN)/.installed
 
 test: $(BIN)/.installed
 	$(BIN)/python -m pytest $(ARGS)
+
+# what needs neither whole commands nor more than two seconds: a minute on two cores
+test-fast: $(BIN)/.installed
+	$(BIN)/python -m pytest -n 2 -m "not command and not slow" $(ARGS)
 
 coverage: $(BIN)/.installed
 	$(BIN)/python -m pytest -n 2 --cov=latent_lab --cov-report=term --cov-fail-under=90 $(ARGS)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import latent_lab.cpu_torchvision  # noqa: F401  (before lightning and torchmetrics, whichever test comes first)
 
 import pytest
@@ -90,3 +92,13 @@ def undrawn(request, monkeypatch):
         Image.new("L", tuple(round(10 * inches) for inches in figure.get_size_inches())).save(file, "PNG")
 
     monkeypatch.setattr(Figure, "savefig", save)
+
+
+COMMANDS = ("workflows", "test_cli.py", "test_extending.py", "test_readme.py", "test_tutorials.py", "test_package.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks the tests that run whole commands."""
+    for item in items:
+        if item.path.relative_to(Path(__file__).parent).parts[0] in COMMANDS:
+            item.add_marker(pytest.mark.command)

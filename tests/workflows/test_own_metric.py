@@ -34,7 +34,7 @@ def test_one_file_and_one_yaml_are_enough(train, installed, tmp_path, monkeypatc
     page = (run / "report.html").read_text()
     assert "pixel_change/kl" in page and "How much each pair changes." in page
     assert (run / "pictures" / "pixel_change.png").exists()
-    monkeypatch.setattr(sys, "argv", ["latent_lab.compare", f"runs={run}", "protocol=fast", "target=table"])
+    monkeypatch.setattr(sys, "argv", ["latent_lab.compare", f"run={run}", "protocol=fast", "target=table"])
     compare.main()
     assert "pixel_change/kl,grey levels," in (tmp_path / "table" / "sngan_mnist.csv").read_text()
     assert "change of the pixels" in (tmp_path / "table" / "compare.html").read_text()
