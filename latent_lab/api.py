@@ -12,6 +12,8 @@ Example:
 
 from __future__ import annotations
 
+import logging
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -73,6 +75,8 @@ def build_trainer(steps: int) -> pl.Trainer:
     """Return a trainer that logs and saves nothing, on a GPU if there is one."""
     import pytorch_lightning as pl  # here, for it takes seconds
 
+    # what Lightning says of devices, evaluation mode and its own products concerns no caller
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     return pl.Trainer(
         max_steps=steps,
         max_epochs=-1,
@@ -133,7 +137,9 @@ def discover(
         measures=measure or (lambda names: select_attributes(predictor, names)),
         findings={} if findings is None else findings,
     )
-    return fit_on_device(method, space, context).eval()
+    with warnings.catch_warnings():  # of workers and of frozen networks, which are meant to be as they are
+        warnings.filterwarnings("ignore", module="pytorch_lightning|lightning_fabric")
+        return fit_on_device(method, space, context)
 
 
 def evaluate(

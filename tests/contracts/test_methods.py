@@ -48,6 +48,16 @@ def test_every_class_has_a_yaml():
     assert {one for one in found if not inspect.isabstract(one)} == {targets(name) for name in choices("method")}
 
 
+def options_of(name: str) -> dict:
+    """The options of a method with a small budget."""
+    node = read_choice("method", name)
+    options = {key: value for key, value in BUDGET.items() if key in node}
+    if "attributes" in node or "attributes" in node.get("target", {}):
+        wanted = ["ink", "width", "slant"]
+        options |= {"target": {"attributes": wanted}} if "target" in node else {"attributes": wanted}
+    return options
+
+
 @pytest.fixture(scope="module")
 def spaces():
     mapped = load_generator("stylegan2", weights="random", size="tiny")
@@ -57,12 +67,8 @@ def spaces():
 @pytest.mark.parametrize("name", [name for name in choices("method") if name not in NEEDS_A_FILE])
 def test_it_finds_paths(name, spaces):
     """In the first space where it works: paths on the CPU that move latents, and not by an amount of 0."""
-    node = read_choice("method", name)
-    options = {key: value for key, value in BUDGET.items() if key in node}
+    options = options_of(name)
     attributes, _ = load_predictors("mnist")
-    if "attributes" in node or "attributes" in node.get("target", {}):
-        wanted = ["ink", "width", "slant"]
-        options |= {"target": {"attributes": wanted}} if "target" in node else {"attributes": wanted}
     for space in spaces:
         try:
             paths = discover(name, space, steps=2, predictor=attributes, **options)

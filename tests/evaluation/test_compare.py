@@ -9,7 +9,7 @@ import math
 
 import pytest
 
-from latent_lab.evaluation.compare import Scored, identity_bands, interval, make_table, surely_better, write_comparison
+from latent_lab.evaluation.compare import Scored, bands_of, interval, make_table, surely_better, write_comparison
 from latent_lab.runs import Run
 
 
@@ -47,7 +47,7 @@ def test_a_cell_is_best_where_it_is_surely_better_than_every_other_row(rows):
 
 
 def test_bands_are_over_runs_of_means_over_paths(rows):
-    (half, one) = identity_bands(rows)["linear"]
+    (half, one) = bands_of(rows, "identity")["linear"]
     assert half == (0.5, pytest.approx(0.2), pytest.approx(0)) and one == (1.0, pytest.approx(0.3), pytest.approx(0))
 
 
