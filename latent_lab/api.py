@@ -1,4 +1,4 @@
-"""The Python face of latent_lab: what the commands do, without configurations.
+"""The Python interface of latent_lab: what the commands do, without configurations.
 
 Example:
     >>> from latent_lab.api import discover, edit, load_generator

@@ -245,7 +245,7 @@ class Run:
             )
 
     def has_paths(self) -> bool:
-        """Whether the run has discovered its paths."""
+        """Tell whether the run has discovered its paths."""
         return (self.folder / "paths.safetensors").exists()
 
     def save_paths(self, paths: Paths, metadata: Mapping[str, object]) -> None:

@@ -1,4 +1,4 @@
-"""A run's straight paths as a file of directions, in the formats that others read."""
+"""A run's straight paths as a file of directions, in the formats that other repositories read."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from latent_lab.runs import Run, write_atomically
 
 
 def directions_of(space: LatentSpace, paths: Paths) -> Tensor:
-    r"""The steps that an amount of 1 makes, with shape :math:`(K, D)`, or :math:`(K, L, D)` where the layers of w+ move
-    differently."""
+    """Return the steps of an amount of 1 along straight paths, with shape :math:`(K, D)`, or :math:`(K, L, D)` where
+    the layers of w+ move differently."""
     if not paths.straight:
         raise ValueError(
             f"run must hold straight paths to be written as directions, got {type(paths).__name__}, "
@@ -30,14 +30,14 @@ def directions_of(space: LatentSpace, paths: Paths) -> Tensor:
 
 
 def mean_latent(space: LatentSpace) -> Tensor:
-    """The space's mean :math:`(D,)`: of the styles in w and w+, 0 elsewhere."""
+    """Return the mean latent :math:`(D,)` of a space: that of the styles in w and w+, 0 elsewhere."""
     if isinstance(space.generator, StyleGenerator) and space.name in ("w", "w+"):
         return space.generator.mapping.mean
     return torch.zeros(space.shape[-1])
 
 
 def write_directions(folder: str, path: str | int | None, target: Path, weights: str | None = None) -> None:
-    """Writes the directions of a run, or one of them, to ``target``, which must not exist."""
+    """Write the directions of a run, or one of them, to ``target``, which must not exist."""
     if target.suffix not in FORMATS or target.exists():
         raise FileExistsError(
             f"target must be a new file that ends in one of {FORMATS} for a run's directions, got {str(target)!r}"

@@ -21,7 +21,8 @@ ALL_ORDERS = 3  # edits; of more, the order that was asked for and its reverse a
 
 
 def editing_space(found_in: str, codes_in: str, spaces: Sequence[str], layers: object) -> str:
-    """The space that paths of ``found_in`` edit codes of ``codes_in`` in, which the codes may have to be carried to.
+    """Return the name of the space in which paths of ``found_in`` edit codes of ``codes_in``, to which the codes may
+    have to be carried.
 
     Paths of w edit the rows of w+. Codes are carried to later spaces, never back: that is an inversion.
     """
@@ -36,7 +37,7 @@ def editing_space(found_in: str, codes_in: str, spaces: Sequence[str], layers: o
 
 
 def fit_to_space(paths: Paths, found_in: str, space: LatentSpace) -> Paths:
-    """Paths of w on all rows of w+, where those are the codes; else as they are."""
+    """Apply paths of w to all rows where the codes are of w+; return other paths as they are."""
     if found_in == space.name:
         return paths
     rows = list(range(space.shape[0]))
@@ -53,12 +54,12 @@ class Editor:
     Arguments:
         picture: The image.
         paths: The run's paths.
-        found_in: The space that they were found in.
-        edits: In the order that was asked for.
+        found_in: Name of the space that they were found in.
+        edits: The edits, in the order in which they were asked for.
         layers: Rows of w+ that edits change, see :func:`latent_lab.paths.layerwise.layer_rows`; None for all.
         correct: Gives edited codes the details that the inversion lost: takes the space, the codes, the photograph and
-            the edited codes; gives what the image is made from, and first the name of the space that it is of. None for
-            no correction.
+            the edited codes; returns the name of a space and the codes of that space from which the image is made. None
+            for no correction.
         batch_size: Images decoded at once.
     """
 
@@ -92,8 +93,8 @@ class Editor:
 
     @torch.no_grad()
     def apply(self, order: Sequence[int], shares: Sequence[float] = (1.0,)) -> Tensor:
-        """Latents :math:`(M, \\dots)` after the edits of these numbers, one after the other, each by M shares of its
-        amount."""
+        r"""Return latents :math:`(M, \dots)` after the edits of these numbers, one after the other, each by M shares of
+        its amount."""
         start = self.codes.repeat(len(shares))
         latents, scale = start.latents, torch.tensor(shares, dtype=torch.float32, device=start.latents.device)
         for number in order:
@@ -107,8 +108,8 @@ class Editor:
 
     @torch.no_grad()
     def final(self, latents: Tensor) -> tuple[LatentSpace, Codes]:
-        """All that makes the images of edited latents :math:`(M, \\dots)`, the correction with it, and the space that
-        it is of."""
+        r"""Return the space and the codes that make the images of edited latents :math:`(M, \dots)`, with the
+        correction included."""
         start = self.plain.repeat(len(latents))
         codes = start.moved(latents)
         if self.correct is None:
@@ -120,17 +121,17 @@ class Editor:
 
     @torch.no_grad()
     def images(self, latents: Tensor) -> Tensor:
-        """Images of edited latents, with shape :math:`(M, C, H, W)`, on the CPU."""
+        """Return images of edited latents, with shape :math:`(M, C, H, W)`, on the CPU."""
         parts = [self.final(part) for part in latents.split(self.batch_size)]
         return torch.cat([view_in_batches(*part, None, None, self.batch_size).images.cpu() for part in parts])
 
     def orders(self) -> list[tuple[int, ...]]:
-        """The order that was asked for, and others: all of up to three edits, the reverse of more."""
+        """Return the order that was asked for, and others: all of up to three edits, the reverse of more."""
         asked = tuple(range(len(self.edits)))
         return list(itertools.permutations(asked)) if len(asked) <= ALL_ORDERS else [asked, asked[::-1]]
 
     def prove_order(self) -> dict[str, object]:
-        r"""How far other orders end from the one that was asked for, as shares of the edit's own length.
+        r"""Measure how far other orders end from the one that was asked for, as shares of the edit's own length.
 
         .. math:: \|x_\pi - x\| / \|x - x_0\|
 

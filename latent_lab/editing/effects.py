@@ -1,4 +1,4 @@
-"""What the edits of a picture changed, as far as the run's data set has predictors for it."""
+"""The effects of a picture's edits, as far as the run's data set has predictors for them."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ from torch import nn
 from latent_lab.attributes.base import Attributes
 from latent_lab.editing.editor import Editor
 from latent_lab.edits.views import view_in_batches
-from latent_lab.evaluation.report import plain
+from latent_lab.evaluation.report import to_plain
 from latent_lab.metrics.identity import identity_error
 from latent_lab.naming import Edit
 
 
 class Effects:
-    """Measures attributes and identity before and after.
+    """Measures attributes and identity before and after the edits.
 
     Arguments:
-        deviations: The standard deviations of the attributes over the prior, by name.
-        attributes, identity: The predictors; None for what is not measured.
+        deviations: Standard deviations of the attributes over the prior, by name.
+        attributes: Predictor of the attributes; None where nothing measures them.
+        identity: Embeds who or what an image shows; None where nothing does.
     """
 
     def __init__(
@@ -30,8 +31,8 @@ class Effects:
 
     @torch.no_grad()
     def measure(self, editor: Editor) -> dict[str, dict]:
-        """``attributes`` (before, after, change, the change in standard deviations) and ``identity`` (1 - cosine to
-        where edits started, and to the photograph) of one picture."""
+        """Return ``attributes`` (before, after, change, the change in standard deviations) and ``identity`` (1 - cosine
+        to where edits started, and to the photograph) of one picture."""
         before, after = (editor.final(editor.apply(order)) for order in ([], range(len(editor.edits))))
         one, other = (view_in_batches(*end, self.attributes, self.identity, 1) for end in (before, after))
         found: dict[str, dict] = {}
@@ -40,22 +41,22 @@ class Effects:
             rows = zip(self.attributes.names, one.attributes[0].tolist(), other.attributes[0].tolist(), change)
             found["attributes"] = {
                 name: {
-                    "before": plain(start),
-                    "after": plain(end),
-                    "change": plain(moved),
-                    "deviations": plain(moved / self.deviations[name]) if name in self.deviations else None,
+                    "before": to_plain(start),
+                    "after": to_plain(end),
+                    "change": to_plain(moved),
+                    "deviations": to_plain(moved / self.deviations[name]) if name in self.deviations else None,
                 }
                 for name, start, end, moved in rows
             }
         if self.identity is not None:
-            found["identity"] = {"to_start": plain(identity_error(one.identity, other.identity).item())}
+            found["identity"] = {"to_start": to_plain(identity_error(one.identity, other.identity).item())}
             if editor.target is not None:
                 real = self.identity.measure(*after, editor.target.to(other.images))
-                found["identity"]["to_original"] = plain(identity_error(real, other.identity).item())
+                found["identity"]["to_original"] = to_plain(identity_error(real, other.identity).item())
         return found
 
     def describe(self, found: dict[str, dict], edits: Sequence[Edit]) -> str:
-        """What a user is told of one picture."""
+        """Return the line that tells the user the effects on one picture."""
         parts = []
         for edit in edits:
             measured = found.get("attributes", {}).get(edit.name, {}).get("deviations")

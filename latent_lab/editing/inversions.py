@@ -1,4 +1,4 @@
-"""The folder of an inversion: what was found for each picture, and the way back to codes."""
+"""The folder of an inversion: the results for each picture, and their codes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Inversions:
-    """Pictures' codes on one generator: a folder that ``python -m latent_lab.invert`` made.
+    """The codes of pictures on one generator, in a folder that ``python -m latent_lab.invert`` made.
 
     Arguments:
         run: The folder with ``config.yaml``, and for each picture ``images/<name>.safetensors``.
@@ -37,7 +37,7 @@ class Inversions:
 
     @classmethod
     def open(cls, folder: str | Path, weights: str | None = None) -> Inversions:
-        """An inversion that exists, see :meth:`Run.open`."""
+        """Open an existing inversion, see :meth:`Run.open`."""
         found = cls(Run.open(folder, weights))
         if "inverter" not in found.run.read_config():
             raise ValueError(
@@ -46,16 +46,17 @@ class Inversions:
         return found
 
     def file(self, name: str) -> Path:
+        """Return the file of a picture's results."""
         return self.run.folder / "images" / f"{name}.safetensors"
 
     def list_names(self) -> list[str]:
-        """Of the pictures that have been inverted; hidden files are left alone."""
+        """Return the names of the pictures that have been inverted. Hidden files are left out."""
         found = sorted(file.stem for file in (self.run.folder / "images").glob("[!.]*.safetensors"))
         return [require_file_name(name, f"each name in {self.run.folder / 'images'}") for name in found]
 
     def read(self, name: str) -> tuple[dict[str, Tensor], dict]:
-        """All tensors of a picture, and what is known of it: ``space``, ``generator``, ``picture``, ``scores`` and so
-        on.
+        """Return all tensors of a picture, and what is known of it: ``space``, ``generator``, ``picture``, ``scores``
+        and so on.
 
         Raises:
             ValueError: There is no such picture, or its file is damaged or was written by something else.
@@ -71,7 +72,8 @@ class Inversions:
         return tensors, about
 
     def space(self) -> LatentSpace:
-        """The space of the codes, on the generator that they were found on; only latent_lab's own classes are built."""
+        """Return the space of the codes, on the generator that they were found on. Only latent_lab's own classes are
+        built."""
         names = self.list_names()
         if not names:
             raise FileNotFoundError(f"{self.run.folder} has no inversions yet; continue it with run={self.run.folder}")
@@ -88,8 +90,11 @@ class Inversions:
         return generator.space(about["space"])  # as inversion asked for it, whatever samples of the run are
 
     def read_for(self, generator: Generator, name: str) -> tuple[dict[str, Tensor], dict]:
-        """As :meth:`read`, and refuses a picture that is not of this generator and of the folder's space, or whose
-        shapes are not."""
+        """Read a picture as :meth:`read` does, for one generator.
+
+        Raises:
+            ValueError: The picture is not of this generator and of the folder's space, or its shapes are not.
+        """
         tensors, about = self.read(name)
         require_generator(tensors, about, generator, self.file(name))
         first = self.list_names()[0]
@@ -102,7 +107,7 @@ class Inversions:
         return tensors, about
 
     def codes(self, names: str | Sequence[str]) -> Codes:
-        """The codes of one or several pictures, N first."""
+        """Return the codes of one or several pictures, N first."""
         found = [self.read(name)[0] for name in ([names] if isinstance(names, str) else names)]
         given = sorted(key.removeprefix("given.") for key in found[0] if key.startswith("given."))
         if any({key for key in one if key.startswith("given.")} != {f"given.{key}" for key in given} for one in found):
@@ -121,33 +126,37 @@ class Inversions:
         )
 
     def read_tuned(self, name: str) -> dict[str, Tensor]:
-        """What was added to the generator's parameters for a picture, by their names; empty where it stayed as it
-        was."""
+        """Return the changes of the generator's parameters for a picture, by their names; empty where the generator
+        stayed as it was."""
         return tuned_tensors(self.read(name)[0])
 
     def tuned_space(self, space: LatentSpace, name: str) -> LatentSpace:
-        """The space with what was tuned for a picture: a copy, or the space itself where nothing was. Refuses a picture
-        of another generator."""
+        """Return the space with the generator as it was tuned for a picture: a copy, or the space itself where nothing
+        was tuned.
+
+        Raises:
+            ValueError: The picture is of another generator.
+        """
         return tuned_space(space, tuned_tensors(self.read_for(space.generator, name)[0]))
 
     @staticmethod
     def tuned_of(space: LatentSpace, inverted: Inverted, i: int) -> LatentSpace:
-        """The space as it was tuned for picture ``i`` of a batch."""
+        """Return the space as it was tuned for picture ``i`` of a batch."""
         return tuned_space(space, {name: value[i] for name, value in inverted.tuned.items()})
 
     def target(self, name: str) -> Tensor:
-        """The picture that was inverted, as the inverter saw it, with shape :math:`(C, H, W)` in [-1, 1]."""
+        """Return the picture that was inverted, as the inverter saw it, with shape :math:`(C, H, W)` in [-1, 1]."""
         return self.read(name)[0]["target"].float() / 127.5 - 1
 
     def write(self, name: str, inverted: Inverted, i: int, target: Tensor, about: dict) -> None:
-        """Keeps what was found for picture ``i`` of a batch.
+        """Write the results for picture ``i`` of a batch.
 
         Arguments:
-            name: What the picture is called.
-            inverted: Of the batch.
-            i: Which picture of it.
+            name: Name of the picture.
+            inverted: The results of the batch.
+            i: Number of the picture in the batch.
             target: The picture, with shape :math:`(C, H, W)`, uint8.
-            about: What is known of it, with ``space`` and ``generator``.
+            about: Plain values about the picture, with ``space`` and ``generator``.
         """
         parts = {"given": inverted.codes.given, "tuned": inverted.tuned}
         tensors = {f"{part}.{key}": value[i] for part, values in parts.items() for key, value in values.items()}
@@ -156,11 +165,12 @@ class Inversions:
         self.run.write(f"images/{name}.safetensors", native.to_bytes(tensors, {"format": FORMAT, **about}))
 
     def scores(self) -> dict[str, dict[str, float]]:
-        """The scores of all pictures, from their own files."""
+        """Return the scores of all pictures, from their own files."""
         return {name: self.read(name)[1]["scores"] for name in self.list_names()}
 
     def write_scores(self, failed: dict[str, str]) -> dict[str, dict[str, float]]:
-        """``scores.json`` and ``scores.csv`` of all pictures, from their own files; gives the scores by picture."""
+        """Write ``scores.json`` and ``scores.csv`` of all pictures, from their own files. Return the scores by
+        picture."""
         scores = self.scores()
         columns = list(dict.fromkeys(key for row in scores.values() for key in row))
         mean = {
@@ -178,5 +188,5 @@ class Inversions:
 
 
 def tuned_tensors(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """What was tuned, of the tensors of a file, by the names of the generator's parameters."""
+    """Return the tuned parameters among the tensors of a file, by the names of the generator's parameters."""
     return {key.removeprefix("tuned."): value for key, value in tensors.items() if key.startswith("tuned.")}

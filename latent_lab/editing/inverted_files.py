@@ -1,4 +1,4 @@
-"""What a file of an inversion may hold: anybody may have written it."""
+"""The content that a file of an inversion may have: anybody may have written it."""
 
 from __future__ import annotations
 
@@ -17,12 +17,15 @@ NUMBERS = ("label", "noise", "truncation", "truncation_layers")  # of given, one
 
 
 def require_picture(tensors: Mapping[str, Tensor], about: Mapping[str, object], file: Path) -> None:
-    """An error unless these are what an inversion writes of a picture, as far as that can be seen without its
-    generator.
+    """Check that tensors and values are those that an inversion writes of a picture, as far as that can be seen without
+    its generator.
 
     Arguments:
         tensors, about: The content of the file.
-        file: Its name in the error.
+        file: The file, for the error.
+
+    Raises:
+        ValueError: They are not.
     """
     if not has_form(about, KNOWN):
         raise ValueError(f"{file} must name its space and generator and hold scores, each a finite number")
@@ -46,12 +49,15 @@ def require_picture(tensors: Mapping[str, Tensor], about: Mapping[str, object], 
 def require_generator(
     tensors: Mapping[str, Tensor], about: Mapping[str, object], generator: Generator, file: Path
 ) -> None:
-    """An error unless the codes, the picture and the parameters of a file are of this generator.
+    """Check that the codes, the picture and the parameters of a file are of a generator.
 
     Arguments:
-        tensors, about: The content of the file, which :func:`require_picture` has seen.
+        tensors, about: The content of the file, which :func:`require_picture` has accepted.
         generator: The generator.
-        file: Its name in the error.
+        file: The file, for the error.
+
+    Raises:
+        ValueError: They are of another generator.
     """
     if about["space"] not in generator.spaces:
         raise ValueError(f"{file} must be of one of the spaces {generator.spaces}, got {about['space'][:40]!r}")
@@ -78,7 +84,7 @@ def require_generator(
 
 
 def given_shapes(generator: Generator) -> dict[str, tuple[int, ...]]:
-    """The shape of what codes of one image may have given, by name."""
+    """Return the shapes that tensors in the ``given`` of one image's codes may have, by name."""
     shapes: dict[str, tuple[int, ...]] = dict.fromkeys(NUMBERS, ())
     shapes |= {f"noise.{i}": (1, *stored.shape) for i, stored in enumerate(generator.noise_maps())}
     if isinstance(generator, StyleGenerator):

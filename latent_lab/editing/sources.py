@@ -1,4 +1,4 @@
-"""What is edited: samples by their seeds, or the photographs of an inversion."""
+"""The pictures to edit: samples by their seeds, or the photographs of an inversion."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class Picture:
     """One image to edit.
 
     Arguments:
-        name: What its files are called.
-        space: Of its codes, on the generator that was tuned for it, if one was.
-        codes: Of this one image.
+        name: Name of the files written for it.
+        space: Space of its codes, on the generator that was tuned for it, if one was.
+        codes: Codes of this one image.
         target: The photograph :math:`(1, C, H, W)` in [-1, 1] that the codes were found for; None for a sample.
     """
 
@@ -40,14 +40,15 @@ class Source(ABC):
 
     Arguments:
         space: The latent space of all of them.
-        names: In order.
+        names: Their names, in order.
     """
 
     def __init__(self, space: LatentSpace, names: Sequence[str]) -> None:
         self.space, self.names = space, list(names)
 
     @abstractmethod
-    def open_picture(self, name: str) -> Picture: ...
+    def open_picture(self, name: str) -> Picture:
+        """Return the picture of a name, with its codes on the space's device."""
 
 
 class Samples(Source):
@@ -88,12 +89,16 @@ class InvertedPictures(Source):
 def open_source(
     source: str | int | Sequence[int], images: Sequence[str] | None, run: Run
 ) -> tuple[Source, Paths, dict]:
-    """What is edited, and the run's paths with their metadata; both must be of one generator.
+    """Open the pictures to edit and the run's paths. Return both, with the paths' metadata.
 
     Arguments:
         source: An inversion's folder; a seed, or several.
         images: Names of an inversion's images; None for all.
         run: The run that the paths are of.
+
+    Raises:
+        FileNotFoundError: There is no such folder.
+        ValueError: Pictures and paths are of two generators, or images are asked for where the source is seeds.
     """
     if not isinstance(source, str):
         if images is not None:

@@ -39,13 +39,14 @@ class Scored:
     result: dict
 
     def value(self, score: str) -> float:
+        """Return the mean of a score; nan where the run does not have it."""
         mean = self.result["scores"].get(score, {}).get("mean")
         return NAN if mean is None else mean
 
 
 def interval(values: Sequence[float]) -> tuple[float, float]:
-    """Mean of the values that are numbers, and half the width of its 95 % interval by Student's t (nan from fewer than
-    two)."""
+    """Return the mean of the values that are numbers, and half the width of its 95 % interval by Student's t (nan from
+    fewer than two)."""
     values = [value for value in values if value == value]
     if len(values) < 2:
         return (values[0] if values else NAN), NAN
@@ -55,7 +56,8 @@ def interval(values: Sequence[float]) -> tuple[float, float]:
 
 
 def surely_better(ours: dict[int, float], theirs: dict[int, float], better: str) -> bool:
-    """Whether the paired difference over the seeds of both excludes 0, on the better side. Two seeds at least."""
+    """Tell whether the paired difference over the seeds of both excludes 0, on the better side. Two seeds are needed at
+    least."""
     pairs = [
         ours[seed] - theirs[seed]
         for seed in ours.keys() & theirs.keys()
@@ -68,7 +70,8 @@ def surely_better(ours: dict[int, float], theirs: dict[int, float], better: str)
 
 
 def make_table(rows: dict[str, list[Scored]], scores: Sequence[str]) -> Table:
-    """A row for each group of runs; a cell is best if it is surely better than that of every other row."""
+    """Make a table with a row for each group of runs. A cell is best if it is surely better than that of every other
+    row."""
     about = {name: entry for runs in rows.values() for one in runs for name, entry in one.result["scores"].items()}
     columns = [(name, about[name]["unit"], about[name]["better"]) for name in scores]
     values = {
@@ -91,8 +94,8 @@ def make_table(rows: dict[str, list[Scored]], scores: Sequence[str]) -> Table:
     return Table(columns, [(label, len(runs)) for label, runs in rows.items()], cells)
 
 
-def floors(rows: dict[str, list[Scored]]) -> str:
-    """What no method can be below, in one sentence."""
+def describe_floors(rows: dict[str, list[Scored]]) -> str:
+    """Say in one sentence which scores no method can fall below."""
     entries = {
         name: entry
         for runs in rows.values()
@@ -159,7 +162,7 @@ def write_comparison(scored: Sequence[Scored], columns: Sequence[str], target: P
         every = list(dict.fromkeys(name for runs in rows.values() for one in runs for name in one.result["scores"]))
         shown = [name for pattern in columns for name in every if fnmatch.fnmatch(name, pattern)]
         table = tables[gan] = make_table(rows, list(dict.fromkeys(shown)))
-        write_atomically(target / f"{gan}.md", f"{write_markdown(table)}\n{floors(rows)}\n")
+        write_atomically(target / f"{gan}.md", f"{write_markdown(table)}\n{describe_floors(rows)}\n")
         write_atomically(target / f"{gan}.csv", write_csv(make_table(rows, every)))
         write_atomically(target / f"{gan}.tex", write_latex(table))
         parts += parts_of(gan, rows, table)
@@ -168,9 +171,10 @@ def write_comparison(scored: Sequence[Scored], columns: Sequence[str], target: P
 
 
 def parts_of(gan: str, rows: dict[str, list[Scored]], table: Table) -> Iterator[tuple[str, Markup | bytes]]:
-    """The captioned parts of the page about one generator: table, curves, and the pictures of each row's first run."""
+    """Yield the captioned parts of the page about one generator: table, curves, and the pictures of each row's first
+    run."""
     about = "scores, mean and 95 % interval over runs; bold where surely better than every other row"
-    yield f"{gan}: {about}. {floors(rows)}", html(table)
+    yield f"{gan}: {about}. {describe_floors(rows)}", html(table)
     for name, picture in pictures_of_metrics().items():
         if not picture.beside_others:
             continue
@@ -197,8 +201,8 @@ def pictures_of_metrics() -> dict[str, Picture]:
 
 
 def bands_of(rows: dict[str, list[Scored]], name: str) -> dict[str, list[tuple[float, float, float]]]:
-    """Mean of the curves of a picture at each of their places, with half the interval over runs: (place, mean, half)
-    for each row."""
+    """Return the mean of a picture's curves at each of their places, with half its interval over runs: (place, mean,
+    half) for each row."""
     bands = {}
     for label, runs in rows.items():
         at: dict[float, list[float]] = {}

@@ -1,4 +1,4 @@
-"""What is seen of each latent: every edit and every image is made once, for all metrics."""
+"""The observation of each latent: every edit and every image is made once, for all metrics."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from latent_lab.ops.streams import EVALUATION, stream
 
 
 def pairs_of(first: int, num: int, pairs: int, num_paths: int) -> Tensor:
-    """Positions (one, other) of the ordered pairs that latents ``first`` to ``first + num`` take in turn, with shape
-    :math:`(n, m, 2)`."""
+    """Return the positions (one, other) of the ordered pairs that latents ``first`` to ``first + num`` take in turn,
+    with shape :math:`(n, m, 2)`."""
     every = torch.tensor([(i, j) for i in range(num_paths) for j in range(num_paths) if i != j] or [(0, 0)])
     turns = torch.arange(first * pairs, (first + num) * pairs) % len(every)
     return every[turns].unflatten(0, (num, pairs))

@@ -28,8 +28,8 @@ PICTURES = {
 
 
 def strip_images(space: LatentSpace, paths: Paths, plan: Plan, protocol: Protocol, shares: list[float]) -> Tensor:
-    """Images of each chosen path over shares of its amount, from one latent for all, with shape :math:`(P, S, C, H,
-    W)`."""
+    """Return images of each chosen path over shares of its amount, from one latent for all, with shape :math:`(P, S, C,
+    H, W)`."""
     device = space.device
     codes = space.sample(protocol.ranking_latents, stream(protocol.seed, RANKING, 0, EVALUATION))
     codes = paths.anchor(space, codes.select(slice(0, 1)))
@@ -45,8 +45,8 @@ def strip_images(space: LatentSpace, paths: Paths, plan: Plan, protocol: Protoco
 def sequence_images(
     space: LatentSpace, paths: Paths, plan: Plan, protocol: Protocol, labels: list[str]
 ) -> tuple[list[str], Tensor]:
-    """The paper's figure: original, edit 1, 1 then 2, 2 then 1, undone in the same order; a row for each of up to four
-    pairs of paths."""
+    """Return images of sequential edits: original, edit 1, 1 then 2, 2 then 1, undone in the same order; a row and a
+    label for each of up to four pairs of paths."""
     device = space.device
     rows = max(1, min(len(labels) // 2, 4))
     first = torch.arange(rows)

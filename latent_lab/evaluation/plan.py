@@ -1,4 +1,4 @@
-"""Which paths stand for which attribute, and by how much they change it."""
+"""The choice of paths: which one stands for which attribute, and by how much they change it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class ChosenPath(NamedTuple):
 
 @dataclass(frozen=True)
 class Plan:
-    """What :func:`make_plan` found on the ranking latents.
+    """The paths chosen on the ranking latents, and their amounts; see :func:`make_plan`.
 
     Arguments:
         deviation: The attributes' standard deviations over the prior, with shape :math:`(A,)`.
@@ -60,12 +60,12 @@ class Plan:
 
     @property
     def labels(self) -> list[str]:
-        """Number and attribute of each chosen path, as tables and pictures name it."""
+        """Return the number and attribute of each chosen path, as tables and pictures name it."""
         return [f"{pick.path} {pick.attribute}" for pick in self.chosen]
 
     @property
     def paths(self) -> Tensor:
-        """Numbers of the chosen paths."""
+        """Return the numbers of the chosen paths, with shape :math:`(P,)`."""
         return torch.tensor([pick.path for pick in self.chosen])
 
 
@@ -157,8 +157,8 @@ def make_plan(subject: Subject, protocol: Protocol, made_for: Sequence[str] = ()
 
 
 def choose(scores: Tensor, num_paths: int, own: Mapping[int, int]) -> list[tuple[int, int]]:
-    """Pairs of path and attribute: ``own`` paths by attribute and assigned ones first, best first, then the best of the
-    other paths."""
+    """Choose pairs of path and attribute: ``own`` paths by attribute and assigned ones first, best first, then the best
+    of the other paths."""
     strength = torch.nan_to_num(scores.abs())
     free_paths, free_attributes = (
         [i for i in range(num) if i not in taken] for num, taken in zip(strength.shape, (set(own.values()), own.keys()))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Protocol:
-    """What an evaluation measures (``evaluation=`` of the command line).
+    """The rules of an evaluation (``evaluation=`` of the command line).
 
     Arguments:
         name: The evaluation's name in ``metrics.json``.

@@ -1,4 +1,4 @@
-"""What a run leaves for people: scores, pictures and one page, in its folder and in the loggers."""
+"""The report of a run: scores, pictures and one page, in its folder and in the loggers."""
 
 from __future__ import annotations
 
@@ -29,22 +29,22 @@ CAPTIONS = {  # of what is of the run, not of its evaluation
 SEQUENCE = ("original", "edit 1", "1 then 2", "2 then 1", "undone")
 
 
-def plain(value: float) -> float | None:
-    """A number as JSON knows it."""
+def to_plain(value: float) -> float | None:
+    """Return a number as JSON has it: None for one that is not finite."""
     return value if math.isfinite(value) else None
 
 
 def write_evaluation(run: Run, evaluation: Evaluation) -> None:
-    """Adds the scores under the evaluation's name to ``metrics.json``; writes ``names.json``: how to use the chosen
-    paths."""
+    """Add the scores under the evaluation's name to ``metrics.json``, and write ``names.json``, which tells how to use
+    the chosen paths."""
     plan, protocol = evaluation.plan, evaluation.protocol
     result = {
         "protocol": asdict(protocol) | {"changes": list(protocol.changes)},
         "scores": {
             score.name: {
-                "mean": plain(score.value),
-                "low": plain(score.low),
-                "high": plain(score.high),
+                "mean": to_plain(score.value),
+                "low": to_plain(score.low),
+                "high": to_plain(score.high),
                 "num": score.num,
                 "unit": score.unit,
                 "better": score.better,
@@ -52,7 +52,7 @@ def write_evaluation(run: Run, evaluation: Evaluation) -> None:
             for score in evaluation.scores
         },
         "chosen_paths": [
-            {key: plain(value) if isinstance(value, float) else value for key, value in pick._asdict().items()}
+            {key: to_plain(value) if isinstance(value, float) else value for key, value in pick._asdict().items()}
             for pick in plan.chosen
         ],
         "matrices": {
@@ -60,7 +60,7 @@ def write_evaluation(run: Run, evaluation: Evaluation) -> None:
                 "rows": matrix.rows,
                 "columns": matrix.columns,
                 "unit": matrix.unit,
-                "values": [[plain(value) for value in row] for row in matrix.values.tolist()],
+                "values": [[to_plain(value) for value in row] for row in matrix.values.tolist()],
             }
             for name, matrix in evaluation.matrices.items()
         },
@@ -79,22 +79,22 @@ def write_evaluation(run: Run, evaluation: Evaluation) -> None:
         entry = {
             "path": pick.path,
             "sign": pick.sign,
-            "unit_amount": plain(unit),
+            "unit_amount": to_plain(unit),
             "deviation": plan.deviation[a].item(),
             "unit": f"{plan.deviation[a].item():.6g}, one standard deviation over the prior",
             "reachable": [min(change for _, change in line), max(change for _, change in line)],
             "amounts": [amount for amount, _ in sorted(line)],
             "changes": [change for _, change in sorted(line)],
-            "correlation": plain(pick.correlation),
-            "steepness": plain(pick.steepness),
-            "disentanglement": plain(pick.disentanglement),
+            "correlation": to_plain(pick.correlation),
+            "steepness": to_plain(pick.steepness),
+            "disentanglement": to_plain(pick.disentanglement),
         }
         names.setdefault(pick.attribute, entry)  # the assigned path comes first
     run.write("names.json", json.dumps(names, indent=1))
 
 
 def figures_of(evaluation: Evaluation, curves: Curves) -> dict[str, Figure]:
-    """Every picture of a run by name, in the report's order."""
+    """Return every picture of a run by name, in the report's order."""
     chosen, matrices = evaluation.plan.chosen, evaluation.matrices
     titles = [f"path {pick.path}: {pick.attribute}\nat 1: eps = {pick.sign * pick.amount:.2f}" for pick in chosen]
     strips = [Strip(title, images) for title, images in zip(titles, evaluation.strips)]
@@ -120,7 +120,7 @@ def figures_of(evaluation: Evaluation, curves: Curves) -> dict[str, Figure]:
 
 
 def response_figure(response: dict[str, dict]) -> Figure:
-    """What walks change over their amounts, within their limits, from a run's findings."""
+    """Draw the changes of walks over their amounts, within their limits, from a run's findings."""
     lines = {
         name: [
             (x, y) for x, y in zip(found["amounts"], found["change"]) if found["limits"][0] <= x <= found["limits"][1]
@@ -132,7 +132,7 @@ def response_figure(response: dict[str, dict]) -> Figure:
 
 
 def write_report(run: Run, evaluation: Evaluation, loggers: Sequence[pl.loggers.Logger]) -> Path:
-    """Writes ``metrics.csv``, ``pictures/*.png`` and ``report.html``; returns the page."""
+    """Write ``metrics.csv``, ``pictures/*.png`` and ``report.html``; return the page."""
     pictures = {name: png_bytes(figure, 110) for name, figure in figures_of(evaluation, run.collect_curves()).items()}
     for name, content in pictures.items():
         run.write(f"pictures/{name}.png", content)
@@ -155,7 +155,7 @@ def write_report(run: Run, evaluation: Evaluation, loggers: Sequence[pl.loggers.
 
 
 def log_to_wandb(logger: pl.loggers.WandbLogger, run: Run, evaluation: Evaluation) -> None:
-    """The scores as summary keys ``<evaluation>/<score>`` and as a table, and the pictures as panels."""
+    """Log the scores as summary keys ``<evaluation>/<score>`` and as a table, and the pictures as panels."""
     name = evaluation.protocol.name
     logger.experiment.summary.update(
         {f"{name}/{score.name}": score.value for score in evaluation.scores if math.isfinite(score.value)}

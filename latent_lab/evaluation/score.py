@@ -20,7 +20,7 @@ Lines = dict[str, list[tuple[float, float]]]
 
 @dataclass
 class Evaluation:
-    """What an evaluation found.
+    """The results of an evaluation.
 
     Arguments:
         protocol, plan: How it was made, and which paths were chosen.

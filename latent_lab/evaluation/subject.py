@@ -1,4 +1,4 @@
-"""What an evaluation scores, with all that can measure it."""
+"""The subject of an evaluation: paths, with all that can measure them."""
 
 from __future__ import annotations
 

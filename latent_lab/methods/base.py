@@ -49,7 +49,7 @@ class Context:
 
     @property
     def device(self) -> torch.device:
-        """Where everything is computed."""
+        """The device on which everything is computed."""
         return self.trainer.strategy.root_device
 
     def require_attributes(self, names: Sequence[str] | None) -> Attributes:

@@ -71,7 +71,7 @@ class TrainedPaths(Method):
     def train(
         self, space: LatentSpace, paths: Paths, loss: Loss, context: Context, helper: nn.Module | None = None
     ) -> Paths:
-        """Return the trained paths."""
+        """Train paths by a loss, and return them in eval mode."""
         options = {"seed": context.seed, "batch_size": self.batch_size, **self.options}
         module = PathTraining(space, paths, loss, self.lr, helper, **options)
         module.fit(context.trainer, context.checkpoint)
@@ -79,6 +79,7 @@ class TrainedPaths(Method):
 
 
 def features_of(space: LatentSpace, codes: Codes, feature: str | None) -> Tensor:
-    """The images, or the outputs of the generator's submodule ``feature`` on the way to them, flat: :math:`(N, F)`."""
+    """Return the images, or the outputs of the generator's submodule ``feature`` on the way to them, flat: :math:`(N,
+    F)`."""
     output = space.decode(codes) if feature is None else space.activations(codes, [feature])[feature]
     return output.float().flatten(1)

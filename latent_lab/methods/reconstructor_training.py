@@ -1,4 +1,4 @@
-"""The training that finds paths by letting a reconstructor tell them apart; one module for every kind of paths."""
+"""The training that finds paths by letting a reconstructor tell them apart: one module for every kind of paths."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Objective:
-    r"""Weights of the loss.
+    r"""Weights of the terms of the loss.
 
     Arguments:
         cross_entropy: Cross-entropy of the path.
@@ -134,12 +134,14 @@ class ReconstructorTraining(ValidatedTraining):
             codes = self.space.sample(self.pool, self.rng(0, POOL))
             self.pool_latents, self.pool_metric = codes.latents, pullback_metric(self.space, codes)
 
-    def moves(self, step: int, purpose: int) -> tuple[Moves, torch.Generator]:
+    def draw_moves(self, step: int, purpose: int) -> tuple[Moves, torch.Generator]:
+        """Draw the moves of a step; ``purpose`` separates training and validation. Return them with the source of the
+        step's other random numbers."""
         rng = self.rng(step, purpose)
         return draw_moves(self.space, self.batch_size, self.paths.num_paths, self.amounts, rng), rng
 
     def training_step(self, batch: Tensor, batch_idx: int) -> Tensor:
-        moves, rng = self.moves(self.step, TRAINING)
+        moves, rng = self.draw_moves(self.step, TRAINING)
         torch.manual_seed(rng.initial_seed())  # a flow's trace estimator draws from the global source
         with torch.no_grad():
             before = self.space.decode(moves.codes)
@@ -179,7 +181,8 @@ class ReconstructorTraining(ValidatedTraining):
         return loss
 
     def orthogonality(self, codes: Codes, before: Tensor, rng: torch.Generator) -> Tensor:
-        """Mean squared cosine between the image changes of small moves along different paths from the same codes."""
+        """Return the mean squared cosine between the image changes of small moves along different paths from the same
+        codes."""
         num, paths = max(1, 2 * len(before) // self.orthogonality_paths), self.orthogonality_paths
         codes, before = codes.select(slice(0, num)), before[:num]
         num = len(before)
@@ -195,8 +198,8 @@ class ReconstructorTraining(ValidatedTraining):
         return (cosines.square().sum((1, 2)) - paths).mean() / (paths * (paths - 1))
 
     def contrast(self, rng: torch.Generator) -> Tensor:
-        r"""Mean of :math:`-\tfrac{1}{K} \log\det` of the matrix of cosines between the image changes of all K paths; 0
-        when orthogonal."""
+        r"""Return the mean of :math:`-\tfrac{1}{K} \log\det` of the matrix of cosines between the image changes of all
+        K paths; 0 when orthogonal."""
         index = torch.randint(self.pool, (self.batch_size,), generator=rng).to(self.device)
         latents, metric = self.pool_latents[index], self.pool_metric[index]
         step = self.orthogonality_step * (2.0 * torch.randint(2, (1,), generator=rng).item() - 1)
@@ -211,7 +214,7 @@ class ReconstructorTraining(ValidatedTraining):
         )
 
     def validation_step(self, batch: Tensor, batch_idx: int) -> None:
-        moves, rng = self.moves(batch_idx, VALIDATION)
+        moves, rng = self.draw_moves(batch_idx, VALIDATION)
         pair = pair_with_others(moves, self.paths.num_paths, rng)
         sequences = {"k"} | (self.validation.sequences if self.validation else set())
         views = view_sequences(self.space, self.paths, moves, pair, sequences, self.attributes)

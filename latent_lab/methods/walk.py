@@ -1,4 +1,4 @@
-"""The training of walks towards a target: GANalyze, GAN steerability and Enjoy Your Editing differ in the target
+"""The training of walks towards a target. GANalyze, GAN steerability and Enjoy Your Editing differ in the target
 alone."""
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from latent_lab.training.seeded import MakeOptimiser, MakeSchedule, ValidatedTra
 
 
 class Target(nn.Module, ABC):
-    """What a walk is trained towards. ``names`` says what each path is to change."""
+    """The aim of a walk's training. ``names`` says what each path is to change."""
 
     names: tuple[str, ...]
 
     @abstractmethod
     def losses(self, codes: Codes, before: Tensor, moved: Codes, after: Tensor, amounts: Tensor) -> dict[str, Tensor]:
-        """Weighted terms by name, whose sum is the loss.
+        """Return weighted terms by name, whose sum is the loss.
 
         Arguments:
             codes, moved: Codes before and after the walk, N of them.
@@ -36,8 +36,8 @@ class Target(nn.Module, ABC):
 
     @abstractmethod
     def realised(self, codes: Codes, before: Tensor, moved: Codes, after: Tensor, k: Tensor) -> Tensor:
-        """By how much the walk along path ``k`` :math:`(N,)` has changed what it is to change, in units of amount; nan:
-        not measured."""
+        """Return by how much the walk along path ``k`` :math:`(N,)` has changed its aim, in units of amount; nan where
+        that is not measured."""
 
 
 class WalkTraining(ValidatedTraining):
@@ -84,7 +84,7 @@ class WalkTraining(ValidatedTraining):
         return [self.groups_optimiser(groups)]
 
     def losses(self, step: int, purpose: int) -> dict[str, Tensor]:
-        """The target's terms on the walks of a step."""
+        """Return the target's terms on the walks of a step."""
         rng = self.rng(step, purpose)
         codes, num = self.space.sample(self.batch_size, rng), self.batch_size
         k = torch.rand(num, self.paths.num_paths, generator=rng).argsort(1)[:, : self.together]
@@ -171,7 +171,7 @@ class Walk(Method):
         )
 
     def module(self, space: LatentSpace, context: Context) -> WalkTraining:
-        """Everything that is trained, before the first step."""
+        """Make the LightningModule with all that is trained."""
         target = self.target(space=space, context=context, amounts=self.amounts)
         paths = self.paths(dim=require_vector_size(space), num_paths=len(target.names), rng=context.rng)
         require_labels(space, paths)
@@ -195,7 +195,11 @@ class Walk(Method):
 
 
 def require_labels(space: LatentSpace, paths: Paths) -> None:
-    """An error where a walk asks for classes that the generator has not."""
+    """Check that paths with a walk for each class fit the generator's classes.
+
+    Raises:
+        ValueError: The generator's codes have no class, or more classes than the paths.
+    """
     classes = getattr(paths, "classes", 0)
     if not classes:
         return

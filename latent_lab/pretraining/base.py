@@ -1,4 +1,4 @@
-"""What every training of a generator offers the command that runs it."""
+"""The contract of a generator's training with the command that runs it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from latent_lab.training.seeded import SeededTraining
 
 
 class Pretraining(SeededTraining):
-    """Trains a generator from scratch with two optimisers, of which each takes one step a batch.
+    """Trains a generator from scratch with two optimisers, each of which takes one step a batch.
 
     Arguments:
         generator: The generator to train.
@@ -40,10 +40,10 @@ class Pretraining(SeededTraining):
 
     @abstractmethod
     def finish(self, batches: int) -> Generator:
-        """The trained generator, with the statistics of its batch normalisation measured anew on ``batches``
+        """Return the trained generator, with the statistics of its batch normalisation measured anew on ``batches``
         batches."""
 
     def judge(self, generator: Generator, classifier: Classifier | None) -> tuple[dict[str, object], dict[str, Tensor]]:
-        """Scores of the finished generator that only this training has, and pictures :math:`(N, C, H, W)` by name, in
-        rows of 20."""
+        """Return the scores that only this training has for the finished generator, and pictures :math:`(N, C, H, W)`
+        by name, in rows of 20."""
         return {}, {}

@@ -1,4 +1,4 @@
-"""An early exit of MobileStyleGAN: the first blocks, with colours fitted to what the whole network shows."""
+"""An early exit of MobileStyleGAN: the first blocks, with colours fitted to the images of the whole network."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from latent_lab.gans.mobilestylegan import MobileStyleGAN, haar
 
 
 def early_exit(whole: MobileStyleGAN, pixels: int) -> MobileStyleGAN:
-    """The generator of images of ``pixels`` a side that stops at the block of this size; its colours are untrained."""
+    """Return a generator of images of ``pixels`` a side that stops at the block of this size. Its colours are
+    untrained."""
     sizes = [block.conv1.noise.shape[0] for block in whole.blocks]
     if pixels not in sizes[:-1]:
         raise ValueError(f"pixels must be one of {sizes[:-1]}, got {pixels}")
@@ -29,8 +30,8 @@ def early_exit(whole: MobileStyleGAN, pixels: int) -> MobileStyleGAN:
 def examples(
     whole: MobileStyleGAN, part: MobileStyleGAN, num: int, points: int, rng: torch.Generator
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Styles :math:`(N, D)`, features :math:`(N, P, C)` at the exit, and the image's bands there :math:`(N, P, 4 \\cdot
-    3)`, at random places."""
+    r"""Return styles :math:`(N, D)`, features :math:`(N, P, C)` at the exit, and the image's bands there :math:`(N, P,
+    4 \cdot 3)`, at random places."""
     found, space, last = [], whole.space("w"), f"blocks.{len(part.blocks) - 1}.conv2"
     for _ in range(num):
         codes = space.sample(1, rng)
@@ -44,14 +45,14 @@ def examples(
 def fit_exit(
     whole: MobileStyleGAN, pixels: int, num: int = 100, points: int = 2000, steps: int = 1500, seed: int = 0
 ) -> MobileStyleGAN:
-    """The early exit with colours fitted on samples: first one linear map (least squares), then its modulation by the
-    styles (Adam).
+    """Return the early exit with colours fitted on samples: first one linear map (least squares), then its modulation
+    by the styles (Adam).
 
     Arguments:
         whole: The whole generator, without classes.
         pixels: Side of the exit's images.
-        num: Samples of w that the whole generator decodes.
-        points: Places of each image that are fitted.
+        num: Number of samples of w that the whole generator decodes.
+        points: Number of places of each image that are fitted.
         steps: Steps of Adam, on 16 samples each.
         seed: Seed of samples, places and batches.
     """

@@ -1,4 +1,4 @@
-"""A generator without an adversary: it and one latent per image are fitted together."""
+"""Generative latent optimisation: a generator and one latent for each image, fitted together without an adversary."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from latent_lab.pretraining.base import Pretraining
 
 
 def laplacian_pyramid(images: Tensor, levels: int) -> list[Tensor]:
-    """What a binomial blur of 5 pixels takes away at each of the levels, each half as large, and what is left at the
-    end."""
+    """Return the Laplacian pyramid of images: the details that a binomial blur of 5 pixels removes at each level, each
+    half as large as the one before, and last the image that is left."""
     row = torch.tensor([1.0, 4.0, 6.0, 4.0, 1.0], dtype=images.dtype, device=images.device) / 16
     kernel = torch.outer(row, row).expand(images.shape[1], 1, 5, 5)
     pyramid = []
@@ -89,7 +89,7 @@ class GLOPretraining(Pretraining):
         self.latents = nn.Embedding.from_pretrained(self.first_latents(self.images), freeze=False, sparse=True)
 
     def first_latents(self, images: Tensor) -> Tensor:
-        """Whitened principal components of images, on the ball."""
+        """Return whitened principal components of images, on the unit ball."""
         return project_to_ball((images.flatten(1) - self.centre) @ self.whitening)
 
     def train_dataloader(self) -> DataLoader:
@@ -110,7 +110,7 @@ class GLOPretraining(Pretraining):
             )
 
     def loss(self, images: Tensor, targets: Tensor) -> Tensor:
-        """The loss of each image, with shape :math:`(N,)`."""
+        """Return the loss of each image, with shape :math:`(N,)`."""
         pairs = zip(laplacian_pyramid(images, self.levels), laplacian_pyramid(targets, self.levels))
         pyramid = sum((one - other).abs().flatten(1).mean(1) for one, other in pairs)
         return pyramid + self.squared * (images - targets).square().flatten(1).mean(1)
@@ -145,7 +145,7 @@ class GLOPretraining(Pretraining):
 
     @torch.enable_grad()
     def invert(self, generator: GLO, images: Tensor) -> Tensor:
-        """Latents of images that were not trained on, by the training's own loss from the training's own start."""
+        """Find latents of images that were not trained on, by the training's own loss from the training's own start."""
         latents = self.first_latents(images).requires_grad_()
         optimiser = torch.optim.Adam([latents], self.lr_latents)
         for _ in range(self.held_out_steps):
@@ -157,9 +157,9 @@ class GLOPretraining(Pretraining):
 
     @torch.no_grad()
     def judge(self, generator: GLO, classifier: Classifier | None) -> tuple[dict[str, object], dict[str, Tensor]]:
-        """Reconstruction (PSNR in dB) of training and of held-out images, and how far midpoints of latents are from
-        what is reconstructed (kernel distance of the classifier's features; ``floor`` is between the reconstructions of
-        two halves)."""
+        """Return the reconstruction (PSNR in dB) of training and of held-out images, and how far midpoints of latents
+        are from the reconstructions (kernel distance of the classifier's features; ``floor`` is between the
+        reconstructions of two halves). Pictures come with the scores."""
         num = min(2000, len(self.images))
         held = self.data.held_out_split()[0][:200]
         order = torch.randperm(len(self.images), generator=torch.Generator().manual_seed(self.seed))[:num]
@@ -186,8 +186,8 @@ class GLOPretraining(Pretraining):
 
 
 def kernel_distance(features: nn.Module, images: Tensor, others: Tensor) -> float:
-    """Kernel distance (Binkowski et al., 2018, https://arxiv.org/abs/1801.01401) of two sets of images of one size, on
-    all of them at once."""
+    """Return the kernel distance (Binkowski et al., 2018, https://arxiv.org/abs/1801.01401) of two sets of images of
+    one size, computed on all of them at once."""
     metric = KernelInceptionDistance(feature=features, subsets=1, subset_size=len(images), normalize=True)
     metric.update(images, real=True)
     metric.update(others, real=False)

@@ -62,6 +62,7 @@ class HingePretraining(Pretraining):
         ]
 
     def draw_fakes(self, num: int, purpose: int) -> Tensor:
+        """Return images of ``num`` samples drawn for this step; ``purpose`` separates its streams of random numbers."""
         rng = self.rng(self.step, purpose)
         return self.generator(self.generator.sample(self.generator.spaces[0], num, rng, 1.0).latents)
 
@@ -95,8 +96,8 @@ class HingePretraining(Pretraining):
 
     @torch.no_grad()
     def finish(self, batches: int, num: int = 128) -> Generator:
-        """The averaged generator, with the statistics of its batch normalisation measured anew on ``batches * num``
-        latents."""
+        """Return the averaged generator, with the statistics of its batch normalisation measured anew on ``batches *
+        num`` latents."""
         for module in self.average.modules():
             if isinstance(module, nn.BatchNorm2d):
                 module.reset_running_stats()

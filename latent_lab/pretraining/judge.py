@@ -1,4 +1,4 @@
-"""How good a generator's samples are, by a classifier trained on real images."""
+"""The judgement of a generator's samples by a classifier trained on real images."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from latent_lab.gans.space import LatentSpace
 
 
 def train_classifier(images: Tensor, labels: Tensor, epochs: int, seed: int, batch_size: int = 128) -> Classifier:
-    """A classifier trained on images shifted by up to 2 pixels each way."""
+    """Return a classifier trained on images shifted by up to 2 pixels each way."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         model = Classifier(images.shape[1], int(labels.max()) + 1)
@@ -35,8 +35,8 @@ def train_classifier(images: Tensor, labels: Tensor, epochs: int, seed: int, bat
 def judge(
     space: LatentSpace, classifier: nn.Module, held_out: tuple[Tensor, Tensor], num: int, seed: int
 ) -> dict[str, object]:
-    """Share of each class among ``num`` samples, their mean top confidence, and the classifier's accuracy on images
-    that it has not seen."""
+    """Return the share of each class among ``num`` samples, their mean top confidence, and the classifier's accuracy on
+    images that it has not seen."""
     rng = torch.Generator().manual_seed(seed)
     counts, confidence = torch.zeros(1), 0.0
     for start in range(0, num, 250):

@@ -1,4 +1,4 @@
-"""How every command that trains begins: its run, its trainer, and where it continues."""
+"""The beginning of every command that trains: its run, its trainer, and the state that it continues from."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ PLACES = ("weights", "backbone", "files", "folder", "region", "mask")  # keys of
 
 
 def absolute_places(value: object, key: str = "") -> object:
-    """Plain values, with the files that are here named by their absolute paths: the run is opened from other folders
+    """Return plain values in which files that exist here have absolute paths, for the run is opened from other folders
     too."""
     if isinstance(value, dict):
         return {name: absolute_places(part, name) for name, part in value.items()}
@@ -48,7 +48,7 @@ def absolute_places(value: object, key: str = "") -> object:
 
 
 def own_overrides() -> list[str]:
-    """What the command line gave, without what only says which run is continued."""
+    """Return the overrides of the command line, without those that only say which run is continued."""
     return [item for item in HydraConfig.get().overrides.task if not item.startswith(("run=", "weights="))]
 
 
@@ -62,7 +62,7 @@ def asked_folder() -> bool:
 
 
 def open_run(config: DictConfig, module: str) -> tuple[Run, DictConfig]:
-    """A new run of the command ``python -m module``, or the one to continue with its own configuration."""
+    """Open the run to continue with its own configuration, or create a new run of the command ``python -m module``."""
     folder, overrides = Path(HydraConfig.get().runtime.output_dir), own_overrides()
     if config.run is not None:
         if overrides:
@@ -91,7 +91,7 @@ def open_run(config: DictConfig, module: str) -> tuple[Run, DictConfig]:
 
 
 def continue_run(run: Run, module: str) -> tuple[Run, DictConfig]:
-    """A run that exists with its own configuration, which may be a stranger's."""
+    """Return an existing run with its own configuration, which may be a stranger's."""
     config, own = run.read_config(), OWN[module.rpartition(".")[2]]
     if own not in config:
         raise ValueError(f"run must be a folder that {module} made, got {run.folder}, whose configuration has no {own}")
@@ -105,7 +105,7 @@ def continue_run(run: Run, module: str) -> tuple[Run, DictConfig]:
 
 
 def resume_from(run: Run) -> Path | None:
-    """The training state to continue from, if there is one; names what is damaged."""
+    """Return the training state to continue from, or None. Damaged ones are named in a warning."""
     checkpoint, complaints = run.newest_checkpoint()
     for line in complaints:
         log.warning(line)

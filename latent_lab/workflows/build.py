@@ -1,4 +1,4 @@
-"""From a configuration to objects: the generator, its latent space, the predictors of a data set."""
+"""Objects from configurations: the generator, its latent space, the predictors of a data set."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from latent_lab.workflows.search_path import find_extensions
 
 
 def compose_config(command: str, overrides: list[str]) -> DictConfig:
-    """The configuration of a command, also from inside of another command."""
+    """Compose the configuration of a command, also from inside of another command."""
     running, GlobalHydra.instance().hydra = GlobalHydra.instance().hydra, None
     find_extensions()
     try:
@@ -49,7 +49,7 @@ def build_space(gan: DictConfig, seed: int, compile: bool = False) -> LatentSpac
 
 
 def preview_of(gan: DictConfig) -> DictConfig | None:
-    """The configuration of the cheaper generator that is trained on, if the named weights have one."""
+    """Return the configuration of the cheaper generator that is trained on; None if the named weights have none."""
     if not gan.get("preview") or gan.weights is not None:
         return None
     return OmegaConf.merge(gan, gan.preview)
@@ -65,7 +65,8 @@ def build_data(dataset: DictConfig, generator: Generator) -> IdxImages | FolderI
 
 
 def build_attributes(dataset: DictConfig, names: Sequence[str] | None) -> Attributes | None:
-    """The predictor of a ``dataset`` configuration, narrowed to ``names`` if there are any; None if it has none."""
+    """Return the predictor of a ``dataset`` configuration, narrowed to ``names`` if there are any; None if it has
+    none."""
     if not dataset.get("attributes"):
         return None
     return select_attributes(instantiate(dataset.attributes), names)
@@ -93,8 +94,8 @@ def build_metrics(evaluation: DictConfig) -> dict[str, Measurement]:
 
 
 def network_if_here(node: DictConfig | None) -> tuple[nn.Module | None, str]:
-    """A network of a configuration; or None, and why its weights are not on this machine, which is empty where none is
-    named."""
+    """Return a network of a configuration; or None, with the reason why its weights are not on this machine, which is
+    empty where no network is named."""
     if not node:
         return None, ""
     try:

@@ -1,4 +1,5 @@
-"""How every command starts: composes its configuration, checks it, runs, and says what is wrong in one line."""
+"""The start of every command: it composes its configuration, checks it, runs, and says in one line if something is
+wrong."""
 
 from __future__ import annotations
 
@@ -25,7 +26,7 @@ FULL = "HYDRA_FULL_ERROR"
 
 
 def command(name: str) -> Callable[[Callable], Callable[[], None]]:
-    """Makes a main of a function of a configuration: ``python -m latent_lab.<name>``, configured by
+    """Make a main of a function of a configuration: ``python -m latent_lab.<name>``, configured by
     ``conf/<name>.yaml``.
 
     ``HYDRA_FULL_ERROR=1`` shows tracebacks and Hydra's own words instead of one line.
@@ -52,7 +53,7 @@ def command(name: str) -> Callable[[Callable], Callable[[], None]]:
 
 
 def run(task: Callable, name: str) -> None:
-    """Runs a command with the arguments of this process."""
+    """Run a command with the arguments of this process."""
     cli.continues = cli.failures = cli.skipped = None
     with terminable(), printed():
         try:
@@ -83,7 +84,7 @@ def run(task: Callable, name: str) -> None:
 
 
 def report_jobs(batches: object) -> None:
-    """Ends with the lines of a sweep's runs that failed in processes of their own."""
+    """End with the lines of a sweep's runs that failed in processes of their own."""
     jobs = [job for batch in batches for job in batch] if isinstance(batches, list) else []
     values = [job.return_value for job in jobs if isinstance(job.return_value, cli.Failed)]
     skipped, failed = ([value.text for value in values if value.skipped is which] for which in (True, False))
@@ -95,7 +96,7 @@ def report_jobs(batches: object) -> None:
 
 @contextlib.contextmanager
 def terminable() -> Iterator[None]:
-    """SIGTERM ends the command with one line, unless somebody else (submitit, a test) listens to it."""
+    """End the command with one line at SIGTERM, unless somebody else (submitit, a test) listens to it."""
     if (
         threading.current_thread() is not threading.main_thread()
         or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
@@ -110,7 +111,7 @@ def terminable() -> Iterator[None]:
 
 
 def require_flags(parser: argparse.ArgumentParser, name: str) -> None:
-    """An error of one line for flags that Hydra does not know."""
+    """Refuse flags that Hydra does not know, with an error of one line."""
 
     def refuse(message: str) -> None:
         raise SystemExit(
@@ -124,8 +125,8 @@ def require_flags(parser: argparse.ArgumentParser, name: str) -> None:
 
 
 def guarded(function: Callable, name: str, config) -> object:
-    """Checks the configuration and runs the command: an error is one line and the exit status 1, in a sweep once all
-    have run, unless the method does not apply."""
+    """Check the configuration and run the command. An error becomes one line and the exit status 1; in a sweep it is
+    told once all have run, unless the method does not apply."""
     cli.continues = None
     keep_freed_memory()
     try:
@@ -151,8 +152,8 @@ def guarded(function: Callable, name: str, config) -> object:
 
 
 def sweeping() -> str | None:
-    """The folder, within its sweep's, of the run that this process makes for a sweep of another; None if there is no
-    sweep."""
+    """Return the folder, within its sweep's, of the run that this process makes for another process's sweep; None if
+    there is no sweep."""
     from hydra.core.hydra_config import HydraConfig
 
     settings = HydraConfig.get() if HydraConfig.initialized() else None
@@ -164,7 +165,7 @@ def sweeping() -> str | None:
 
 
 def inside(error: Exception) -> tuple[str, Exception]:
-    """What went wrong in a command, as a text, and the first cause."""
+    """Return the text of an error within a command, and its first cause."""
     key = ""
     while type(error).__name__ == "InstantiationException":
         key = match.group(1) if (match := re.search(r"full_key: (\S+)", str(error))) else key
@@ -198,7 +199,7 @@ def inside(error: Exception) -> tuple[str, Exception]:
 
 
 def placed(text: str, key: str) -> str:
-    """The text with the full key of what was built, where it does not name it itself."""
+    """Return the text with the full key of what was built, where it does not name it itself."""
     first = re.match(r"[\w.]+", text)
     word = first.group() if first else ""
     above, _, last = key.rpartition(".")
@@ -210,7 +211,7 @@ def placed(text: str, key: str) -> str:
 
 
 def output_folder(file: object) -> Path | None:
-    """The run's folder, if the file lies in it."""
+    """Return the run's folder, if the file lies in it."""
     from hydra.core.hydra_config import HydraConfig
 
     if not HydraConfig.initialized() or not isinstance(file, str | Path):
@@ -220,7 +221,8 @@ def output_folder(file: object) -> Path | None:
 
 
 def outside(error: Exception, name: str) -> str:
-    """What went wrong before or around the command: Hydra composes the configuration and makes the folder."""
+    """Return the text of an error before or around the command, while Hydra composes the configuration and makes the
+    folder."""
     from latent_lab.workflows.overrides import line_of
 
     if isinstance(error, OSError) and error.errno is not None:

@@ -1,4 +1,4 @@
-"""``compare``: rows are methods, columns are scores, with intervals over seeds."""
+"""The command ``compare``: rows are methods, columns are scores, with intervals over seeds."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from latent_lab.loading import find_runs
 
 
 def compare(config: DictConfig) -> None:
-    """Writes ``<target>/<gan>.{md,csv,tex}`` for each generator and one ``compare.html``."""
+    """Write ``<target>/<gan>.{md,csv,tex}`` for each generator and one ``compare.html``."""
     scored = scored_runs(find_runs(config.run), config.protocol)
     if not scored:
         raise ValueError(

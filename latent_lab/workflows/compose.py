@@ -1,4 +1,5 @@
-"""``compose``: the applications of Image2StyleGAN++ and StyleFusion, each in a new folder with its picture."""
+"""The command ``compose``: the applications of Image2StyleGAN++ and StyleFusion, each in a new folder with its
+picture."""
 
 from __future__ import annotations
 
@@ -39,7 +40,7 @@ DPI = 150
 
 
 def read_inverted(space: LatentSpace, inversions: Inversions, names: Sequence[str]) -> tuple[Tensor, Codes]:
-    """Pictures of an inversion, with their codes carried to the space."""
+    """Read pictures of an inversion, with their codes carried to the space."""
     source = InvertedPictures(inversions, space, names)
     about = inversions.read(source.names[0])[1]
     own = hash_weights(space.generator)
@@ -64,7 +65,8 @@ def read_inverted(space: LatentSpace, inversions: Inversions, names: Sequence[st
 def images_of(
     space: LatentSpace, inversions: Inversions | None, images: Sequence[str] | None, seeds: Sequence[int] | None
 ) -> tuple[Tensor, Codes | None]:
-    """Images :math:`(K, C, H, W)` in [-1, 1] of files; or of an inversion or of samples, together with their codes."""
+    """Return images :math:`(K, C, H, W)` in [-1, 1] of files; or of an inversion or of samples, together with their
+    codes."""
     if inversions is not None:
         return read_inverted(space, inversions, images)
     if images is not None:
@@ -75,7 +77,7 @@ def images_of(
 
 
 def scores_of(composition: Composition, results: Tensor) -> dict[str, object]:
-    """PSNR of each result against what it shall look like, and the first and last losses."""
+    """Return the PSNR of each result against its targets, and the first and last losses."""
     scores: dict[str, object] = {
         f"psnr, {target.name}": psnr(results, target.image, target.mask).tolist() for target in composition.targets
     }
@@ -90,7 +92,7 @@ def scores_of(composition: Composition, results: Tensor) -> dict[str, object]:
 
 
 def picture_of(composition: Composition, mask: Tensor | None, results: Tensor, title: str):
-    """What went in, the mask and the results, side by side."""
+    """Draw the inputs, the mask and the results side by side."""
     columns = {name: image[:1].float() for name, image in composition.inputs.items()}
     if mask is not None:
         columns["mask"] = (2 * mask - 1).expand(-1, results.shape[1], -1, -1)
@@ -102,7 +104,7 @@ def picture_of(composition: Composition, mask: Tensor | None, results: Tensor, t
 
 
 def compose_images(config: DictConfig) -> None:
-    """Runs the application and writes codes, pictures and scores into a new folder."""
+    """Run the application and write codes, pictures and scores into a new folder."""
     name = HydraConfig.get().runtime.choices["application"]
     inversions, images, seeds = (
         None if config.source is None else Inversions.open(config.source),

@@ -1,5 +1,5 @@
-"""``convert``: a published checkpoint as latent_lab's safetensors, or as another repository's state dict; a run's paths
-as directions."""
+"""The command ``convert``: a published checkpoint as latent_lab's safetensors, or as another repository's state dict; a
+run's paths as directions."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ LAYOUTS = {"nvlabs": nvlabs, "rosinality": rosinality}
 
 
 def generator_bytes(generator: Generator) -> bytes:
-    """The weights, with the family and the arguments that rebuild it."""
+    """Serialise the weights, with the family and the arguments that rebuild the generator."""
     return native.to_bytes(generator.state_dict(), generator.description())
 
 
 def layout_bytes(generator: Generator, layout: str) -> bytes:
-    """A torch file of tensors alone."""
+    """Serialise the weights as a torch file of tensors alone, in another repository's layout."""
     if layout not in LAYOUTS or not isinstance(generator, StyleGAN2):
         raise ValueError(
             f"layout must be null or, for a StyleGAN2, one of {list(LAYOUTS)}, "
@@ -41,8 +41,8 @@ def layout_bytes(generator: Generator, layout: str) -> bytes:
 
 
 def convert(config: DictConfig) -> None:
-    """Reads ``source``, a file of any format or a configuration's name, and writes its generator to ``target``, which
-    must not exist. With ``run``, a run's folder, it writes the directions of its straight paths."""
+    """Read ``source``, a file of any format or a configuration's name, and write its generator to ``target``, which
+    must not exist. With ``run``, a run's folder, write the directions of its straight paths."""
     target = Path(config.target).expanduser()
     if (config.source is None) == (config.run is None) or (config.run is None and config.path is not None):
         raise ValueError(

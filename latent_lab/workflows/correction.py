@@ -1,4 +1,4 @@
-"""What an edited photograph is given back of the details that its inversion lost."""
+"""The correction of an edited photograph, which gives back details that its inversion lost."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from latent_lab.workflows.build import compose_config
 def build_correction(
     correction: str | Mapping[str, object] | None, source: Source, made: DictConfig, device: torch.device
 ) -> Callable | None:
-    """What corrects edited codes, of an inverter that does (HFGI, HFGI-SF): takes the space, the codes, the photograph
-    and the edited codes.
+    """Return a function that corrects edited codes, from an inverter that does so (HFGI, HFGI-SF). It takes the space,
+    the codes, the photograph and the edited codes.
 
     Arguments:
         correction: A configuration of ``inverter``, or its name as ``inverter`` with options of it beside, e.g.

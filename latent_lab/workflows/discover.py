@@ -1,4 +1,4 @@
-"""``train``: discover paths, score them, show them."""
+"""The command ``train``: discover paths, score them, show them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``edit``: samples or photographs, edited along the paths of a run, with what the edits changed."""
+"""The command ``edit``: samples or photographs, edited along the paths of a run, with the effects of the edits."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ RANGES = {"steps": (3, 99), "frames": (2, 1000), "fps": (1, 120), "batch_size": 
 
 
 def asked_edits(run: Run, paths: Paths, edits: Mapping | None) -> list[Edit]:
-    """The edits of a configuration, in its order."""
+    """Return the edits of a configuration, in its order."""
     if not isinstance(edits, Mapping) or not edits:
         raise ValueError(f"edits must be names and strengths such as 'edits={{age: 2, path3: -1}}', got {edits!r}")
     wrong = {
@@ -51,7 +51,7 @@ def asked_edits(run: Run, paths: Paths, edits: Mapping | None) -> list[Edit]:
 
 
 def require_options(config: DictConfig) -> None:
-    """An error where an option cannot be, before anything is built."""
+    """Check options before anything is built."""
     if config.walk is not None and config.walk not in WRITERS:
         raise ValueError(f"walk must be null or one of {list(WRITERS)}, got {config.walk!r}")
     if config.walk == "mp4":
@@ -65,7 +65,7 @@ def require_options(config: DictConfig) -> None:
 
 
 def new_folder(config: DictConfig, made: DictConfig) -> Run:
-    """The folder of the results, which must be new."""
+    """Create the folder of the results, which must be new."""
     # the run may be a stranger's
     own = (make_file_name(str(made.gan.name)), make_file_name(f"{datetime.now():%Y-%m-%d_%H-%M-%S}-s{made.seed}"))
     folder = Path(config.target or Path("outputs", "edits", *own))
@@ -78,11 +78,13 @@ def new_folder(config: DictConfig, made: DictConfig) -> Run:
 
 
 def make_title(edit: Edit) -> str:
+    """Return the title of an edit's strip: its name and its amount, marked ``sd`` where that is in standard
+    deviations."""
     return f"{escape_text(edit.name)}\n{edit.asked:+.3g}" + (" sd" if edit.calibrated else "")
 
 
 def latents_bytes(editor: Editor, latents: Tensor, description: Mapping[str, object]) -> bytes:
-    """The edited codes, from which the image is made again, and where the edits started."""
+    """Serialise the edited codes, from which the image is made again, and the codes where the edits started."""
     space, codes = editor.final(latents)
     before = editor.space.generator.convert(editor.codes, editor.space.name, space.name)
     tensors = {"latents": codes.latents, "before": before.latents} | {
@@ -92,7 +94,7 @@ def latents_bytes(editor: Editor, latents: Tensor, description: Mapping[str, obj
 
 
 def show(result: Run, name: str, file: str, editor: Editor, config: DictConfig) -> Strip:
-    """Write the pictures and the walk of one image, called ``name``, to files called ``file``; give back its row of the
+    """Write the pictures and the walk of one image, called ``name``, to files called ``file``. Return its row of the
     overview."""
     count = len(editor.edits)
     stages = editor.images(torch.cat([editor.apply(range(done)) for done in range(count + 1)]))
@@ -120,8 +122,7 @@ def show(result: Run, name: str, file: str, editor: Editor, config: DictConfig) 
 
 @torch.no_grad()
 def edit(config: DictConfig) -> None:
-    """Edits every picture of the source and writes latents, images, strips, walks and ``edits.json`` to a new
-    folder."""
+    """Edit every picture of the source, and write latents, images, strips, walks and ``edits.json`` to a new folder."""
     require_options(config)
     options = OmegaConf.to_container(config, resolve=True)
     run = Run.open(config.run, config.weights)

@@ -1,4 +1,4 @@
-"""``evaluate``: scores the paths of finished runs, from their folders alone."""
+"""The command ``evaluate``: the scores of finished runs' paths, from their folders alone."""
 
 from __future__ import annotations
 

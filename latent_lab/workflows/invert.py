@@ -1,4 +1,4 @@
-"""``invert``: pictures become codes, in a folder that the other commands read."""
+"""The command ``invert``: pictures become codes, in a folder that the other commands read."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ SHOWN_SIDE = 256
 
 
 def preferred(generator: Generator, inverter: Inverter, name: str | None) -> LatentSpace:
-    """The space that codes are looked for in."""
+    """Return the space that codes are searched in."""
     name = next((space for space in inverter.prefers if space in generator.spaces), None) if name is None else name
     return generator.space(name)
 
 
 def overview(inversions: Inversions) -> bytes:
-    """The first pictures above their reconstructions, from their own files."""
+    """Draw the first pictures above their reconstructions, from their own files."""
     columns = []
     for name in inversions.list_names()[:SHOWN]:
         picture, _ = read_photograph(inversions.run.folder / "pictures" / f"{name}.png")
@@ -67,7 +67,7 @@ def invert_batch(
     halved: bool,
     keeper: Keeper,
 ) -> None:
-    """Inverts some pictures and keeps what was found, with its scores and what is known of all in ``common``."""
+    """Invert some pictures and write the results, with their scores and the values in ``common`` that all share."""
     names, pixels, known = batch
     images = (pixels.float() / 127.5 - 1).to(space.device)
     start = time.perf_counter()
@@ -88,7 +88,7 @@ def invert_batch(
 
 
 def invert(config: DictConfig) -> None:
-    """Inverts the pictures that the folder does not hold yet; where one cannot be used, the others go on, and it is
+    """Invert the pictures that the folder does not hold yet. Where one cannot be used, the others continue, and it is
     told at the end."""
     if config.run is None:
         if not config.images:

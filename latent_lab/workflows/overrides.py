@@ -1,4 +1,4 @@
-"""Arguments that Hydra cannot read or place, said in one line: the key, what is allowed, and what to do."""
+"""Errors in arguments that Hydra cannot read or place, in one line: the key, what is allowed, and what to do."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ KEY = re.compile(r"(~|\+{0,2})[A-Za-z_][\w./@:-]*")
 
 
 def quoted(argument: str) -> str:
-    """The argument as a shell's line must hold it, so that Hydra takes its value as text.
+    """Quote an argument for a shell's line, so that Hydra takes its value as text.
 
     >>> print(quoted("run=/a,b"))
     "run='/a,b'"
@@ -30,7 +30,7 @@ def quoted(argument: str) -> str:
 
 
 def escaped(value: str) -> str:
-    """The value as text of Hydra's grammar, whatever it holds."""
+    """Escape a value as text of Hydra's grammar, whatever it holds."""
     mark = '"' if "'" in value and '"' not in value else "'"
     # a backslash counts only before a quotation mark, where each is written twice
     marked = re.sub(rf"(\\*)({mark}|$)", lambda found: 2 * found[1] + (f"\\{mark}" if found[2] else ""), value)
@@ -38,13 +38,13 @@ def escaped(value: str) -> str:
 
 
 def groups(command: str) -> list[str]:
-    """The groups of a command."""
+    """Return the names of a command's groups."""
     entries = yaml.safe_load((CONF / f"{command}.yaml").read_text()).get("defaults", [])
     return [name.split("@")[0] for entry in entries if isinstance(entry, dict) for name in entry]
 
 
 def choice_line(group: str, allowed: Sequence[str], given: object, command: str) -> str:
-    """That a group has no such choice, and which it has."""
+    """Say that a group has no such choice, and which ones it has."""
     if len(allowed) <= 2 * SHOWN:
         return f"{group} must be one of {list(allowed)}, got {given!r}"
     near = difflib.get_close_matches(str(given), allowed, SHOWN, 0.5)
@@ -57,7 +57,7 @@ def choice_line(group: str, allowed: Sequence[str], given: object, command: str)
 
 
 def missing_choice(error: MissingConfigException, command: str) -> str:
-    """A choice that is not there, or a command."""
+    """Say which choice of a group, or which command, does not exist."""
     name = error.missing_cfg_file or ""
     top = name.split("/")[0]
     if "/" not in name:
@@ -69,7 +69,7 @@ def missing_choice(error: MissingConfigException, command: str) -> str:
 
 
 def dotted(node: Container, before: str = "") -> list[str]:
-    """All keys below a node, as the command line names them."""
+    """Return all keys below a node, as the command line names them."""
     keys = node.keys() if isinstance(node, DictConfig) else ()
     found = []
     for key in keys:
@@ -80,7 +80,7 @@ def dotted(node: Container, before: str = "") -> list[str]:
 
 
 def unknown_key(key: str, root: DictConfig | None, command: str) -> str:
-    """That there is no such key, with the nearest that there are."""
+    """Say that there is no such key, with the nearest ones that exist."""
     above, _, last = key.rpartition(".")
     node = None if root is None else root
     for part in above.split(".") if above else ():
@@ -112,7 +112,7 @@ def as_choices(argument: str) -> str:
 
 
 def unreadable(argument: str) -> str:
-    """That an argument does not follow Hydra's grammar, and how it would."""
+    """Say that an argument does not follow Hydra's grammar, and how it would."""
     key, equals, value = argument.partition("=")
     if not KEY.fullmatch(key) or not equals:
         return (
@@ -128,7 +128,7 @@ def unreadable(argument: str) -> str:
 
 
 def composition_line(error: ConfigCompositionException, command: str, arguments: Sequence[str]) -> str:
-    """What is wrong with an argument that Hydra can read, and cannot place."""
+    """Say which argument Hydra can read but cannot place, and why."""
     text, cause = str(error), error.__cause__
     named = re.search(r"'([^']*(?:'[^']*'[^']*)*)'", text.splitlines()[0] if text else "")
     found = named.group(1) if named else ""
@@ -176,7 +176,7 @@ def composition_line(error: ConfigCompositionException, command: str, arguments:
 
 
 def omegaconf_line(error: OmegaConfBaseException) -> str:
-    """What OmegaConf refuses, with the key first."""
+    """Say in one line why OmegaConf refuses a value, with the key first."""
     key, text = str(error.full_key or "the configuration"), str(error.msg or error).splitlines()[0].strip()
     if isinstance(error, InterpolationResolutionError):
         if (wanted := re.search(r"Interpolation key '([^']*)'", text)) is not None:
@@ -186,7 +186,7 @@ def omegaconf_line(error: OmegaConfBaseException) -> str:
 
 
 def line_of(error: Exception, command: str, arguments: Sequence[str]) -> str:
-    """One line for an error of the composition.
+    """Say in one line what an error of the composition means.
 
     Arguments:
         error: What Hydra or OmegaConf raised.
@@ -216,8 +216,8 @@ def line_of(error: Exception, command: str, arguments: Sequence[str]) -> str:
 
 
 def resolved(config: DictConfig) -> dict:
-    """The configuration as plain values, missing ones as ``???``; an error of one line where something cannot be
-    resolved."""
+    """Return the configuration as plain values, missing ones as ``???``. Where something cannot be resolved, raise an
+    error of one line."""
     try:
         return OmegaConf.to_container(config, resolve=True)
     except OmegaConfBaseException as error:

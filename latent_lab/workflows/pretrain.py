@@ -1,4 +1,4 @@
-"""``pretrain``: train a generator on a data set, judge it, write its weights and its model card."""
+"""The command ``pretrain``: train a generator on a data set, judge it, write its weights and its model card."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from latent_lab.workflows.convert import generator_bytes
 
 
 def pretrain(config: DictConfig) -> None:
-    """Trains the generator of ``gan`` on ``dataset`` and writes ``generator.safetensors``, ``samples.png`` and
+    """Train the generator of ``gan`` on ``dataset``, and write ``generator.safetensors``, ``samples.png`` and
     ``card.md`` into the run's folder."""
     continued = config.run is not None
     if continued:  # its own configuration names its data
@@ -78,7 +78,7 @@ def pretrain(config: DictConfig) -> None:
 
 
 def model_card(config: DictConfig, run: Run, steps: int, num_images: int, scores: dict[str, object]) -> str:
-    """What a user of the weights must know, as markdown."""
+    """Return the model card in markdown: all that a user of the weights must know."""
     lines = [
         f"# {config.gan.name}",
         "",

@@ -1,4 +1,4 @@
-"""Hydra's search path: the configurations of installed extensions beside latent_lab's own."""
+"""Hydra's search path, with the configurations of installed extensions beside latent_lab's own."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from latent_lab.installation import extensions
 
 
 class ExtensionConfigurations(SearchPathPlugin):
-    """Adds the ``conf`` folder of each installed extension, see :func:`latent_lab.installation.extensions`."""
+    """A plugin that adds the ``conf`` folder of each installed extension, see
+    :func:`latent_lab.installation.extensions`."""
 
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
+        """Append the ``conf`` folders of installed extensions to Hydra's search path."""
         for name, folder in extensions().items():
             if (folder / "conf").is_dir():
                 search_path.append(provider=name, path=f"file://{folder / 'conf'}")

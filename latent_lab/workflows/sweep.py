@@ -1,5 +1,5 @@
-"""What Hydra tells a command: before a run its configuration is checked; a sweep (``-m``, ``sweep=``) has a folder of
-its own, goes on where one run fails, and may end in a page that compares."""
+"""Hydra's callback: a run's configuration is checked before it starts; a sweep (``-m``, ``sweep=``) gets a folder of
+its own, continues where one run fails, and may end in a page that compares."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Sweep(Callback):
         self.page = page
 
     def on_run_start(self, config: DictConfig, **kwargs) -> None:
-        """Refuses options that cannot be before Hydra makes the run's folder."""
+        """Refuse impossible options before Hydra makes the run's folder."""
         from latent_lab.workflows.overrides import validate_here
 
         if os.environ.get("HYDRA_FULL_ERROR") == "1":
@@ -59,6 +59,7 @@ class Sweep(Callback):
             sys.exit(f"latent_lab: {len(failures)} runs of the sweep failed: " + "; ".join(failures))
 
     def compare(self, target: Path, evaluation: str) -> None:
+        """Write the page that compares the runs of the sweep into ``target``, by the scores of one evaluation."""
         from latent_lab.workflows.build import compose_config
         from latent_lab.workflows.compare import compare
 
@@ -68,8 +69,7 @@ class Sweep(Callback):
 
 
 def claim(config: DictConfig) -> None:
-    """Makes the sweep's folder, with a number behind its name if another sweep has that, and tells Hydra and all
-    jobs."""
+    """Make the sweep's folder, with a number behind its name if another sweep has that, and tell Hydra and all jobs."""
     from latent_lab.workflows.overrides import escaped
 
     wanted = Path(config.hydra.sweep.dir)

@@ -1,5 +1,5 @@
-"""``train_encoder``: train networks that invert a generator, judge them on samples that they have not seen, write their
-weights."""
+"""The command ``train_encoder``: train networks that invert a generator, judge them on samples that they have not seen,
+write their weights."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from latent_lab.workflows.build import build_generator, build_space, preview_of
 
 
 def train_encoder(config: DictConfig) -> None:
-    """Trains ``encoder`` on ``gan`` and writes ``encoder.safetensors``, ``metrics.json`` and ``samples.png`` (each
-    above its inversion) into the run's folder."""
+    """Train ``encoder`` on ``gan``, and write ``encoder.safetensors``, ``metrics.json`` and ``samples.png`` (each
+    sample above its inversion) into the run's folder."""
     run, config = open_run(config, "latent_lab.train_encoder")
     generator = build_generator(config.gan, config.seed, config.compile)
     if "w+" not in generator.spaces:
@@ -70,7 +70,7 @@ def train_encoder(config: DictConfig) -> None:
 
 
 def pictures_of(config: DictConfig, channels: int) -> IdxImages | FolderImages | None:
-    """The images of the data set if ``images`` asks for them, set up; None for the generator's own samples."""
+    """Return the images of the data set if ``images`` asks for them, set up; None for the generator's own samples."""
     if config.images == "samples":
         return None
     if not config.dataset.get("data"):
@@ -91,8 +91,8 @@ def pictures_of(config: DictConfig, channels: int) -> IdxImages | FolderImages |
 def judge(
     config: DictConfig, run: Run, module: EncoderTraining, space: LatentSpace, data: IdxImages | FolderImages | None
 ) -> None:
-    """How well the finished file inverts images that no step has seen: mean scores and, of samples, the mean squared
-    error of their latents."""
+    """Measure how well the finished file inverts images that no step has seen: mean scores and, of samples, the mean
+    squared error of their latents."""
     inverter = module.inverter(run.folder / "encoder.safetensors")
     put_on(space.device, inverter)
     samples = space.sample(config.held_out, stream(config.seed, 0, 0, EVALUATION))

@@ -1,5 +1,5 @@
-"""``train_fusion``: train the network that puts two regions together, judge it on samples that it has not seen, write
-its weights."""
+"""The command ``train_fusion``: train the network that puts two regions together, judge it on samples that it has not
+seen, write its weights."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from latent_lab.workflows.build import build_generator
 
 
 def train_fusion(config: DictConfig) -> None:
-    """Trains ``fusion`` on ``gan`` and writes ``fusion.safetensors``, ``hierarchy.json``, ``metrics.json`` and
+    """Train ``fusion`` on ``gan``, and write ``fusion.safetensors``, ``hierarchy.json``, ``metrics.json`` and
     ``samples.png`` into the run's folder."""
     run, config = open_run(config, "latent_lab.train_fusion")
     generator = build_generator(config.gan, config.seed)
@@ -67,7 +67,7 @@ def train_fusion(config: DictConfig) -> None:
 
 
 def network_sizes(sizes: DictConfig, generator) -> dict[str, int]:
-    """The network's sizes; what is null is what the generator needs."""
+    """Return the network's sizes; those that are null are what the generator needs."""
     found = {name: value for name, value in sizes.items() if value is not None}
     width = found.setdefault("width", max(generator.style_sizes()))
     found.setdefault("hidden", 5 * width)
