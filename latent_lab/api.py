@@ -154,10 +154,11 @@ def evaluate(
 
     Arguments:
         subject: The paths, and what measures the images that they lead to.
-        protocol: How many paths are scored, how far they go, and on which latents.
+        protocol: Rules of the evaluation: how many paths are scored, how far they go, and on which latents.
         folder: A run's folder, where what was observed is kept until the scores are there; None keeps nothing.
-        metrics: What is measured, by name; by default what every evaluation measures, see :func:`load_metrics`.
-        made_for: What the method made each path for, in their order; empty where nothing was told to the method.
+        metrics: Metrics by name; by default those of every evaluation, see :func:`load_metrics`.
+        made_for: Attribute or other aim that the method made each path for, in their order; empty where the method was
+            told nothing.
     """
     chosen = load_metrics() if metrics is None else metrics
     return evaluation.evaluate(subject, protocol, folder, metrics=chosen, made_for=made_for)
@@ -169,7 +170,7 @@ def invert(
     """Return the codes whose images are as near to the given ones as the inverter finds.
 
     Arguments:
-        images: With shape :math:`(N, C, H, W)` in [-1, 1], of the generator's resolution and channels.
+        images: Images with shape :math:`(N, C, H, W)` in [-1, 1], of the generator's resolution and channels.
         space: The space of the codes.
         inverter: An inverter, or its name as on the command line, e.g. ``projector``.
         seed: Seed of what each image's search draws.
@@ -196,7 +197,7 @@ def edit(
     Arguments:
         space: The space of the codes.
         paths: Paths in this space.
-        codes: Where the edits start, N of them.
+        codes: Codes at which the edits start, N of them.
         edits: Signed amounts by the path's number; with ``run`` also by a name that its evaluation gave, then in
             standard deviations of the attribute.
         run: The folder of the run that the paths are of.

@@ -28,7 +28,7 @@ def read_component(group: str, name: str, around: Mapping, **options) -> dict:
     Arguments:
         group: The group of configurations, e.g. ``method``.
         name: A choice of it, e.g. ``sefa``.
-        around: What it may refer to: ``gan`` (with ``edits``), ``dataset``, ``seed``.
+        around: Values that it may refer to: ``gan`` (with ``edits``), ``dataset``, ``seed``.
         options: Values that replace those of the configuration; mappings are merged.
 
     Raises:

@@ -17,12 +17,12 @@ class Edit(NamedTuple):
     """One edit: what was asked for, and the path and amount that do it.
 
     Arguments:
-        name: What it was called.
+        name: Name by which it was asked for.
         path: The path's number.
         asked: The strength: standard deviations of the attribute where ``calibrated``, else the path's own amount.
         amount: The path's amount.
         calibrated: Whether the evaluation of the run says what the strength means.
-        warning: What a user must know of it; empty for nothing.
+        warning: Warning for the user; empty for none.
     """
 
     name: str

@@ -99,7 +99,7 @@ def open_picture(file: Path | str, formats: Collection[str]) -> Image.Image:
     """Open a picture and read its header.
 
     Arguments:
-        file: Where it is.
+        file: The picture's file.
         formats: Pillow's names of the formats to try.
 
     Raises:

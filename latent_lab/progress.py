@@ -36,7 +36,7 @@ class Progress:
     """The progress of one loop, shown while the context is open.
 
     Arguments:
-        name: What the loop is called.
+        name: Name of the loop.
         total: Number of its last step.
         done: Steps that an earlier attempt has done.
     """
@@ -95,7 +95,7 @@ def track(steps: Sequence[T], name: str) -> Iterator[T]:
 
     Arguments:
         steps: What is iterated over; a range that begins above 0 goes on where an earlier attempt stopped.
-        name: What the loop is called.
+        name: Name of the loop.
     """
     first = steps.start if isinstance(steps, range) and steps.step == 1 else 0
     with Progress(name, first + len(steps), first) as shown:

@@ -115,7 +115,7 @@ class Run:
     """One fitted method on one generator, with its scores: a folder, which may come from a stranger.
 
     Arguments:
-        folder: Where it lies.
+        folder: The run's folder.
         weights: The file of the generator's weights, instead of the one that its configuration names.
     """
 
@@ -127,7 +127,7 @@ class Run:
         """Create the folder of a new run. A folder that already holds a run is never overwritten.
 
         Arguments:
-            folder: Where the run shall lie.
+            folder: Place of the new run.
             config: The text of its ``config.yaml``.
             fixed: Whether it must lie exactly there. Otherwise the next free name is taken.
 

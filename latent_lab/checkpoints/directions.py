@@ -155,10 +155,10 @@ def to_tensor(array: np.ndarray) -> Tensor:
 
 
 def directions_bytes(directions: Tensor, mean: Tensor, suffix: str) -> bytes:
-    r"""Return the content of a file of directions, from which :func:`read_directions` reads them back.
+    """Return the content of a file of directions, from which :func:`read_directions` reads them back.
 
     Arguments:
-        directions: With shape :math:`(K, D)`, or :math:`(K, L, D)` with a row for each layer of w+.
+        directions: Directions with shape :math:`(K, D)`, or :math:`(K, L, D)` with a row for each layer of w+.
         mean: The space's mean, with shape :math:`(D,)`.
         suffix: ``.npy`` (the array alone, as InterFaceGAN and SeFa), ``.npz`` or ``.pt`` (GANSpace's components of unit
             length, and their lengths as standard deviations).

@@ -25,7 +25,7 @@ class Key:
 
     Arguments:
         kind: The kind of its value.
-        about: What it means, as an error says it.
+        about: Meaning of the key, as an error says it.
     """
 
     kind: object

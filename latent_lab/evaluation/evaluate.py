@@ -32,11 +32,12 @@ def evaluate(
 
     Arguments:
         subject: The paths, and what measures the images that they lead to.
-        protocol: How many paths are scored, how far they go, and on which latents.
+        protocol: Rules of the evaluation: how many paths are scored, how far they go, and on which latents.
         folder: A run's folder, where what was observed is kept until the scores are there, so that an interrupted
             evaluation continues; None keeps nothing.
-        metrics: What is measured, by names of the caller's.
-        made_for: What the method made each path for, in their order; empty where nothing was told to the method.
+        metrics: Metrics, by names of the caller's.
+        made_for: Attribute or other aim that the method made each path for, in their order; empty where the method was
+            told nothing.
     """
     obstacles = {name: obstacle(metric, subject) for name, metric in metrics.items()}
     measured = {name: metric for name, metric in metrics.items() if not obstacles[name]}

@@ -23,12 +23,12 @@ def observe_in_parts(
     """Return what was observed of all latents, a row a latent.
 
     Arguments:
-        observe: From the number of the first latent and how many, what is observed of them.
-        total: How many latents there are.
-        chunk: How many are observed at once.
-        title: What the progress bar says.
-        run: Whose folder keeps each part until the last one is there; None keeps nothing.
-        place: The part of that folder.
+        observe: Observes latents, given the number of the first one and how many there are.
+        total: Number of latents.
+        chunk: Number of latents observed at once.
+        title: Text of the progress bar.
+        run: Run whose folder keeps each part until the last one is there; None keeps nothing.
+        place: Place of the parts in that folder.
     """
     parts: list[dict[str, Tensor]] = []
     for first in track(range(0, total, chunk), title):

@@ -45,7 +45,7 @@ class Plan:
         curves: Mean change of their attributes on it, in standard deviations, with shape :math:`(P, S)`.
         equal: The amounts that change a path's attribute by each of the protocol's changes, with shape :math:`(P, T)`;
             nan: out of reach.
-        notes: What a reader must know, a sentence each.
+        notes: Remarks for a reader of the scores, a sentence each.
     """
 
     deviation: Tensor
@@ -74,9 +74,9 @@ def make_plan(subject: Subject, protocol: Protocol, made_for: Sequence[str] = ()
     """Rank all paths by what they do to each attribute, choose, and calibrate the chosen ones.
 
     Arguments:
-        subject, protocol: What is scored, and how.
-        made_for: What the method made each path for, in their order; a path that was made for an attribute stands for
-            it. Empty where nothing was told to the method.
+        subject, protocol: The paths that are scored, and the rules of the evaluation.
+        made_for: Attribute or other aim that the method made each path for, in their order; a path that was made for an
+            attribute stands for it. Empty where the method was told nothing.
     """
     space, paths, attributes = subject.space, subject.paths, subject.attributes
     batch, num_paths = protocol.batch_size, min(protocol.num_paths, paths.num_paths)

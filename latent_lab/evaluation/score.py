@@ -23,17 +23,17 @@ class Evaluation:
     """The results of an evaluation.
 
     Arguments:
-        protocol, plan: How it was made, and which paths were chosen.
+        protocol, plan: The rules of the evaluation, and the chosen paths.
         attributes: Names of the attributes that were measured.
         scores: Scores with their intervals.
         matrices: Tables of numbers by name.
         curves: Curves by the name of their picture and their own.
-        pictures: What the pictures of the metrics show, by their names.
+        pictures: Descriptions of the pictures of the metrics, by their names.
         strip_shares: Shares of a path's amount that a strip shows, S of them.
         strips: Images of the chosen paths over these shares, with shape :math:`(P, S, C, H, W)`.
-        pairs: What each row of ``sequences`` shows.
+        pairs: Labels of the rows of ``sequences``.
         sequences: Images of sequential edits, with shape :math:`(Q, 5, C, H, W)`.
-        notes: What a reader must know, a sentence each.
+        notes: Remarks for a reader of the scores, a sentence each.
     """
 
     protocol: Protocol

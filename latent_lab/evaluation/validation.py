@@ -23,7 +23,7 @@ class Validation:
     attribute yet, so that nothing is at equal change.
 
     Arguments:
-        subject: What is measured.
+        subject: The paths that are trained, and what measures them.
         metrics: The metrics, by their names.
         seed: Seed of the latents that metrics draw themselves.
     """

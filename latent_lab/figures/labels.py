@@ -26,7 +26,7 @@ def make_label(text: object, longest: int = 60, lines: int = 1) -> str:
     Dollars begin no formula, control characters are drawn as escapes, and long lines lose their middle.
 
     Arguments:
-        text: What is drawn.
+        text: Text of the label.
         longest: Letters a line.
         lines: Lines that the label may have; what comes after stands in the last one.
 

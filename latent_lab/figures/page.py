@@ -35,13 +35,13 @@ def report_html(
 
     Arguments:
         title: Its heading.
-        command: What reproduces the run.
+        command: Command line that reproduces the run.
         scores: The lines of the table, each with ``name``, ``value``, ``low`` and ``high`` (nan where there is no
             interval), ``num`` (how many latents), ``unit`` and ``better``.
         pictures: PNG files by name, in order.
         captions: A sentence for each picture.
         facts: Versions, threads, device, commit.
-        notes: What a reader of the scores must know.
+        notes: Remarks for a reader of the scores.
     """
     shown = [(captions[name], content) for name, content in pictures.items()]
     values = {"command": command, "scores": scores, "pictures": shown, "facts": facts, "notes": notes}

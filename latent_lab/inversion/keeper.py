@@ -32,10 +32,10 @@ class Steps:
 
     Arguments:
         track: Shows the progress.
-        num: Steps at most.
-        name: What the loop is called.
-        parts: All that its steps change, by name. It is changed in place; what was kept is put back before the first
-            step.
+        num: Largest number of steps.
+        name: Name of the loop.
+        parts: Everything that the steps change, by name. It is changed in place; what was kept is put back before the
+            first step.
     """
 
     def __init__(self, track: Track, num: int, name: str, parts: Mapping[str, Part]) -> None:
@@ -73,9 +73,9 @@ class Keeper:
     once.
 
     Arguments:
-        run: The folder.
+        run: The run whose folder keeps the state.
         every: Seconds between two writes.
-        owner: What the results depend on besides the pictures, as plain values.
+        owner: Plain values that the results depend on besides the pictures.
     """
 
     def __init__(self, run: Run, every: float, owner: Mapping[str, object]) -> None:
@@ -107,7 +107,7 @@ class Keeper:
         longer needed.
 
         Arguments:
-            names: Of the pictures.
+            names: Names of the pictures.
             pixels: The pictures, N first, uint8.
             track: Shows the progress of the loops.
         """

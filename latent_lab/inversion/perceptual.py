@@ -25,7 +25,7 @@ class FeatureDistance(nn.Module):
 
     Arguments:
         features: Maps images :math:`(N, C, H, W)` in [-1, 1] to maps :math:`(N, F, h, w)` by name, frozen.
-        layers: Which of its layers; None for all.
+        layers: Names of the layers that are compared; None for all.
         normalised: Whether maps are compared as LPIPS does.
     """
 

@@ -30,7 +30,7 @@ class AssessorTarget(Target):
     Arguments:
         attributes: The assessors, by the names of the dataset's attributes; None for all.
         samples: Samples of the prior that the standard deviations are measured on.
-        space: Where the walks are.
+        space: The latent space of the walks.
         context: Gives the attributes.
         amounts: Smallest and largest magnitude of a training amount.
     """

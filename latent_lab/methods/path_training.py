@@ -20,12 +20,13 @@ class PathTraining(SeededTraining):
     """Trains paths on a frozen generator.
 
     Arguments:
-        space: Where the paths lie.
+        space: The latent space of the paths.
         paths: The paths to train.
-        loss: From the paths, the codes of a step and its random numbers: ``loss``, and what else is logged, by name.
+        loss: Returns ``loss``, and what else is logged, by name, from the paths, the codes of a step and its random
+            numbers.
         lr: Learning rate.
         helper: A network that is trained beside the paths, at the same rate; may be None.
-        training: What :class:`SeededTraining` takes.
+        training: Options of :class:`SeededTraining`.
     """
 
     kept = ("paths.", "helper.")

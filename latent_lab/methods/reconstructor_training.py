@@ -68,7 +68,7 @@ class ReconstructorTraining(ValidatedTraining):
         | https://arxiv.org/abs/2002.03754
 
     Arguments:
-        space: Where the paths lie.
+        space: The latent space of the paths.
         paths: The paths to train.
         reconstructor: Maps a pair of images to logits :math:`(N, K)` and amounts :math:`(N,)`.
         objective: Weights of the loss.
@@ -80,7 +80,7 @@ class ReconstructorTraining(ValidatedTraining):
             fewer.
         orthogonality_step: Amount of the small moves.
         pool: Latents at which ``objective.contrast`` has the image's metric, measured once before the first step.
-        training: What :class:`ValidatedTraining` takes.
+        training: Options of :class:`ValidatedTraining`.
     """
 
     kept = ("paths.", "reconstructor.")

@@ -46,14 +46,14 @@ class WalkTraining(ValidatedTraining):
     .. math:: L = \mathbb{E}_{z, k, \varepsilon}\, \ell\left(G(z), G(\phi_k^\varepsilon(z)), \varepsilon\right)
 
     Arguments:
-        space: Where the walks are.
+        space: The latent space of the walks.
         paths: The paths to train.
         target: Gives the loss; what it trains itself (a critic) is trained at the same time.
         amounts: Smallest and largest magnitude of a training amount; its sign is a fair coin.
         together: Paths that each latent walks at once, in random order; at most K.
         lr: Learning rate of the walks.
         lr_critic: Learning rate of the target's own parameters.
-        training: What :class:`ValidatedTraining` takes.
+        training: Options of :class:`ValidatedTraining`.
     """
 
     kept = ("paths.", "target.critic.")

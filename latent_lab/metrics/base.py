@@ -27,8 +27,8 @@ class Matrix(NamedTuple):
     Arguments:
         values: The numbers, with shape :math:`(R, C)`.
         rows, columns: Names of both.
-        unit: What the numbers are in.
-        row_title, column_title: What the rows and the columns are.
+        unit: Unit of the numbers.
+        row_title, column_title: Titles of the rows and the columns.
         picture: The picture of the metric that shows it; empty for none.
     """
 
@@ -61,11 +61,11 @@ class Setting:
     """The surroundings of a measurement.
 
     Arguments:
-        subject: What is measured.
+        subject: The paths, and what measures them.
         seed: Seed of all latents that a metric draws itself.
         bootstrap: Makes intervals over the latents that were observed.
         choice: The chosen paths, with their amounts; None in the validation of a training, which chooses none.
-        asked: How many and how far; None in the validation of a training.
+        asked: Number of latents and lengths of the evaluation; None in the validation of a training.
     """
 
     subject: Subject

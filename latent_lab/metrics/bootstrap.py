@@ -15,8 +15,8 @@ class Score(NamedTuple):
         name: Its name, with ``/`` between a family's and its own.
         value: The number; nan where nothing was measured.
         low, high: The interval's ends, nan where there is none.
-        num: How many latents it is from.
-        unit: What it is in; empty for a plain number.
+        num: Number of latents behind it.
+        unit: Its unit; empty for a plain number.
         better: ``lower``, ``higher``, or empty where neither is.
     """
 
@@ -33,8 +33,8 @@ class Bootstrap:
     """95 % percentile intervals over latents, the same resamples for every score of an evaluation.
 
     Arguments:
-        num: How many latents there are.
-        resamples: How often they are drawn again.
+        num: Number of latents.
+        resamples: Number of resamples.
         rng: Source of the draws.
     """
 

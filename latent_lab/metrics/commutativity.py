@@ -39,7 +39,7 @@ class CommutativityError(Metric):
     Arguments:
         level: ``latents``, ``images`` or ``attributes``.
         form: ``swap`` or ``return``.
-        difference: Of two tensors of attributes, the second minus the first (the short way round for angles).
+        difference: Subtracts the first of two tensors of attributes from the second (the short way round for angles).
     """
 
     higher_is_better = False

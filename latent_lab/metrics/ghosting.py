@@ -25,9 +25,9 @@ def ghosting_error(
     Arguments:
         edited: Corrected edits, with shape :math:`(N, C, H, W)` in [-1, 1].
         plain: The same edits without the correction.
-        distortion: What the inversion had lost, D: the original less its inversion, not aligned.
+        distortion: The loss of the inversion, D: the original less its inversion, not aligned.
         region: B, the pixels that show the person in the original and the background in the edit, :math:`(N, 1, H, W)`.
-        sigma: Of the high-pass filter h, in pixels; None for a 64th of the side.
+        sigma: Standard deviation of the high-pass filter h, in pixels; None for a 64th of the side.
     """
     sigma = edited.shape[-1] / 64 if sigma is None else sigma
     seen, lost = high_pass(edited - plain, sigma), high_pass(distortion, sigma)

@@ -19,7 +19,7 @@ def traversal_correlation(change: Tensor, amounts: Tensor, measured: Tensor | No
     Arguments:
         change: Attributes along the traversal, with shape :math:`(\dots, S)`.
         amounts: Signed amounts, broadcastable to it.
-        measured: Which steps count, with the shape of ``change``; None for all.
+        measured: True for each step that counts, with the shape of ``change``; None for all.
     """
     measured = torch.ones_like(change) if measured is None else measured
     num = measured.sum(-1, keepdim=True).clamp_min(1)

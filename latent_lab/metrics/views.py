@@ -61,17 +61,18 @@ def spread(values: Tensor, reached: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Views:
-    """Images and latents after the edits that the measurements need; what none of them needs is not there.
+    r"""Images and latents after the edits that the measurements need; what none of them needs is not there.
 
     ``views["kl"]`` is the view after the sequence of edits ``kl``, M rows for each latent, all rows of one latent
-    together; :meth:`by_latent` gives such rows the shape :math:`(N, M, \\dots)`.
+    together; :meth:`by_latent` gives such rows the shape :math:`(N, M, \dots)`.
 
     Arguments:
-        subject: What is measured.
-        num: How many latents, N.
+        subject: The paths, and what measures them.
+        num: Number N of latents.
         sequences: Views by the sequence of edits that led to them; the empty one is the original.
         pair: The two edits that the sequences are made of.
-        positions: Which two of the chosen paths these are, with shape :math:`(N, M, 2)`; None where none were chosen.
+        positions: Positions of the two edits among the chosen paths, with shape :math:`(N, M, 2)`; None where none were
+            chosen.
         single: Latents of single edits.
         equal: Single edits at equal change.
         deviation: Standard deviations of the attributes over the prior; None where they are not known.

@@ -22,7 +22,7 @@ class Pretraining(SeededTraining):
         data: Images to train on, set up.
         seed: Seed of all that is drawn.
         lr_decay: Share of the run, at its end, in which the learning rates fall linearly to 0.
-        training: What else :class:`SeededTraining` takes.
+        training: Other options of :class:`SeededTraining`.
     """
 
     strict_loading = True  # all is trained

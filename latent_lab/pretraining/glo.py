@@ -51,7 +51,7 @@ class GLOPretraining(Pretraining):
         levels: Levels of the pyramid, at least 1.
         squared: Weight :math:`\lambda` of the squared error.
         held_out_steps: Steps of Adam that the latents of held-out images are looked for with.
-        training: What else :class:`Pretraining` takes.
+        training: Other options of :class:`Pretraining`.
     """
 
     def __init__(

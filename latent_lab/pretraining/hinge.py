@@ -34,7 +34,7 @@ class HingePretraining(Pretraining):
         lr_generator, lr_critic: Learning rates.
         ema: Decay of the averaged generator; it starts at 0.1 and grows to this value.
         optimiser: Makes each of the two optimisers; Adam with betas 0 and 0.9 by default.
-        training: What else :class:`Pretraining` takes.
+        training: Other options of :class:`Pretraining`.
     """
 
     remedy = "a smaller gan.pretraining.lr_generator and lr_critic"

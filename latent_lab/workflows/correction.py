@@ -24,9 +24,9 @@ def build_correction(
         correction: A configuration of ``inverter``, or its name as ``inverter`` with options of it beside, e.g.
             ``weights``; None for no correction. Of the inverter that the source was inverted with, options are the same
             unless they are given, also where it is a part of the correction, as HFGI is of HFGI-SF.
-        source: What is edited.
+        source: The pictures that are edited.
         made: The run's configuration, whose generator and data set the inverter is built for.
-        device: Where images are.
+        device: The device of the images.
     """
     if correction is None:
         return None

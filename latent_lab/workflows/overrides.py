@@ -189,7 +189,7 @@ def line_of(error: Exception, command: str, arguments: Sequence[str]) -> str:
     """Say in one line what an error of the composition means.
 
     Arguments:
-        error: What Hydra or OmegaConf raised.
+        error: The error that Hydra or OmegaConf raised.
         command: The command's name, e.g. ``train``.
         arguments: Its arguments, as given.
     """

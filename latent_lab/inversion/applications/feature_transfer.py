@@ -32,8 +32,8 @@ class FeatureTransfer(Application):
     Arguments:
         blocks, seam: See :class:`Application`; the seam is in pixels of the image.
         layer: Name of a convolution that reads a row of w+, or the number of its row.
-        amount: a, from 0 to 1.
-        channels: Which are copied: numbers from 0; None for all.
+        amount: Amount a of the mixture, from 0 to 1.
+        channels: Numbers of the channels that are copied, from 0; None for all.
     """
 
     num_images = 2

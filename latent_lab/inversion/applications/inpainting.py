@@ -31,8 +31,8 @@ class Inpainting(Application):
 
     Arguments:
         blocks, seam: See :class:`Application`; the paper's weight of what lies outside (``outside``) is 10.
-        completions: How many.
-        spread: s of the starts after the first.
+        completions: Number of completions.
+        spread: Range s of the starts after the first.
         layers: Rows that change, as ``0-8,16-17``; None for the paper's, at the same depth of this generator.
     """
 

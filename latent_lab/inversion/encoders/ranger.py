@@ -19,10 +19,10 @@ class Ranger(torch.optim.RAdam):
         | https://arxiv.org/abs/1907.08610
 
     Arguments:
-        parameters: What is trained.
+        parameters: Parameters, or groups of them, to train.
         lr: Learning rate.
         every: Steps k between two draws; 0 is plain RAdam.
-        share: How far :math:`\alpha` the slow weights go.
+        share: Step size :math:`\alpha` of the slow weights.
         betas, eps: RAdam's.
     """
 

@@ -58,11 +58,11 @@ class StyleEncoder(IRSE):
         resolution: Pixels a side of the images that it is shown, a power of 2 from 32 on.
         image_channels: Channels of its input: those of an image, or twice as many for ReStyle's, which see what they
             have reached as well.
-        coarse, middle: Where the rows of the smallest map and of the second end; ReStyle's encoder reads all L from the
-            smallest.
+        coarse, middle: Numbers of the rows at which those of the smallest map and of the second end; ReStyle's encoder
+            reads all L from the smallest.
         deltas: None for pSp; for e4e how many of the L - 1 differences are in use, the other rows repeat the first.
         head_width: Channels of the heads; None for D, as published.
-        widths, depths, reduction: The trunk's, see :class:`IRSE`; four stages.
+        widths, depths, reduction: Options of the trunk, see :class:`IRSE`; four stages.
     """
 
     def __init__(

@@ -30,9 +30,9 @@ class StyleEncoderTraining(EncoderTraining):
 
     Arguments:
         network: Makes the encoder for ``rows``, ``style_dim``, ``image_channels`` and ``deltas``.
-        iterations: How often an image is shown; above 1 the encoder sees what it has reached.
+        iterations: Number of times that an image is shown; above 1 the encoder sees what it has reached.
         editable: Whether rows are differences from the first (e4e).
-        options: What :class:`EncoderTraining` takes.
+        options: Options of :class:`EncoderTraining`.
     """
 
     kept = ("encoder.",)
@@ -120,7 +120,7 @@ class EditableEncoderTraining(StyleEncoderTraining):
         slope, slope_every: Weight :math:`\gamma` of the penalty, and the steps between two times that it is taken, each
             for all of them.
         pool: Earlier styles that the critic is shown again.
-        network, iterations, options: As :class:`StyleEncoderTraining` takes them.
+        network, iterations, options: See :class:`StyleEncoderTraining`.
     """
 
     optimisers = 2

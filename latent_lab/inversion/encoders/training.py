@@ -39,16 +39,16 @@ class EncoderTraining(SeededTraining):
     Examples are the generator's own samples, as many as there are steps, or images of a data set.
 
     Arguments:
-        space: w+ of the generator.
-        preview: w+ of a cheaper generator whose rows are the first of these, where it will do.
+        space: The space w+ of the generator.
+        preview: The space w+ of a cheaper generator whose rows are the first of these, where it will do.
         objective: Weights of the loss.
-        distance, identity: What :class:`ImageTerms` compares images with.
+        distance, identity: Networks that :class:`ImageTerms` compares images with.
         data: Images to invert, set up; None for the generator's samples.
         seed: Seed of all that is drawn.
         batch_size: Samples a step and rank; a data set has its own.
         optimiser: Makes the optimiser of parameters, with its learning rate.
         flip: Chance that an image of a data set is mirrored.
-        training: What else :class:`SeededTraining` takes.
+        training: Other options of :class:`SeededTraining`.
     """
 
     options, remedy = "encoder", "a smaller encoder.optimiser.lr"

@@ -48,9 +48,10 @@ class HFGISF(Inverter):
           and Figure 2
 
     Arguments:
-        hfgi: What inverts, and corrects the edit.
+        hfgi: The inverter, which also corrects the edit.
         hierarchy: Regions whose root is the person and its background, or that has the background as a part of a part.
-        person: Which pixels show the person: images :math:`(N, C, H, W)` to masks :math:`(N, 1, H, W)` in [0, 1].
+        person: Finds the pixels that show the person: images :math:`(N, C, H, W)` to masks :math:`(N, 1, H, W)` in [0,
+            1].
         background: The region of the hierarchy that stays the inversion's.
         masked: Whether conditions are limited to the edited person.
     """

@@ -24,7 +24,7 @@ class StyleLayout(NamedTuple):
         source: The entry of s that each entry of a vector of the network's width is taken from, with shape :math:`(K,
             W)`.
         numbers: Number of each layer, with shape :math:`(K,)`: layers that make colours are counted among themselves.
-        colours: Which layers make colours, with shape :math:`(K,)`.
+        colours: True for each layer that makes colours, with shape :math:`(K,)`.
         size: Length S of a latent.
     """
 

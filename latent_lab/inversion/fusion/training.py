@@ -23,7 +23,7 @@ class FusionTraining(SeededTraining):
 
     Arguments:
         space: Space s of the generator; its truncation is that of the samples.
-        network: What is trained.
+        network: The network to train.
         region: The first region: a predictor of masks :math:`(N, 1, H, W)` in [0, 1] that is differentiable, a box
             [top, left, bottom, right] in shares of the image, or a picture's file.
         objective: Weights of the loss.
@@ -32,7 +32,7 @@ class FusionTraining(SeededTraining):
         batch_size: Fused images a step and rank; each has three samples.
         lr: Learning rate.
         lr_decay: Share of the run, at its end, in which it falls linearly to 0.
-        training: What else :class:`SeededTraining` takes.
+        training: Other options of :class:`SeededTraining`.
     """
 
     kept, options, remedy = ("network.",), "fusion", "a smaller fusion.lr"

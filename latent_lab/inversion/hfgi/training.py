@@ -48,8 +48,8 @@ class HFGITraining(EncoderTraining):
         consultation: Makes the consultation for ``features``, ``resolution`` and ``image_channels``.
         resolution: Pixels a side at which the distortion is seen; the convolution at a quarter of it takes the
             conditions.
-        scale, chance: How far corners go, as a share of half a side, and how often.
-        options: What :class:`EncoderTraining` takes.
+        scale, chance: Largest move of a corner as a share of half a side, and the chance of a move.
+        options: Options of :class:`EncoderTraining`.
     """
 
     kept = ("align.", "consult.")

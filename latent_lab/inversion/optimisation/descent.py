@@ -18,7 +18,7 @@ class Best:
     """The tensors of the least loss so far, image by image.
 
     Arguments:
-        tensors: Where they begin, with N first and a loss of infinity.
+        tensors: Tensors at the start, with N first; their loss counts as infinite.
     """
 
     def __init__(self, tensors: Mapping[str, Tensor]) -> None:

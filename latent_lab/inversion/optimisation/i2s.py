@@ -89,7 +89,7 @@ class Image2StyleGAN(Inverter):
     Arguments:
         features: The network of D; None: pixels alone.
         steps: Steps of Adam.
-        lr: Its learning rate.
+        lr: Adam's learning rate.
         pixels, perceptual: Weights of the two terms.
         prior: Weight of the mean square of the standardised latents, which keeps them where samples are; in z that of
             their length.

@@ -39,7 +39,7 @@ class BuildingBlocks:
 
     Arguments:
         features: The network that images are compared by; None: pixels alone.
-        latents, noise: How the rows of w+ (in units of w) and the noise maps (in units of their values) descend. The
+        latents, noise: Descents of the rows of w+ (in units of w) and of the noise maps (in units of their values). The
             paper's rates are 0.01 for w+, and 5 for the noise of StyleGAN, whose loss has another scale.
         pixels, outside, perceptual, style: :math:`\lambda_\text{mse1}, \lambda_\text{mse2}, \lambda_p, \lambda_s`.
         layers: Layers of the network that are compared; None for all that it gives (the paper's: conv1_1, conv1_2,
@@ -113,13 +113,13 @@ class BuildingBlocks:
 
         Arguments:
             space: The space w+.
-            codes: Where it starts, :math:`w_i`.
-            terms: Their sum is the loss.
+            codes: Codes at the start, :math:`w_i`.
+            terms: Terms whose sum is the loss.
             rows: The layer mask :math:`w_m`: rows that change; None for all.
             closeness: Weight of the mean square of the change of w, which keeps it near a code that is known to be
                 good.
             track: Shows the progress.
-            watch: Numbers of the images :math:`(N, C, H, W)` of each step, with shape :math:`(N,)`.
+            watch: Returns numbers :math:`(N,)` of the images :math:`(N, C, H, W)` of each step.
 
         Returns:
             The codes, and by name, each with shape :math:`(T, N)`: the ``loss``, and ``watched`` where there is a
@@ -158,7 +158,7 @@ class BuildingBlocks:
         and are no noise that it was trained with.
 
         Arguments:
-            space, codes, terms, track, watch: As of :meth:`w_plus`, whose results these are.
+            space, codes, terms, track, watch: See :meth:`w_plus`, whose results these are.
             maps: The layer mask :math:`n_m`: numbers of the maps that change; None for all.
         """
         require_rows(space)

@@ -20,7 +20,7 @@ def mask_of(source: Sequence[float] | str | Path | nn.Module, images: Tensor) ->
     Arguments:
         source: A box ``[top, left, bottom, right]`` in shares of the image, a picture's file (white is inside), or a
             network from images to masks :math:`(N, 1, H, W)`.
-        images: With shape :math:`(K, C, H, W)` in [-1, 1].
+        images: Images with shape :math:`(K, C, H, W)` in [-1, 1].
     """
     height, width = images.shape[2:]
     if isinstance(source, nn.Module):

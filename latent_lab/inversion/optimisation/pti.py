@@ -70,10 +70,10 @@ class PivotalTuning(Inverter):
         | https://arxiv.org/abs/2106.05744
 
     Arguments:
-        pivot: Finds the codes.
+        pivot: The inverter that finds the pivots.
         features: The network of D; None: pixels alone, and no threshold.
-        steps: Steps of Adam at most.
-        lr: Its learning rate.
+        steps: Largest number of steps of Adam.
+        lr: Adam's learning rate.
         pixels, perceptual: Weights of the two terms.
         threshold: D at which it ends.
         locality: Weight of the last term, which keeps the generator elsewhere as it was; published 0.1, and off as

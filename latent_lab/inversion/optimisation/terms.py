@@ -43,9 +43,9 @@ class Perceptual(Term):
     size.
 
     Arguments:
-        distance: Of the maps.
+        distance: The distance of feature maps.
         target: Images x.
-        mask, weight: As of :class:`Pixels`.
+        mask, weight: See :class:`Pixels`.
     """
 
     def __init__(self, distance: FeatureDistance, target: Tensor, mask: Tensor | None, weight: float) -> None:
@@ -75,9 +75,9 @@ class Style(Term):
 
     Arguments:
         features: The feature network.
-        target: Images y, whose style it is.
-        layer: Of the network; None for the middle one.
-        mask, weight: As of :class:`Pixels`.
+        target: Images y, whose style is taken.
+        layer: Layer of the network; None for the middle one.
+        mask, weight: See :class:`Pixels`.
     """
 
     def __init__(
