@@ -111,7 +111,7 @@ def describe_floors(rows: dict[str, list[Scored]]) -> str:
     )
 
 
-def scored_runs(runs: Sequence[Run], protocol: str) -> list[Scored]:
+def read_scored(runs: Sequence[Run], protocol: str) -> list[Scored]:
     """Return the runs that have scores of an evaluation; the others are named and left out.
 
     Arguments:

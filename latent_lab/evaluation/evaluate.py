@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from latent_lab.evaluation.observe import observe
-from latent_lab.evaluation.parts import observe_in_parts, unfinished
+from latent_lab.evaluation.parts import keep_parts, observe_in_parts
 from latent_lab.evaluation.plan import make_plan
 from latent_lab.evaluation.protocol import Protocol
 from latent_lab.evaluation.score import Evaluation, obstacle, summarise
@@ -44,7 +44,7 @@ def evaluate(
     plan = make_plan(subject, protocol, made_for)
     run, place = None if folder is None else Run(folder), f"evaluation/{key_of(subject, protocol, measured)}"
     chunk = max(1, protocol.batch_size // protocol.pairs)
-    with contextlib.nullcontext() if run is None else unfinished(run.folder / place):
+    with contextlib.nullcontext() if run is None else keep_parts(run.folder / place):
         total = protocol.num_latents if any(metric.needs for metric in measured.values()) else 0
         observed = observe_in_parts(
             lambda first, num: observe(subject, plan, protocol, measured, first, num),

@@ -59,7 +59,7 @@ def require_alike(parts: Sequence[Mapping[str, Tensor]], num: int, file: Path) -
 
 
 @contextlib.contextmanager
-def unfinished(folder: Path) -> Iterator[None]:
+def keep_parts(folder: Path) -> Iterator[None]:
     """Keep the folder of an evaluation's parts until the last of the evaluations that use it has ended well."""
     while True:
         folder.mkdir(parents=True, exist_ok=True)

@@ -38,14 +38,14 @@ class FeatureDistance(nn.Module):
 
     def maps(self, images: Tensor) -> dict[str, Tensor]:
         """Return the maps of images that are compared, by layer, so that a target that stays is read once."""
-        return self.compared(self.features(images))
+        return self.select(self.features(images))
 
-    def compared(self, maps: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Return those of the network's maps that are compared, in the form in which they are."""
+    def select(self, maps: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return the network's maps of the layers that are compared, scaled to unit length if ``normalised``."""
         return {name: unit(maps[name]) if self.normalised else maps[name] for name in self.layers}
 
     def between(self, here: Mapping[str, Tensor], there: Mapping[str, Tensor], mask: Tensor | None = None) -> Tensor:
-        """Return the distances :math:`(N,)` of maps that :meth:`compared` returned; ``mask`` as in :meth:`forward`."""
+        """Return the distances :math:`(N,)` of maps that :meth:`select` returned; ``mask`` as in :meth:`forward`."""
         total = 0.0
         for name, values in here.items():
             squares = (values - there[name]).square()

@@ -9,14 +9,14 @@ from omegaconf import DictConfig
 
 from latent_lab.claims import make_free_folder
 from latent_lab.console import log
-from latent_lab.evaluation.compare import scored_runs, write_comparison
+from latent_lab.evaluation.compare import read_scored, write_comparison
 from latent_lab.figures.tables import write_markdown
 from latent_lab.loading import find_runs
 
 
 def compare(config: DictConfig) -> None:
     """Write ``<target>/<gan>.{md,csv,tex}`` for each generator and one ``compare.html``."""
-    scored = scored_runs(find_runs(config.run), config.protocol)
+    scored = read_scored(find_runs(config.run), config.protocol)
     if not scored:
         raise ValueError(
             f"run must be folders of runs that have been evaluated with evaluation={config.protocol}; make it with "

@@ -11,7 +11,7 @@ from hydra.core.global_hydra import GlobalHydra
 
 from latent_lab.checkpoints import native
 from latent_lab.evaluation import evaluate as workflow
-from latent_lab.evaluation.parts import unfinished
+from latent_lab.evaluation.parts import keep_parts
 from tests.workflows.conftest import CHEAP, DEBUG_SCORES
 
 
@@ -203,13 +203,13 @@ def test_a_run_without_its_command_and_environment_is_scored(command, runs):
 def test_two_evaluations_at_once_keep_their_parts(tmp_path):
     """The first one to end leaves the parts to the other, which removes them."""
     folder = tmp_path / "evaluation" / "fast-1"
-    with unfinished(folder):
+    with keep_parts(folder):
         (folder / "a").write_text("a part")
-        with unfinished(folder):
+        with keep_parts(folder):
             assert (folder / "a").exists()
         assert (folder / "a").exists()
     assert not folder.parent.exists()
-    with pytest.raises(KeyboardInterrupt), unfinished(folder):
+    with pytest.raises(KeyboardInterrupt), keep_parts(folder):
         raise KeyboardInterrupt
     assert folder.exists()
 

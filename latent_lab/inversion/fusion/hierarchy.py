@@ -94,10 +94,10 @@ class Hierarchy:
     def require(self, regions: Iterable[str]) -> None:
         """Read the networks that put sources of these regions together, so that a missing one is told at once."""
         for name in self.parts:
-            if self.divided(name, regions):
+            if self.is_divided(name, regions):
                 self.network(name)
 
-    def divided(self, name: str, regions: Iterable[str]) -> bool:
+    def is_divided(self, name: str, regions: Iterable[str]) -> bool:
         """Tell whether a region comes from more than one source; two equal parts would fuse to themselves."""
         return bool((self.below(name) - {name}).intersection(regions))
 
@@ -133,7 +133,7 @@ def fuse(hierarchy: Hierarchy, space: LatentSpace, sources: Mapping[str, Codes])
 
     def fused(name: str, around: Tensor) -> Tensor:
         own = styles.get(name, around)
-        if not hierarchy.divided(name, styles):
+        if not hierarchy.is_divided(name, styles):
             return own
         one, other = (fused(part, own) for part in hierarchy.parts[name])
         network = hierarchy.network(name).to(own)

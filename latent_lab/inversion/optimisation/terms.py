@@ -54,7 +54,7 @@ class Perceptual(Term):
             self.target = distance.maps(target)
 
     def __call__(self, images: Tensor, maps: Mapping[str, Tensor] | None) -> Tensor:
-        return self.weight * self.distance.between(self.distance.compared(maps), self.target, self.mask)
+        return self.weight * self.distance.between(self.distance.select(maps), self.target, self.mask)
 
 
 def gram(maps: Tensor, mask: Tensor | None) -> Tensor:
