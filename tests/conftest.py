@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import latent_lab.cpu_torchvision  # noqa: F401  (before lightning and torchmetrics, whichever test comes first)
@@ -92,6 +93,14 @@ def undrawn(request, monkeypatch):
         Image.new("L", tuple(round(10 * inches) for inches in figure.get_size_inches())).save(file, "PNG")
 
     monkeypatch.setattr(Figure, "savefig", save)
+
+
+@pytest.fixture
+def unconfigured(monkeypatch) -> None:
+    """Logging as a fresh process has it: a command that ran before has left Hydra's handlers."""
+    monkeypatch.setattr(logging.root, "handlers", [])
+    monkeypatch.setattr(logging.root, "level", logging.WARNING)
+    logging.getLogger("latent_lab").manager._clear_cache()
 
 
 COMMANDS = ("workflows", "test_cli.py", "test_extending.py", "test_readme.py", "test_tutorials.py", "test_package.py")

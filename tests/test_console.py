@@ -32,7 +32,7 @@ def test_a_terminal_without_the_letters_shows_escapes(monkeypatch):
     assert stream.buffer.getvalue() == b"latent_lab: gr\\xf6\\xdfe \\u65e5\\u672c\n"
 
 
-def test_from_python_nothing_is_printed_unless_logging_is_configured(capsys, caplog):
+def test_from_python_nothing_is_printed_unless_logging_is_configured(unconfigured, capsys, caplog):
     log.info("a")
     assert capsys.readouterr().out == "" and not caplog.messages
     with caplog.at_level("INFO", "latent_lab"):

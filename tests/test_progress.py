@@ -34,7 +34,7 @@ def test_a_loop_that_goes_on_counts_the_steps_before(clock, capsys):
     assert re.match(r"latent_lab: a: step [6-9]/9, ", capsys.readouterr().out)
 
 
-def test_from_python_nothing_is_shown(clock, capsys):
+def test_from_python_nothing_is_shown(unconfigured, clock, capsys):
     assert list(track("abc", "a")) == ["a", "b", "c"]
     assert capsys.readouterr() == ("", "")
 

@@ -45,7 +45,7 @@ def test_a_run_of_version_0_1_0_has_the_default_callbacks(tmp_path, monkeypatch)
     made = {}
     monkeypatch.setattr(begin, "instantiate", lambda node, **given: made.update(given) or (lambda **run: (node, run)))
     config = OmegaConf.create({"checkpoint_every": 7, "trainer": {}, "logger": None})
-    begin.build_trainer(config, SimpleNamespace(folder=tmp_path, log_folder=lambda: tmp_path))
+    begin.build_trainer(config, SimpleNamespace(folder=tmp_path, choose_log_folder=lambda: tmp_path))
     (node, given), *_ = made["callbacks"]
     assert node["_target_"].endswith("RunCheckpoint") and node["every"] == 7 and given["run"].folder == tmp_path
     assert len(made["callbacks"]) == 3

@@ -143,7 +143,7 @@ class Inverted:
         self.drawn = space.sample(2, rng)
         self.drawn = Codes(self.drawn.latents, {"noise.0": torch.randn(2, 1, 4, 4, generator=rng)})
 
-    def names(self):
+    def list_names(self):
         return ["a", "b"]
 
     def codes(self, name):

@@ -19,6 +19,7 @@ from PIL import Image
 from latent_lab.checkpoints import native
 from latent_lab.editing.inversions import Inversions
 from latent_lab.ops.psnr import psnr
+from tests.idx_files import write_idx
 from tests.workflows.conftest import newest_run, start
 
 TINY = ("gan=stylegan2", "gan.weights=random", "gan.size=tiny", "inverter.steps=2", "perceptual=null", "batch_size=2")
@@ -260,9 +261,11 @@ def test_unusable_pictures_are_named_and_the_others_go_on(invert, photographs, c
 
 @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
 def test_held_out_digits_are_found_in_z(precision, invert, monkeypatch, tmp_path):
-    from tests.test_readme import digits
-
-    digits.__wrapped__(tmp_path, monkeypatch)
+    digits = torch.randint(256, (1100, 28, 28), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    (tmp_path / "data" / "mnist").mkdir(parents=True)
+    write_idx(tmp_path / "data" / "mnist" / "train-images-idx3-ubyte.gz", digits)
+    write_idx(tmp_path / "data" / "mnist" / "train-labels-idx1-ubyte.gz", torch.arange(1100, dtype=torch.uint8) % 10)
+    monkeypatch.setenv("LATENT_LAB_DATA", str(tmp_path / "data"))
     folder = invert("images=held_out", "count=2", "inverter.steps=6", "perceptual=null", f"precision={precision}")
     found = Inversions.open(folder)
     assert found.list_names() == ["mnist-0000", "mnist-0001"] and found.space().name == "z"

@@ -21,7 +21,7 @@ def installed(monkeypatch):
     known = list_named_classes()
     both = {**known, "metric.pixel_change": own, "evaluation.metrics": known["evaluation.metrics"] | own}
     for module in (trust, comparison):
-        monkeypatch.setattr(module, "named_targets", lambda: both)
+        monkeypatch.setattr(module, "list_named_classes", lambda: both)
 
 
 def test_one_file_and_one_yaml_are_enough(train, installed, tmp_path, monkeypatch):
