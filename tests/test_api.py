@@ -21,6 +21,9 @@ from latent_lab.api import (
 )
 from latent_lab.errors import NotApplicable
 
+pytestmark = pytest.mark.slow
+
+
 SMALL = {"num_paths": 2, "num_latents": 8, "prior_latents": 16, "ranking_latents": 2, "matrix_latents": 2}
 
 

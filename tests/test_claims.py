@@ -10,6 +10,9 @@ import pytest
 from latent_lab import claims
 from latent_lab.runs import Run
 
+pytestmark = pytest.mark.slow
+
+
 RACER = """
 import sys, time
 from pathlib import Path

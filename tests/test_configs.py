@@ -11,6 +11,9 @@ from latent_lab.configuration.validate import validate
 from latent_lab.installation import CONF
 from latent_lab.trust import make_safe
 
+pytestmark = pytest.mark.slow
+
+
 TRAIN_GROUPS = (
     "gan",
     "method",

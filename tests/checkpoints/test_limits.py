@@ -14,6 +14,9 @@ import torch
 from latent_lab.gans.stylegan3 import StyleGAN3
 from tests.checkpoints.attacks_of_sizes import ATTACKS  # and those of pickles
 
+pytestmark = pytest.mark.slow
+
+
 SECONDS, BYTES = 20, 2**30
 
 

@@ -18,6 +18,9 @@ from latent_lab.configuration.validate import validate
 from latent_lab.installation import CONF
 from latent_lab.workflows.overrides import validate_here
 
+pytestmark = pytest.mark.slow
+
+
 NEEDED = {"convert": ("target=new.safetensors",), "edit": ("source=[0]", "run=folder", "edits={age: 1}")}
 AROUND = {"evaluate": {"gan": {"edits": {"length": 1.0}}, "dataset": {"targets": None}}}  # of the run that is evaluated
 ZERO = (  # of these there must be one, or more than nothing

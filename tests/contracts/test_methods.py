@@ -20,6 +20,9 @@ from latent_lab.methods.base import Method
 from latent_lab.ops.streams import stream
 from latent_lab.paths.base import Paths
 
+pytestmark = pytest.mark.slow
+
+
 BUDGET = {  # options that say how long a method takes, wherever a yaml has them
     "num_paths": 3,
     "num_samples": 400,

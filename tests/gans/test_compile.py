@@ -8,6 +8,8 @@ from torch._dynamo.testing import CompileCounter
 
 from latent_lab.loading import load_generator
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("gan", ["proggan", "biggan", "stylegan2", "stylegan3_afhq", "mobilestylegan"])
 def test_images_come_from_compiled_code(gan):

@@ -16,6 +16,8 @@ from latent_lab.checkpoints.face_packages import folder
 from latent_lab.inversion.perceptual import FeatureDistance
 from tests.test_configs import choices, composed
 
+pytestmark = pytest.mark.slow
+
 
 class Shifts(FeatureNetwork):
     """Maps that can be written down: the image, and its 2x2 means, doubled."""

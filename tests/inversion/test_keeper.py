@@ -26,7 +26,7 @@ from latent_lab.inversion.optimisation.projector import Projector
 from latent_lab.inversion.optimisation.pti import PivotalTuning
 from latent_lab.runs import Run
 
-pytestmark = pytest.mark.usefixtures("spoken")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("spoken")]
 
 ALWAYS, NEVER = 1e-9, 1e9  # seconds between writes
 

@@ -31,6 +31,9 @@ from latent_lab.paths.linear import LinearPaths
 from latent_lab.paths.potential import PotentialPaths
 from latent_lab.reconstructors.lenet import LeNetReconstructor
 
+pytestmark = pytest.mark.slow
+
+
 D = 5
 
 

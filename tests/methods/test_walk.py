@@ -23,6 +23,9 @@ from latent_lab.methods.walk import Walk, require_labels
 from latent_lab.ops.streams import TRAINING
 from latent_lab.paths.walks import WalkPaths
 
+pytestmark = pytest.mark.slow
+
+
 FACTORS = list(Shapes.factor_names)
 
 

@@ -19,6 +19,9 @@ from latent_lab.pretraining.glo import GLOPretraining, laplacian_pyramid
 from tests.idx_files import write_idx
 from tests.workflows.conftest import newest_run
 
+pytestmark = pytest.mark.slow
+
+
 TINY = {
     "glo": (
         "gan=glo",

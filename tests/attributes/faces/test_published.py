@@ -20,6 +20,9 @@ from latent_lab.attributes.faces.published import (
 )
 from latent_lab.attributes.user_files import expectation, load_user_file
 
+pytestmark = pytest.mark.slow
+
+
 COUNTER = "num_batches_tracked"
 
 
