@@ -1,6 +1,6 @@
 """Discover, score and apply semantic paths in the latent spaces of pretrained generators."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = ["discover", "load_generator", "load_run"]
 
 
