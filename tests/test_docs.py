@@ -30,6 +30,11 @@ def test_the_page_of_choices_is_up_to_date():
     assert (DOCS / "reference" / "choices.md").read_text() == made, "run python docs/scripts/choices.py"
 
 
+def test_the_page_of_keys_is_up_to_date():
+    made = runpy.run_path(str(SCRIPTS / "keys.py"))["page"]()
+    assert (DOCS / "reference" / "keys.md").read_text() == made, "run python docs/scripts/keys.py"
+
+
 def test_every_choice_is_on_the_page():
     page = (DOCS / "reference" / "choices.md").read_text()
     groups = "gan method flow reconstructor dataset inverter evaluation trainer logger launcher".split()

@@ -61,7 +61,7 @@ TRAINER: dict[str, Any] = {
     "accelerator": Key(str, "cpu, gpu or auto"),
     "devices": Key(int | str | Sequence[int], "how many, or which"),
     "strategy": Key(str, "auto, ddp or another of Lightning's"),
-    "precision": Key(str, "32-true, bf16-mixed or 16-mixed; paths are computed in float32 whatever it is"),
+    "precision": Key(str | int, "32-true, bf16-mixed or 16-mixed; paths are computed in float32 whatever it is"),
     "max_steps": Key(int, "steps of the training"),
     "gradient_clip_val": Key(float | None, "greatest norm of the gradient; null: any"),
     "val_check_interval": Key(int | float | None, "steps between two validations; null: none"),

@@ -18,7 +18,7 @@ from latent_lab.configuration.kinds import Built, Key, describe_kind, is_built, 
 from latent_lab.configuration.nearest import find_nearest
 from latent_lab.configuration.options import OPTIONS, PROTOCOL
 from latent_lab.configuration.ranges import LARGEST, find_range
-from latent_lab.configuration.schema import PREVIEW
+from latent_lab.configuration.schema import PREVIEW, TRAINER
 from latent_lab.configuration.signatures import locate_class, read_arguments
 from latent_lab.console import escape_text
 from latent_lab.installation import CONF, extensions
@@ -57,6 +57,10 @@ def validate(plain: Mapping, command: str) -> None:
     check_keys(
         {name: value for name, value in plain.items() if f"{name}?" in options or name in options}, options, "", command
     )
+    if "trainer" in options:
+        trainer = plain["trainer"]
+        for name in TRAINER.keys() & trainer.keys():
+            check(trainer[name], TRAINER[name], f"trainer.{name}")
     if "gan" in options:
         check_generators(plain["gan"])
     if "dataset" in options:
