@@ -67,4 +67,4 @@ def test_public_definitions_are_explained(file):
         if text is None:
             assert isinstance(node, ast.Module) and file.name == "__init__.py", f"{name} has no docstring"
         else:
-            assert not text.startswith(RIDDLES), f"{name}: {text.splitlines()[0]}"
+            assert not text.startswith(RIDDLES), f"{name} must begin with a verb or a noun phrase, got: {text}"

@@ -185,4 +185,5 @@ def test_the_readme_is_short():
 )
 def test_counts(what, files):
     (number,) = re.findall(rf"^\| {what} \| (\d+) \|", README, re.MULTILINE)
-    assert int(number) == len([file for file in ROOT.glob(files) if file.stem != "none"])
+    count = len([file for file in ROOT.glob(files) if file.stem != "none"])
+    assert int(number) == count, f"README.md, What is inside: {what} must be {count}, got {number}"

@@ -164,7 +164,7 @@ def require_keys(node: Mapping, options: Mapping[str, object], key: str = "") ->
     for name, kind in options.items():
         path = f"{key}.{name}" if key else name
         if name.rstrip("?") not in node and not name.endswith("?"):
-            about = f": {kind.about}; docs/extending.md lists all keys of {key}" if isinstance(kind, Key) else ""
+            about = f": {kind.about}; docs/reference/keys.md lists all keys of {key}" if isinstance(kind, Key) else ""
             raise ValueError(f"{path} must be given, and is missing{about}")
         value = node.get(name.rstrip("?"))
         if isinstance(kind, Mapping) and isinstance(value, Mapping):

@@ -48,7 +48,16 @@ class Bootstrap:
 
     def score(self, name: str, values: Tensor, unit: str, better: str) -> Score:
         """Return the mean of per-latent values :math:`(N, \\dots)` with its interval; entries that are nan do not
-        count."""
+        count.
+
+        Arguments:
+            name: The score's name.
+            values: Its values, a row for each latent.
+            unit: The unit, for tables.
+            better: ``lower`` or ``higher``; empty where neither is.
+        """
+        if better not in ("lower", "higher", ""):
+            raise ValueError(f"better must be one of ('lower', 'higher', ''), got {better!r}")
         per_latent = values.double().flatten(1).nanmean(1) if values.ndim > 1 else values.double()
         means = per_latent[self.index].nanmean(1)
         return Score(name, per_latent.nanmean().item(), *self.interval(means), len(values), unit, better)

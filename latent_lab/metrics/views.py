@@ -88,6 +88,15 @@ class Views:
     deviation: Tensor | None = None
 
     def __getitem__(self, sequence: str) -> View:
+        """Return what a sequence of edits led to.
+
+        Raises:
+            ValueError: No metric needs this sequence, so that it was not made.
+        """
+        if sequence not in self.sequences:
+            raise ValueError(
+                f"needs of a metric must name the sequence {sequence!r} to read it, got {[*self.sequences]}"
+            )
         return self.sequences[sequence]
 
     def by_latent(self, values: Tensor) -> Tensor:

@@ -236,7 +236,7 @@ def test_a_missing_key_is_named():
         for part in above:
             node = node[part]
         del node[last]
-        about = ": the class, as _target_, and its arguments; docs/extending.md lists all keys of gan"
+        about = ": the class, as _target_, and its arguments; docs/reference/keys.md lists all keys of gan"
         assert refusal(config, command) == f"{key} must be given, and is missing" + about * (key == "gan.generator")
 
 
@@ -248,7 +248,7 @@ def test_a_key_that_others_refer_to_is_named_with_its_meaning(key):
     *above, last = key.split(".")
     del OmegaConf.select(config, ".".join(above))[last]
     with pytest.raises(
-        ValueError, match=rf"^{re.escape(key)} must be given, and is missing(: .*; docs/extending.md.*)?$"
+        ValueError, match=rf"^{re.escape(key)} must be given, and is missing(: .*; docs/reference/keys.md.*)?$"
     ):
         validate_here(config, "train")
 

@@ -70,7 +70,8 @@ class TestPaths:
             latents, k, eps = edits(paths, dtype)
             eps[::2] = 0  # beside others, too
             moved = paths.shift(latents, k, eps)
-            assert torch.equal(moved[::2], latents[::2]) and moved.shape == latents.shape
+            assert moved.shape == latents.shape
+            assert torch.equal(moved[::2], latents[::2]), "an amount of 0 must return the latents bit for bit"
             assert (moved[1::2] != latents[1::2]).flatten(1).any(1).all()
 
     def test_an_edit_does_not_depend_on_its_batch(self, family):
@@ -83,7 +84,7 @@ class TestPaths:
         paths = build(family)
         latents, k, eps = edits(paths)
         near = paths.shift(latents, k, 1e-4 * eps)
-        assert (near - latents).abs().max() < 1e-2
+        assert (near - latents).abs().max() < 1e-2, "an amount near 0 must move the latents a little"
         latents.requires_grad_()
         paths.shift(latents, k, eps).square().sum().backward()
         assert latents.grad.isfinite().all() and latents.grad.any()
