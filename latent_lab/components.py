@@ -112,10 +112,8 @@ def load_predictors(dataset: str) -> tuple[Attributes | None, Predictor | None]:
     >>> attributes.names[:3]
     ('ink', 'width', 'height')
     """
-    node = read_choice("dataset", dataset)
-    if node is None:
-        raise ValueError(f"dataset must be one of {choices('dataset')}, got {dataset!r}")
-    whole = OmegaConf.create({"seed": 0, "dataset": node})
-    parts = [OmegaConf.to_container(whole, resolve=True)["dataset"].get(part) for part in ("attributes", "identity")]
-    attributes, identity = (None if part is None else build(part).eval() for part in parts)
+    node = read_component("dataset", dataset, AROUND)
+    attributes, identity = (
+        None if part is None else build(part).eval() for part in map(node.get, ("attributes", "identity"))
+    )
     return attributes, identity

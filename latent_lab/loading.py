@@ -13,8 +13,9 @@ from latent_lab.checkpoints.locate import locate
 from latent_lab.checkpoints.rebuild import build_on_meta, rebuild
 from latent_lab.checkpoints.weights import read_weights
 from latent_lab.configuration.options import OPTIONS
+from latent_lab.configuration.plain_values import require_plain
 from latent_lab.configuration.schema import GAN
-from latent_lab.configuration.validate import check_keys, require_plain
+from latent_lab.configuration.validate import check_keys
 from latent_lab.gans.base import Generator
 from latent_lab.gans.space import LatentSpace
 from latent_lab.installation import choices, read_choice

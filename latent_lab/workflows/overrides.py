@@ -228,7 +228,8 @@ def validate_here(config: DictConfig, command: str) -> None:
     """Check the configuration of a command that starts on this machine; one line says what cannot be."""
     from latent_lab.configuration.machine import require_machine
     from latent_lab.configuration.options import OPTIONS
-    from latent_lab.configuration.validate import require_keys, require_plain, validate
+    from latent_lab.configuration.plain_values import require_plain
+    from latent_lab.configuration.validate import require_keys, validate
 
     if command == "evaluate":  # of each run, what its evaluation refers to
         config = OmegaConf.merge({"gan": {"edits": {"length": 1.0}}, "dataset": {"targets": None}}, config)
