@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import torch
@@ -11,6 +10,7 @@ from torch import Tensor
 from latent_lab.attributes.base import Attributes
 from latent_lab.errors import NotApplicable
 from latent_lab.gans.space import LatentSpace
+from latent_lab.ops.circular import mean
 
 
 class Scored(NamedTuple):
@@ -41,10 +41,7 @@ def score_samples(
 def average(attributes: Attributes, values: Tensor) -> Tensor:
     """Return the means :math:`(A,)` of attributes :math:`(N, A)` over samples: the circular mean of angles. nan is left
     out."""
-    periods = torch.tensor(attributes.periods, dtype=values.dtype, device=values.device)
-    turn = 2 * math.pi / periods.where(periods > 0, torch.ones_like(periods))
-    around = torch.atan2((turn * values).sin().nanmean(0), (turn * values).cos().nanmean(0)) / turn
-    return around.where(periods > 0, values.nanmean(0))
+    return mean(values, attributes.periods)
 
 
 def centre(attributes: Attributes, values: Tensor) -> Tensor:
