@@ -8,7 +8,7 @@ import struct
 import zipfile
 from pathlib import Path
 
-from latent_lab.checkpoints.limits import plain_file, quote, reason
+from latent_lab.checkpoints.limits import FAULTS, plain_file, quote, reason
 from latent_lab.checkpoints.openvino import read_graph
 from latent_lab.checkpoints.stand_ins import DTYPES, Storage
 from latent_lab.checkpoints.trees import to_plain
@@ -16,19 +16,6 @@ from latent_lab.checkpoints.unpickling import Work, unpickle
 
 MAGIC, PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
 GRAPHS = 16  # XML files beside the one that is read
-FAULTS = (
-    zipfile.BadZipFile,
-    NotImplementedError,
-    RuntimeError,
-    struct.error,
-    EOFError,
-    MemoryError,
-    ValueError,
-    OSError,
-    LookupError,
-    TypeError,
-    AttributeError,
-)
 
 
 def open_tree(file: str | Path) -> object:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import math
 import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -14,21 +13,10 @@ import torch
 from torch import Tensor
 
 from latent_lab.checkpoints.container import open_tree
-from latent_lab.checkpoints.limits import plain_file, quote, reason
+from latent_lab.checkpoints.limits import FAULTS, plain_file, quote, reason
 
 # bytes of an archive's arrays once they are unpacked, and times its own; published ones have 1.1
 LARGEST, TIMES = 2**30, 20
-FAULTS = (
-    ValueError,
-    TypeError,
-    EOFError,
-    zipfile.BadZipFile,
-    zlib.error,
-    RuntimeError,
-    MemoryError,
-    OSError,
-    LookupError,
-)
 # GANSpace's components in .pt, and in .npz those carried to the latent
 COMPONENTS = (("comp", "std"), ("lat_comp", "lat_stdev"))
 FORMATS = (".npy", ".npz", ".pt")

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import stat
+import struct
 import threading
+import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from safetensors import SafetensorError
 from torch import Tensor, nn
 from torch.nn.modules import module as registration
 
@@ -22,6 +26,25 @@ KINDS = {
     stat.S_IFBLK: "device",
     stat.S_IFSOCK: "socket",
 }
+
+# whatever a reader of a damaged file may raise: each part of it can be of another type, size or form than it must be
+FAULTS = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    StopIteration,
+    TypeError,
+    ValueError,
+    SafetensorError,
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 def plain_file(file: str | Path, argument: str = "the file") -> Path:

@@ -9,15 +9,14 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from latent_lab.checkpoints.limits import plain_file, reason
+from latent_lab.checkpoints.limits import FAULTS, plain_file, reason
 
 # bytes of the header, nesting of its values, dimensions of a tensor; files of ours have 2**19, 6 and 5
 HEADER, DEPTH, DIMENSIONS = 2**24, 32, 16
-FAULTS = (SafetensorError, ValueError, TypeError, LookupError, AttributeError, RuntimeError, MemoryError, OSError)
 
 
 def matches(file: str | Path) -> bool:

@@ -10,20 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from latent_lab.checkpoints import native
-from latent_lab.checkpoints.limits import NUMBERS, PARTS, limit_modules, reason
+from latent_lab.checkpoints.limits import FAULTS, NUMBERS, PARTS, limit_modules, reason
 
 M = TypeVar("M", bound=nn.Module)
-FAULTS = (
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    LookupError,
-    MemoryError,
-    RuntimeError,
-    StopIteration,
-    TypeError,
-    ValueError,
-)
 
 
 def rebuild(make: Callable[[], M], tensors: Mapping[str, Tensor], file: str | Path) -> M:

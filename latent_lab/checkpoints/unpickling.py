@@ -11,7 +11,7 @@ import pickletools
 from collections.abc import Callable
 from typing import Any
 
-from latent_lab.checkpoints.limits import quote, reason
+from latent_lab.checkpoints.limits import FAULTS, quote, reason
 from latent_lab.checkpoints.stand_ins import (
     ALLOWED,
     Array,
@@ -38,7 +38,6 @@ STATED = (Record, Array, DType)  # what a state is given to; of others it is lef
 MAKING = {*EMPTY, *TUPLES, "TUPLE", "LIST", "DICT", "FROZENSET", "REDUCE", "NEWOBJ", "NEWOBJ_EX"}
 # operations of a file (of MAKING a quarter), and how often its bytes may be read; published files have 2**18
 OPCODES, TIMES = 2**21, 4
-FAULTS = (ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError)
 
 
 class Work:
@@ -108,10 +107,10 @@ def unpickle(
             if opcode.name == "STOP" and position is not None:
                 return machine.stack.pop(), position + 1
             machine.step(opcode.name, argument)
-    except FAULTS as error:
-        raise ValueError(f"its pickle is damaged ({reason(error)})") from None
     except ValueError as error:
         raise ValueError(reason(error, 300)) from None
+    except FAULTS as error:
+        raise ValueError(f"its pickle is damaged ({reason(error)})") from None
     raise ValueError("its pickle has no end")
 
 

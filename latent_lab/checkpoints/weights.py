@@ -13,19 +13,8 @@ from torch import Tensor
 from latent_lab.checkpoints import formats, native
 from latent_lab.checkpoints.bounded import Bounded
 from latent_lab.checkpoints.container import open_tree
-from latent_lab.checkpoints.limits import quote, reason
+from latent_lab.checkpoints.limits import FAULTS, quote, reason
 from latent_lab.installation import extensions
-
-FAULTS = (
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    LookupError,
-    MemoryError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-)
 
 
 class Weights(NamedTuple):

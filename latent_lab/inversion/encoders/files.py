@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from latent_lab.checkpoints import native
 from latent_lab.checkpoints.container import open_tree
-from latent_lab.checkpoints.limits import quote, reason
+from latent_lab.checkpoints.limits import FAULTS, quote, reason
 from latent_lab.checkpoints.rebuild import rebuild
 from latent_lab.inversion.encoders.style_encoder import StyleEncoder, published_sizes
 from latent_lab.inversion.hfgi.distortion import (
@@ -23,7 +23,6 @@ from latent_lab.inversion.hfgi.distortion import (
 )
 
 FORMAT = 1
-FAULTS = (LookupError, TypeError, AttributeError, RuntimeError, ArithmeticError, StopIteration, MemoryError)
 PARTS = {
     "encoder": (StyleEncoder, published_sizes),
     "grid_align": (DistortionAlignment, published_alignment),
@@ -93,6 +92,8 @@ def read_encoder(
         )
     try:
         return read_own(file) if native.matches(file) else read_published(file, editable, otherwise)
+    except ValueError:
+        raise
     except FAULTS as error:
         raise ValueError(f"{file} holds no encoder, or a damaged one ({reason(error)})") from None
 
