@@ -105,6 +105,14 @@ class BigGANDeep(Generator):
         rows: Number of truncations 0, ..., 1 with statistics.
         eps: Added to the variances of the normalisations.
         labels: Classes to sample from; None for all.
+
+    Example:
+        >>> layers = [(False, 2, 2), (True, 2, 1)]
+        >>> generator = BigGANDeep(latent_dim=4, classes=10, embedding=4, width=8, layers=layers, attention=1, rows=51)
+        >>> space = generator.space(truncation=0.4)
+        >>> codes = space.codes(torch.zeros(2, 4), label=torch.tensor([1, 7]))
+        >>> space.decode(codes).shape
+        torch.Size([2, 3, 8, 8])
     """
 
     means: Tensor

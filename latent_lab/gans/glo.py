@@ -39,6 +39,12 @@ class GLO(Generator):
         latent_dim: Size D of a latent, :math:`\|z\| \le 1`.
         widths: Channels at 4x4 and after each doubling but the last.
         image_channels: 1 for grey, 3 for colour.
+
+    Example:
+        >>> space = GLO(latent_dim=4, widths=(8, 4), image_channels=1).space()
+        >>> codes = space.sample(100, torch.Generator().manual_seed(0))
+        >>> bool((codes.latents.norm(dim=1) < 1 + 1e-6).all()), space.decode(codes).shape
+        (True, torch.Size([100, 1, 16, 16]))
     """
 
     mean: Tensor

@@ -160,6 +160,13 @@ class MobileStyleGAN(StyleGenerator):
         image_channels: Channels C of an image.
         pixels: Side of the images: the whole one; half of it, which is the image averaged over 2x2 pixels, read from
             its bands; None for the whole one.
+
+    Example:
+        >>> generator = MobileStyleGAN(latent_dim=8, style_dim=8, widths=(8, 8, 4), mapping_layers=2)
+        >>> space = generator.space("w+")
+        >>> codes = space.sample(2, torch.Generator().manual_seed(0))
+        >>> codes.latents.shape, space.decode(codes).shape
+        (torch.Size([2, 8, 8]), torch.Size([2, 3, 32, 32]))
     """
 
     options = ("truncation_layers", "noise")

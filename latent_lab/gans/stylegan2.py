@@ -134,6 +134,13 @@ class StyleGAN2(StyleGenerator):
         mapping_layers: Layers of the mapping.
         image_channels: Channels C of an image.
         clamp: Largest magnitude of an activation; None for no limit.
+
+    Example:
+        >>> generator = StyleGAN2(latent_dim=8, style_dim=8, widths=(8, 8, 4), mapping_layers=2)
+        >>> space = generator.space("w+", truncation=0.7)
+        >>> codes = space.sample(2, torch.Generator().manual_seed(0))
+        >>> codes.latents.shape, space.decode(codes).shape
+        (torch.Size([2, 6, 8]), torch.Size([2, 3, 16, 16]))
     """
 
     options = ("truncation_layers", "noise")

@@ -193,6 +193,14 @@ class StyleGAN3(StyleGenerator):
         first_cutoff, first_stopband, last_stopband_rel, margin, filter_size: Design of the filters.
         output_scale: Factor of the image.
         clamp: Largest magnitude of an activation.
+
+    Example:
+        >>> options = {"layers": 5, "critical": 2, "channel_base": 128, "channel_max": 8}
+        >>> generator = StyleGAN3(latent_dim=8, style_dim=8, resolution=32, mapping_layers=2, **options)
+        >>> space = generator.space("w+")
+        >>> codes = space.sample(1, torch.Generator().manual_seed(0))
+        >>> codes.latents.shape, space.decode(codes).shape
+        (torch.Size([1, 7, 8]), torch.Size([1, 3, 32, 32]))
     """
 
     def __init__(

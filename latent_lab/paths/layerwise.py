@@ -60,6 +60,13 @@ class LayerwisePaths(Paths):
     Arguments:
         base: Paths of vectors :math:`(N, D)`.
         layers: Rows that are edited, see :func:`layer_rows`.
+
+    Example:
+        >>> from latent_lab.paths.linear import LinearPaths
+        >>> paths = LayerwisePaths(LinearPaths(dim=4, num_paths=2), layers=[1, 2])
+        >>> latents = torch.zeros(1, 3, 4)
+        >>> (paths.shift(latents, torch.tensor([0]), torch.tensor([1.5])) != latents).any(-1)
+        tensor([[False,  True,  True]])
     """
 
     def __init__(self, base: Paths, layers: Sequence[int]) -> None:

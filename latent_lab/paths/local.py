@@ -78,6 +78,15 @@ class LocalBasisPaths(LocalPaths):
         | Do Not Escape From the Manifold: Discovering the Local Coordinates on the Latent Space of GANs (Choi et al.,
           2022), Section 3
         | https://arxiv.org/abs/2106.06959
+
+    Example:
+        >>> from latent_lab.gans.stylegan2 import StyleGAN2
+        >>> space = StyleGAN2(latent_dim=8, style_dim=8, widths=(8, 4), mapping_layers=2).space("w")
+        >>> paths = LocalBasisPaths(dim=8, num_paths=3)
+        >>> start = paths.anchor(space, space.sample(1, torch.Generator().manual_seed(0)))
+        >>> shifted = paths.shift(start.latents, torch.tensor([2]), torch.tensor([0.5]), start.given)
+        >>> round((shifted - start.latents).norm().item(), 4)
+        0.5
     """
 
     def directions(self, space: LatentSpace, codes: Codes) -> Tensor:

@@ -30,6 +30,13 @@ class NeuralODEPaths(Paths):
         depth: Number L of residual layers of a field.
         step: Longest step of the Runge-Kutta integrator, in units of latent length.
         rng: Source of the initial values, those of linear layers of torch.
+
+    Example:
+        >>> paths = NeuralODEPaths(dim=4, num_paths=2, step=0.1, rng=torch.Generator().manual_seed(0))
+        >>> latents, k, eps = torch.ones(1, 4), torch.tensor([1]), torch.tensor([0.5])
+        >>> there = paths.shift(latents, k, eps)
+        >>> torch.allclose(paths.shift(there, k, -eps), latents, atol=1e-4)
+        True
     """
 
     def __init__(

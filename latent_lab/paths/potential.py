@@ -37,6 +37,11 @@ class PotentialPaths(Paths):
         bounded: True for the hyperbolic tangent as o, False for none, as in the paper's W of StyleGAN2, where changes
             would be too small.
         rng: Source of the initial values, those of linear layers of torch.
+
+    Example:
+        >>> paths = PotentialPaths(dim=4, num_paths=2, rng=torch.Generator().manual_seed(0))
+        >>> paths.shift(torch.zeros(3, 4), torch.tensor([0, 1, 1]), torch.tensor([2.0, -2.0, 0.0])).norm(dim=1) > 0
+        tensor([ True,  True, False])
     """
 
     rates: Tensor

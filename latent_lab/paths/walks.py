@@ -41,6 +41,12 @@ class WalkPaths(Paths):
         step: Longest step of a network's walk, in units of amount.
         init: Initial length of a unit step of a linear walk.
         rng: Source of the initial values.
+
+    Example:
+        >>> paths = WalkPaths(dim=4, num_paths=2, rng=torch.Generator().manual_seed(0))
+        >>> latents = torch.tensor([[0.0, 3.0, 0.0, 4.0]])
+        >>> round(paths.shift(latents, torch.tensor([1]), torch.tensor([2.5])).norm().item(), 4)
+        5.0
     """
 
     kinds = ("linear", "network")
