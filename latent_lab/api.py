@@ -22,18 +22,19 @@ import torch
 from torch import Tensor
 
 from latent_lab.attributes.base import Attributes, select_attributes
-from latent_lab.components import build_component, load_metrics, load_predictors, load_protocol
+from latent_lab.components import build, build_component, load_metrics, load_predictors, load_protocol
 from latent_lab.devices import put_on
 from latent_lab.evaluation import evaluate as evaluation
 from latent_lab.evaluation.protocol import Protocol
 from latent_lab.evaluation.subject import Subject
 from latent_lab.gans.space import Codes, LatentSpace
 from latent_lab.inversion.base import Inverted, Inverter
-from latent_lab.loading import load_generator, load_space_and_paths
+from latent_lab.loading import load_generator, load_space_and_paths, read_run_config
 from latent_lab.methods.base import Context, Method, fit_on_device
 from latent_lab.naming import resolve_edit
 from latent_lab.ops.streams import INITIAL, stream
 from latent_lab.paths.base import Paths
+from latent_lab.paths.oracle_local import OracleLocalPaths
 from latent_lab.runs import Run
 
 if TYPE_CHECKING:
@@ -68,7 +69,12 @@ def load_run(folder: str | Path, weights: str | Path | None = None) -> tuple[Lat
     Raises:
         ValueError: The folder is damaged, asks for what a folder may not, or is of another generator.
     """
-    return load_space_and_paths(Run.open(folder, weights))
+    run = Run.open(folder, weights)
+    space, paths, metadata = load_space_and_paths(run)
+    if isinstance(paths, OracleLocalPaths):
+        node = read_run_config(run)["dataset"].get("attributes")
+        paths.bind(build(node).eval() if node else None)
+    return space, paths, metadata
 
 
 def build_trainer(steps: int) -> pl.Trainer:

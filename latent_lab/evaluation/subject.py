@@ -37,6 +37,9 @@ class Subject:
     data: IdxImages | FolderImages | None = None
     absent: Mapping[str, str] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        self.paths.bind(self.attributes)
+
     def to(self, device: torch.device | str) -> Subject:
         """Move all networks to a device, and return the same subject."""
         for part in (self.space, self.paths, self.attributes, self.identity, self.perceptual):

@@ -71,9 +71,19 @@ class Method(ABC):
     """An algorithm that discovers paths.
 
     ``previews`` tells whether a cheaper generator of the same latents will do, if ``gan.preview`` has one.
+
+    ``seeded`` tells whether two seeds give two results; where they do not, one fit is all that there is to repeat.
+
+    ``supervised`` tells whether the paths were found with a predictor of attributes, so that scores by the same
+    predictor favour them.
+
+    ``reference`` tells that the row is there for comparison, and takes no part in it: random directions, oracles.
     """
 
     previews: bool = False
+    seeded: bool = True
+    supervised: bool = False
+    reference: bool = False
 
     @abstractmethod
     def fit(self, space: LatentSpace, context: Context) -> Paths:

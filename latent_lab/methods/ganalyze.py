@@ -35,6 +35,8 @@ class AssessorTarget(Target):
         amounts: Smallest and largest magnitude of a training amount.
     """
 
+    supervised = True
+
     def __init__(
         self,
         attributes: Sequence[str] | None,

@@ -42,6 +42,8 @@ class Imported(Method):
             each layer; False for L directions; None for the former, which is then reported.
     """
 
+    seeded = False
+
     def __init__(
         self,
         files: str | Sequence[str] | None,

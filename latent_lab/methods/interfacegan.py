@@ -44,6 +44,8 @@ class Hyperplane(Method):
         batch_size: Images decoded at once.
     """
 
+    supervised = True
+
     def __init__(
         self,
         attributes: Sequence[str] | None,

@@ -22,6 +22,8 @@ class LocalBasis(Method):
         layers: Layer range of w+, see :func:`latent_lab.paths.layerwise.layer_rows`.
     """
 
+    seeded = False
+
     def __init__(self, num_paths: int, layers: int | str | Sequence[int | str] | None = None) -> None:
         self.num_paths, self.layers = num_paths, layers
 

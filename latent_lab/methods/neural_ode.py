@@ -45,6 +45,8 @@ class NeuralODE(TrainedPaths):
         lr, training: See :class:`TrainedPaths`.
     """
 
+    supervised = True
+
     def __init__(
         self,
         attributes: Sequence[str] | None,

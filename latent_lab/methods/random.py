@@ -16,6 +16,8 @@ class RandomBasis(Method):
         num_paths: Number K of paths, at most the latent's size.
     """
 
+    reference = True
+
     def __init__(self, num_paths: int) -> None:
         self.num_paths = num_paths
 

@@ -45,6 +45,7 @@ class ReSeFa(Regional):
                 "and rank=null"
             )
         self.tau, self.per_image = tau, per_image
+        self.seeded = not per_image  # nothing is drawn but what is printed
         self.previews &= not per_image  # the paths keep the mask of the images that are edited
 
     def fit(self, space: LatentSpace, context: Context) -> Paths:

@@ -32,6 +32,8 @@ class SeFa(Method):
         normalise: Rows of A at length 1, as the published code has them; the paper's equation has not.
     """
 
+    seeded = False
+
     def __init__(
         self, num_paths: int, layers: int | str | Sequence[int | str] | None = None, normalise: bool = False
     ) -> None:

@@ -20,9 +20,11 @@ from latent_lab.training.seeded import MakeOptimiser, MakeSchedule, ValidatedTra
 
 
 class Target(nn.Module, ABC):
-    """The aim of a walk's training. ``names`` says what each path is to change."""
+    """The aim of a walk's training. ``names`` says what each path is to change, ``supervised`` whether a predictor of
+    attributes says how far it has come."""
 
     names: tuple[str, ...]
+    supervised: bool = False
 
     @abstractmethod
     def losses(self, codes: Codes, before: Tensor, moved: Codes, after: Tensor, amounts: Tensor) -> dict[str, Tensor]:
@@ -158,6 +160,7 @@ class Walk(Method):
                 f"{batch_size} and {limit_latents}"
             )
         self.paths, self.target, self.amounts, self.limit_latents = paths, target, tuple(amounts), limit_latents
+        self.supervised = getattr(getattr(target, "func", target), "supervised", False)  # of a partial: its class's
         self.options = dict(
             amounts=self.amounts,
             together=together,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +11,9 @@ from torch import Tensor, nn
 from latent_lab.gans.codes import Codes
 from latent_lab.gans.space import LatentSpace
 from latent_lab.ops.recorded import Recorded
+
+if TYPE_CHECKING:
+    from latent_lab.attributes.base import Attributes
 
 
 class Paths(Recorded, nn.Module, ABC):
@@ -75,6 +79,9 @@ class Paths(Recorded, nn.Module, ABC):
         Local paths keep their directions there; global paths need nothing.
         """
         return codes
+
+    def bind(self, attributes: Attributes | None) -> None:
+        """Take the predictor of the data set's attributes; paths that read none at an image have no use for it."""
 
     @abstractmethod
     def _shift(self, latents: Tensor, k: Tensor, eps: Tensor) -> Tensor: ...

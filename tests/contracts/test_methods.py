@@ -13,6 +13,8 @@ import torch
 from latent_lab import load_generator
 from latent_lab import methods as package
 from latent_lab.api import discover, load_predictors
+from latent_lab.attributes.base import Selection
+from latent_lab.components import build_component
 from latent_lab.configuration.signatures import locate_class
 from latent_lab.errors import NotApplicable
 from latent_lab.installation import choices, read_choice
@@ -34,6 +36,7 @@ BUDGET = {  # options that say how long a method takes, wherever a yaml has them
     "pool": 4,
     "held_out": 2,
     "limit_latents": 4,
+    "latents": 4,
     "validation_batches": 1,
 }
 NEEDS_A_FILE = ("imported",)  # its own test writes directions first: tests/methods/test_imported.py
@@ -49,6 +52,11 @@ def test_every_class_has_a_yaml():
         members = vars(importlib.import_module(f"{package.__name__}.{module.name}")).values()
         found |= {one for one in members if inspect.isclass(one) and issubclass(one, Method)}
     assert {one for one in found if not inspect.isabstract(one)} == {targets(name) for name in choices("method")}
+
+
+def test_references_are_marked():
+    marked = {name for name in choices("method") if targets(name).reference}
+    assert marked == {"random", "oracle_straight", "oracle_local"}
 
 
 def options_of(name: str) -> dict:
@@ -67,19 +75,36 @@ def spaces():
     return [load_generator("sngan_mnist").space("z"), mapped.space("w")]
 
 
+class Watched(Selection):
+    """A predictor that counts what is asked of it."""
+
+    asked = 0
+
+    def measure(self, *seen) -> torch.Tensor:
+        """Count, and measure."""
+        Watched.asked += 1
+        return super().measure(*seen)
+
+
 @pytest.mark.parametrize("name", [name for name in choices("method") if name not in NEEDS_A_FILE])
 def test_it_finds_paths(name, spaces):
-    """In the first space where it works: paths on the CPU that move latents, and not by an amount of 0."""
-    options = options_of(name)
-    attributes, _ = load_predictors("mnist")
+    """In the first space where it works: paths on the CPU that move latents, and not by an amount of 0. What the method
+    says of itself is true: two seeds give two results, and a predictor of attributes is read, or not."""
+    method = build_component("method", name, **options_of(name))
+    predictor, _ = load_predictors("mnist")
+    attributes = Watched(predictor, predictor.names)
+    Watched.asked = 0
     for space in spaces:
         try:
-            paths = discover(name, space, steps=2, predictor=attributes, **options)
+            paths, other = (discover(method, space, steps=2, predictor=attributes, seed=seed) for seed in (0, 1))
             break
         except NotApplicable:
             continue
     else:
         pytest.fail(f"method={name} works in none of {[one.name for one in spaces]}")
+    assert method.supervised == (Watched.asked > 0), f"{type(method).__name__}.supervised must say what it reads"
+    same = all(torch.equal(value, other.state_dict()[key]) for key, value in paths.state_dict().items())
+    assert method.seeded == (not same), f"{type(method).__name__}.seeded must say whether two seeds give two results"
     assert isinstance(paths, Paths) and not paths.training and paths.dim == space.shape[-1]
     assert all(value.device.type == "cpu" for value in paths.state_dict().values())
     codes = paths.anchor(space, space.sample(4, stream(0, 0, 0)))
