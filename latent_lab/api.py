@@ -81,12 +81,15 @@ def build_trainer(steps: int) -> pl.Trainer:
     """Return a trainer that logs and saves nothing, on a GPU if there is one."""
     import pytorch_lightning as pl  # here, for it takes seconds
 
+    from latent_lab.training.checkpointing import CheckedStates
+
     # what Lightning says of devices, evaluation mode and its own products concerns no caller
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     return pl.Trainer(
         max_steps=steps,
         max_epochs=-1,
         logger=False,
+        plugins=[CheckedStates()],
         enable_checkpointing=False,
         enable_model_summary=False,
         enable_progress_bar=False,

@@ -15,6 +15,7 @@ import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from torch import nn
 
@@ -351,12 +352,12 @@ def read_curves(file: Path) -> list[dict[str, str]]:
     return rows
 
 
-def require_state(tree: object, fingerprint: str) -> None:
-    """Check that the content of a checkpoint is a training state of this run.
+def require_state(tree: object, fingerprint: str | None) -> dict[str, Any]:
+    """Return the content of a checkpoint if it is a training state of this run.
 
     Arguments:
         tree: The content.
-        fingerprint: The run's :meth:`Run.hash_parts`. A state that holds none is accepted.
+        fingerprint: The run's :meth:`Run.hash_parts`; None for a state of any run. A state that holds none is accepted.
 
     Raises:
         ValueError: It is no training state, or that of another run.
@@ -364,5 +365,6 @@ def require_state(tree: object, fingerprint: str) -> None:
     if not has_form(tree, {"state_dict": dict, "optimizer_states": list, "callbacks": dict, "global_step": int}):
         raise ValueError("it is no training state")
     for state in tree["callbacks"].values():
-        if isinstance(state, dict) and state.get("run", fingerprint) != fingerprint:
+        if fingerprint is not None and isinstance(state, dict) and state.get("run", fingerprint) != fingerprint:
             raise ValueError("it is the state of another run")
+    return tree

@@ -7,13 +7,50 @@ import os
 import random
 import signal
 import threading
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytorch_lightning as pl
 import torch
+from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
 
 from latent_lab import cli
-from latent_lab.runs import Run
+from latent_lab.checkpoints.container import open_tree
+from latent_lab.runs import Run, require_state
+
+
+class CheckedStates(TorchCheckpointIO):
+    """Lightning's access to training states, which reads them as every file that may be a stranger's: as plain dicts,
+    lists, tensors and numbers, by :func:`latent_lab.checkpoints.container.open_tree`. Nothing else ever loads a state,
+    so what is trained on is what was checked.
+
+    Arguments:
+        run: The run that the states must be of; None for any.
+    """
+
+    def __init__(self, run: Run | None = None) -> None:
+        super().__init__()
+        self.run = run
+
+    def load_checkpoint(
+        self, path: str | Path, map_location: object = None, weights_only: bool | None = None
+    ) -> dict[str, Any]:
+        """Return the content of a training state, on the CPU.
+
+        Arguments:
+            path: The file.
+            map_location, weights_only: Options of Lightning's own reader, which do not matter to this one.
+
+        Raises:
+            FileNotFoundError: There is no such file.
+            ValueError: It is damaged, names anything but numbers and their names, or is no training state of the run.
+        """
+        tree = open_tree(path)
+        try:
+            return require_state(tree, None if self.run is None else self.run.hash_parts())
+        except ValueError as error:
+            raise ValueError(f"{path} cannot be continued from: {error}") from None
 
 
 class RunCheckpoint(pl.Callback):

@@ -114,7 +114,9 @@ def resume_from(run: Run) -> Path | None:
 
 
 def build_trainer(config: DictConfig, run: Run) -> pl.Trainer:
-    """Return Lightning's trainer with the run's loggers and callbacks."""
+    """Return Lightning's trainer with the run's loggers and callbacks; it reads no training state but the run's."""
+    from latent_lab.training.checkpointing import CheckedStates  # here, for it imports Lightning, which takes seconds
+
     # what Lightning says of workers, evaluation mode and its own products concerns no user of this command
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", module="pytorch_lightning|lightning_fabric")
@@ -129,4 +131,7 @@ def build_trainer(config: DictConfig, run: Run) -> pl.Trainer:
         instantiate(part)(run=run) if part.get("_partial_") else instantiate(part)
         for part in (config.callbacks or {}).values()
     ]
-    return instantiate(config.trainer, logger=loggers or False, callbacks=callbacks, default_root_dir=str(run.folder))
+    options = {"logger": loggers or False, "callbacks": callbacks, "default_root_dir": str(run.folder)}
+    trainer: pl.Trainer = instantiate(config.trainer, **options)
+    trainer.strategy.checkpoint_io = CheckedStates(run)
+    return trainer

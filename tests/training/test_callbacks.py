@@ -43,7 +43,16 @@ def test_steps_are_those_of_the_training_not_of_lightning(optimisers, capsys, mo
 
 def test_a_run_of_version_0_1_0_has_the_default_callbacks(tmp_path, monkeypatch):
     made = {}
-    monkeypatch.setattr(begin, "instantiate", lambda node, **given: made.update(given) or (lambda **run: (node, run)))
+
+    class Made(SimpleNamespace):
+        def __call__(self, **run):
+            return self.node, run
+
+    def instantiate(node, **given):
+        made.update(given)
+        return Made(node=node, strategy=SimpleNamespace())
+
+    monkeypatch.setattr(begin, "instantiate", instantiate)
     config = OmegaConf.create({"checkpoint_every": 7, "trainer": {}, "logger": None})
     begin.build_trainer(config, SimpleNamespace(folder=tmp_path, choose_log_folder=lambda: tmp_path))
     (node, given), *_ = made["callbacks"]

@@ -19,9 +19,11 @@ from latent_lab.methods.walk import WalkTraining
 from latent_lab.ops.streams import TRAINING, VALIDATION, stream
 from latent_lab.pretraining.glo import GLOPretraining
 from latent_lab.pretraining.hinge import HingePretraining
+from latent_lab.training.checkpointing import CheckedStates
 from latent_lab.training.seeded import SeededTraining, trained
 
 ADAM = partial(torch.optim.Adam, betas=(0.5, 0.9))
+MILESTONES = partial(torch.optim.lr_scheduler.MultiStepLR, milestones=[2, 5, 5])  # its state is a counter
 
 
 class Toy(SeededTraining):
@@ -93,12 +95,13 @@ def fit(module: SeededTraining, steps: int, checkpoint=None, **options) -> pl.Tr
 
 
 @pytest.mark.parametrize("kind", [Toy, Pair])
-def test_a_resumed_run_ends_with_the_same_bits(kind, tmp_path):
-    whole, rest = (kind(lr_decay=0.5, optimiser=ADAM) for _ in range(2))
+@pytest.mark.parametrize("options", [{"lr_decay": 0.5}, {"schedule": MILESTONES}], ids=["decay", "milestones"])
+def test_a_resumed_run_ends_with_the_same_bits(kind, options, tmp_path):
+    whole, rest = (kind(optimiser=ADAM, **options) for _ in range(2))
     fit(whole, 8, callbacks=[Save(tmp_path / "a.ckpt")])
     kept = torch.load(tmp_path / "a.ckpt", weights_only=True)["state_dict"]
     assert kept.keys() == {"line.weight", "line.bias"}  # what is frozen is not in it
-    fit(rest, 8, tmp_path / "a.ckpt")
+    fit(rest, 8, tmp_path / "a.ckpt", plugins=[CheckedStates()])
     assert len(rest.rates) == 5 and rest.rates == whole.rates[3:]
     for one, other in zip(whole.parameters(), rest.parameters()):
         assert torch.equal(one, other)

@@ -1,6 +1,7 @@
 """Nothing is lost: killed, interrupted and damaged runs continue, and end with the same bits."""
 
 import os
+import pickle
 import shutil
 import signal
 import sys
@@ -13,9 +14,20 @@ from hydra.core.global_hydra import GlobalHydra
 from safetensors.torch import load_file
 
 from latent_lab.runs import Run
+from latent_lab.training.checkpointing import CheckedStates
 from tests.workflows.conftest import TINY, start
 
 LONG = (*TINY, "trainer.max_steps=80", "trainer.val_check_interval=25", "checkpoint_every=5")
+
+
+def refuse_unpickling(patch: pytest.MonkeyPatch) -> None:
+    """Let nothing but our reader read training states: torch's and Python's fail."""
+
+    def refuse(*arguments, **options):
+        raise AssertionError("a training state must be read by latent_lab alone")
+
+    for where, name in ((torch, "load"), (pickle, "load"), (pickle, "loads")):
+        patch.setattr(where, name, refuse)
 
 
 def paths_of(run):
@@ -35,6 +47,7 @@ def fit(folder: Path, *arguments: str) -> None:
     from latent_lab.workflows import discover
 
     with pytest.MonkeyPatch.context() as patch:
+        refuse_unpickling(patch)
         patch.setattr(discover, "score", lambda *arguments: None)
         patch.setattr(sys, "argv", ["latent_lab.train", *arguments, f"target={folder}"])
         GlobalHydra.instance().clear()
@@ -68,7 +81,8 @@ def test_an_interrupted_run_ends_with_the_same_bits(tmp_path, whole, number, tra
     assert steps == sorted(steps, key=int) and int(steps[-1]) >= 79
 
 
-def test_a_damaged_state_is_named_and_the_one_before_is_used(train, no_scores, capfd):
+def test_a_damaged_state_is_named_and_the_one_before_is_used(train, no_scores, capfd, monkeypatch):
+    refuse_unpickling(monkeypatch)
     arguments = ("trainer.max_steps=12", "checkpoint_every=4", "trainer.val_check_interval=6")
     whole = paths_of(train(*arguments, "target=whole"))
     run = train(*arguments, "target=broken")
@@ -103,7 +117,8 @@ def states(tmp_path_factory):
 
 
 @pytest.mark.parametrize("kind", ["hostile", "foreign", "numbers", "text", "pipe"])
-def test_a_state_that_is_not_of_the_run_is_passed_over(kind, states, train, no_scores, tmp_path, capfd):
+def test_a_state_that_is_not_of_the_run_is_passed_over(kind, states, train, no_scores, tmp_path, capfd, monkeypatch):
+    refuse_unpickling(monkeypatch)
     shutil.copytree(states, tmp_path / "copy")
     state = tmp_path / "copy" / "run" / "checkpoints" / "last.ckpt"
     if kind == "hostile":
@@ -126,6 +141,25 @@ def test_a_state_that_is_not_of_the_run_is_passed_over(kind, states, train, no_s
     assert "weights_only" not in printed.err + printed.out and not (tmp_path / "executed").exists()
     whole, resumed = load_file(tmp_path / "copy" / "whole.safetensors"), paths_of(tmp_path / "copy" / "run")
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+
+
+def test_lightning_reads_a_state_as_torch_does_and_refuses_what_is_none_of_the_run(states, tmp_path, monkeypatch):
+    file = states / "run" / "checkpoints" / "last.ckpt"
+    expected = torch.load(file, weights_only=True)
+    refuse_unpickling(monkeypatch)
+    found = CheckedStates(Run.open(states / "run")).load_checkpoint(file)
+    assert found.keys() == expected.keys() and found["global_step"] == 12
+    (one,), (other,) = found["optimizer_states"], expected["optimizer_states"]
+    for name, moments in other["state"].items():
+        assert all(torch.equal(one["state"][name][key], value) for key, value in moments.items())
+    assert all(torch.equal(found["state_dict"][name], value) for name, value in expected["state_dict"].items())
+    torch.save({"state_dict": Call()}, tmp_path / "hostile.ckpt")
+    for swapped, message in (
+        (tmp_path / "hostile.ckpt", "posix.system, which weights do not need; nothing was executed"),
+        (states / "other" / "checkpoints" / "last.ckpt", "cannot be continued from: it is the state of another run"),
+    ):
+        with pytest.raises(ValueError, match=message):  # as if the file were another one after it was checked
+            CheckedStates(Run.open(states / "run")).load_checkpoint(swapped)
 
 
 def test_a_finished_fit_is_not_repeated(train):
