@@ -161,12 +161,13 @@ class GLOPretraining(Pretraining):
         are from the reconstructions (kernel distance of the classifier's features; ``floor`` is between the
         reconstructions of two halves). Pictures come with the scores."""
         num = min(2000, len(self.images))
-        held = self.data.held_out_split()[0][:200]
+        device = self.latents.weight.device
+        held = self.data.held_out_split()[0][:200].to(device)
         order = torch.randperm(len(self.images), generator=torch.Generator().manual_seed(self.seed))[:num]
         learned, found = self.latents.weight[order], self.invert(generator, held)
         seen, unseen = generator(learned), generator(found)
         scores: dict[str, object] = {
-            "reconstruction_training_psnr": psnr(seen, self.images[order]).mean().item(),
+            "reconstruction_training_psnr": psnr(seen, self.images[order].to(device)).mean().item(),
             "reconstruction_held_out_psnr": psnr(unseen, held).mean().item(),
         }
         one, other = learned[: num // 2], learned[num // 2 : num // 2 * 2]
@@ -189,6 +190,7 @@ def kernel_distance(features: nn.Module, images: Tensor, others: Tensor) -> floa
     """Return the kernel distance (Binkowski et al., 2018, https://arxiv.org/abs/1801.01401) of two sets of images of
     one size, computed on all of them at once."""
     metric = KernelInceptionDistance(feature=features, subsets=1, subset_size=len(images), normalize=True)
+    metric.to(images.device)
     metric.update(images, real=True)
     metric.update(others, real=False)
     return metric.compute()[0].item()

@@ -11,10 +11,10 @@ from latent_lab.gans.space import LatentSpace
 
 
 def train_classifier(images: Tensor, labels: Tensor, epochs: int, seed: int, batch_size: int = 128) -> Classifier:
-    """Return a classifier trained on images shifted by up to 2 pixels each way."""
+    """Return a classifier trained, on the images' device, on images shifted by up to 2 pixels each way."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        model = Classifier(images.shape[1], int(labels.max()) + 1)
+        model = Classifier(images.shape[1], int(labels.max()) + 1).to(images.device)
         steps = epochs * (len(images) // batch_size)
         optimiser = torch.optim.AdamW(model.parameters(), 2e-3, weight_decay=1e-2)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 4e-3, total_steps=max(steps, 2))
@@ -42,7 +42,7 @@ def judge(
     for start in range(0, num, 250):
         probabilities = classifier(space.decode(space.sample(min(250, num - start), rng))).softmax(1)
         best, label = probabilities.max(1)
-        counts = counts + torch.bincount(label, minlength=probabilities.shape[1])
+        counts = counts + torch.bincount(label, minlength=probabilities.shape[1]).cpu()
         confidence += best.sum().item()
     accuracy = (classifier(held_out[0]).argmax(1) == held_out[1]).float().mean().item()
     return {

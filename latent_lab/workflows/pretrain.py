@@ -10,6 +10,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from latent_lab.console import log
+from latent_lab.devices import put_on
 from latent_lab.pretraining.judge import judge, train_classifier
 from latent_lab.runs import Run
 from latent_lab.workflows.begin import build_trainer, open_run, resume_from
@@ -51,15 +52,20 @@ def pretrain(config: DictConfig) -> None:
     module.fit(trainer, resume_from(run))
     if not trainer.is_global_zero:
         return
-    finished = module.cpu().finish(config.statistics_batches)
+    device = trainer.strategy.root_device
+    put_on(device, module)  # Lightning takes what it has trained to the CPU
+    finished = module.finish(config.statistics_batches)
     # before they are judged, which can fail or be stopped
     weights = run.write("generator.safetensors", generator_bytes(finished))
     space = finished.space()
     scores: dict[str, object] = {}
     classifier = None
     if config.judge.epochs and data.num_classes > 1 and generator.resolution == 32:  # what the judge classifies
-        classifier = train_classifier(*data.train_split(), config.judge.epochs, config.seed)
-        scores = judge(space, classifier, data.held_out_split(), config.judge.samples, config.seed)
+        seen, unseen = (
+            (images.to(device), labels.to(device)) for images, labels in (data.train_split(), data.held_out_split())
+        )
+        classifier = train_classifier(*seen, config.judge.epochs, config.seed)
+        scores = judge(space, classifier, unseen, config.judge.samples, config.seed)
     own, pictures = module.judge(finished, classifier)
     scores |= own
     if scores:
