@@ -74,7 +74,7 @@ class ClassProbabilities(Attributes):
         super().__init__()
         self.classifier = load_classifier(weights)
         self.names = tuple(names)
-        self.units, self.ranges = ("probability",) * len(names), ((0.0, 1.0),) * len(names)
+        self.units, self.ranges = ("probability of a class",) * len(names), ((0.0, 1.0),) * len(names)
         if len(names) != self.classifier.config["classes"]:
             raise ValueError(f"names must be {self.classifier.config['classes']}, one a class, got {list(names)}")
 
@@ -90,7 +90,7 @@ class Confidence(Attributes):
         weights: A file, or the name of a shipped classifier.
     """
 
-    names, units, ranges = ("confidence",), ("probability",), ((0.0, 1.0),)
+    names, units, ranges = ("confidence",), ("probability of a class",), ((0.0, 1.0),)
 
     def __init__(self, weights: str) -> None:
         super().__init__()

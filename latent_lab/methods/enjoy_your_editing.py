@@ -66,7 +66,7 @@ class EditingTarget(AssessorTarget):
             )
         self.weights = {"regression": regression, "realism": realism, "content": content, "critic": 1.0}
         self.embedding = embedding.eval().requires_grad_(False) if embedding is not None else None
-        probability = torch.tensor([unit == "probability" for unit in self.attributes.units])
+        probability = torch.tensor([unit.startswith("probability") for unit in self.attributes.units])
         self.register_buffer("probability", probability, persistent=False)
         with torch.random.fork_rng():
             torch.manual_seed(context.rng.initial_seed())  # torch's layers initialise from the global source

@@ -54,7 +54,7 @@ def test_probabilities_are_probabilities(probabilities, rng):
     torch.testing.assert_close(values.sum(1), torch.ones(6))
     assert (probabilities.names, set(probabilities.units), set(probabilities.ranges)) == (
         tuple(DIGITS),
-        {"probability"},
+        {"probability of a class"},
         {(0.0, 1.0)},
     )
     assert len(probabilities.units) == len(probabilities.ranges) == len(probabilities.periods) == 10

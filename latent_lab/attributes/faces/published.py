@@ -53,7 +53,7 @@ class FairFace(Attributes):
         if races not in RACES:
             raise ValueError(f"races must be 7 or 4, got {races!r}")
         self.names = ("age", "female", *[f"race_{name}" for name in RACES[races]])
-        self.units = ("years", *["probability"] * (1 + races))
+        self.units = ("years", "probability", *["probability of a class"] * races)
         self.ranges = ((self.middles[0], self.middles[-1]), *[(0.0, 1.0)] * (1 + races))
         self.races, self.crops, self.network = races, FaceCrops(224, detector, margin), FairFaceNetwork()
         load_user_file(self.network, weights)
