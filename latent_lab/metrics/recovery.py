@@ -64,31 +64,55 @@ def dci(codes: Tensor, factors: Tensor) -> dict[str, float]:
     }
 
 
-def mutual_information_gap(codes: Tensor, factors: Tensor, bins: int = 20) -> float:
-    r"""Mean over factors of the gap between the two most informative coordinates, over the factor's entropy.
+def cut(values: Tensor, bins: int) -> Tensor:
+    """Return the number of the part, from 0 to ``bins`` - 1, in which each value of a column of :math:`(N, A)` lies.
 
-    Both are cut into ``bins`` equally filled parts.
+    The parts are equally filled as far as values differ: equal values share a part, that of their middle rank.
+
+    Example:
+        >>> cut(torch.tensor([[0.0], [1.0], [1.0], [1.0], [2.0], [3.0]]), 3).flatten()
+        tensor([0, 1, 1, 1, 2, 2])
+    """
+    parts = torch.empty(values.shape, dtype=torch.long)
+    for a, column in enumerate(values.mT):
+        _, which, counts = column.unique(return_inverse=True, return_counts=True)
+        middle = counts.cumsum(0) - (counts + 1) / 2  # ranks from 0
+        parts[:, a] = (middle * bins / len(column)).long()[which]
+    return parts
+
+
+def mutual_information_gap(codes: Tensor, factors: Tensor, bins: int = 20) -> float:
+    r"""Return the mean over factors of the gap between the two most informative coordinates.
+
+    .. math:: \frac{1}{A} \sum_a \frac{I(c_{k_a}; f_a) - \max_{k \ne k_a} I(c_k; f_a)}{H(f_a)}, \qquad
+        k_a = \arg\max_k I(c_k; f_a)
+
+    Both are cut into at most ``bins`` parts, see :func:`cut`; H is the entropy of the factor's parts. Factors
+    that do not vary are left out; nan where none does.
 
     References:
         | Isolating Sources of Disentanglement in Variational Autoencoders (Chen et al., 2018), Eq. 6
         | https://arxiv.org/abs/1802.04942
+
+    Arguments:
+        codes: Coordinates, with shape :math:`(N, K)`.
+        factors: Factors of the same images, with shape :math:`(N, A)`.
+        bins: Number of parts.
     """
     num = len(codes)
-    cut = [values.argsort(0).argsort(0) * bins // num for values in (codes, factors)]
+    coordinates, known = cut(codes, bins), cut(factors, bins)
     information = torch.zeros(codes.shape[1], factors.shape[1], dtype=torch.float64)
-    for k in range(codes.shape[1]):
-        for a in range(factors.shape[1]):
-            joint = (
-                torch.bincount(cut[0][:, k] * bins + cut[1][:, a], minlength=bins * bins).double().view(bins, bins)
-                / num
-            )
+    entropy = torch.zeros(factors.shape[1], dtype=torch.float64)
+    for a, factor in enumerate(known.mT):
+        share = torch.bincount(factor, minlength=bins).double() / num
+        entropy[a] = -torch.special.xlogy(share, share).sum()
+        for k, coordinate in enumerate(coordinates.mT):
+            joint = torch.bincount(coordinate * bins + factor, minlength=bins * bins).double().view(bins, bins) / num
             independent = joint.sum(1, keepdim=True) * joint.sum(0, keepdim=True)
             information[k, a] = torch.special.xlogy(joint, joint / independent.clamp_min(1e-300)).sum()
-    entropy = torch.tensor(float(bins), dtype=torch.float64).log()
-    if codes.shape[1] < 2:
-        return (information[0] / entropy).mean().item()
-    best = information.topk(2, 0).values
-    return ((best[0] - best[1]) / entropy).mean().item()
+    best = information.topk(min(2, len(information)), 0).values
+    gap = best[0] - best[1] if len(best) > 1 else best[0]
+    return (gap / entropy)[entropy > 0].mean().item()
 
 
 class FactorRecovery(Metric):

@@ -7,11 +7,9 @@ import torch
 from torch import nn
 
 from latent_lab.gans.shapes import Shapes
-from latent_lab.metrics.quality import QUALITY, path_quality
+from latent_lab.metrics.quality import QUALITY, kernel_distance, path_quality
 from latent_lab.ops.streams import EVALUATION, stream
 from latent_lab.paths.linear import LinearPaths
-
-pytestmark = pytest.mark.filterwarnings("ignore:.*will save all extracted features:UserWarning")
 
 
 class Pooled(nn.Module):
@@ -39,10 +37,10 @@ def curve(space, paths, shares, amount: float = 4.0, num: int = 128, batch_size:
 
 def test_the_distance_grows_with_the_share(space, paths):
     found = curve(space, paths, [0.0, 0.5, 1.0], num=256)
-    assert [share for share, _, _ in found] == [0.0, 0.5, 1.0]
-    floor, half, whole = (mean for _, mean, _ in found)
+    assert [share for share, *_ in found] == [0.0, 0.5, 1.0]
+    floor, half, whole = (value for _, value, _, _ in found)
     assert floor < half < whole and abs(floor) < whole / 5
-    assert all(deviation > 0 for _, _, deviation in found)
+    assert all(low < value < high for _, value, low, high in found)
 
 
 def test_without_an_edit_every_share_is_the_floor(space, paths):
@@ -70,7 +68,7 @@ def test_a_share_does_not_depend_on_the_others(space, paths):
 
 
 def test_the_seeded_distance_is_that_of_features_by_hand(space, paths):
-    """The unbiased estimate of the polynomial kernel's squared distance, over all images instead of subsets of them."""
+    """The unbiased estimate of the polynomial kernel's squared distance, over all images."""
     found = curve(space, paths, [1.0], num=400, batch_size=400)[0]
     rng = stream(0, QUALITY, 0, EVALUATION)
     real, codes = space.decode(space.sample(400, rng)), space.sample(400, rng)
@@ -83,4 +81,35 @@ def test_the_seeded_distance_is_that_of_features_by_hand(space, paths):
 
     same = [(kernel(a, a).sum() - kernel(a, a).diagonal().sum()) / (400 * 399) for a in (x, y)]
     distance = (sum(same) - 2 * kernel(x, y).mean()).item()
-    assert found[1] == pytest.approx(distance, abs=3 * found[2])
+    assert found[1] == pytest.approx(distance)
+
+
+def test_a_resample_weighs_the_images_that_it_has(rng):
+    x, y = (torch.randn(5, 3, generator=rng, dtype=torch.float64) for _ in range(2))
+    counts = torch.tensor([[1, 1, 0, 1, 0]]), torch.tensor([[0, 1, 1, 0, 1]])
+    torch.testing.assert_close(kernel_distance(x, y, counts), kernel_distance(x[[0, 1, 3]], y[[1, 2, 4]]))
+    # an image twice has no pair with itself: weights 2, 1 have the one pair of two images
+    twice = torch.tensor([[2, 1, 0, 0, 0]]), torch.tensor([[1, 1, 0, 0, 0]])
+    same = [(2 * (a[0] @ a[1] / 3 + 1) ** 3).item() / 2 for a in (x, y)]
+    across = (((x[:2] @ y[:2].mT / 3 + 1) ** 3) * torch.tensor([[2.0], [1.0]])).sum() / 6
+    assert kernel_distance(x, y, twice).item() == pytest.approx(sum(same) - 2 * across.item())
+
+
+def test_the_interval_is_as_wide_as_the_estimate_varies():
+    """Over fresh samples of both kinds: the interval's half is about two of their standard deviations."""
+    rng = torch.Generator().manual_seed(3)
+
+    def draw() -> tuple[torch.Tensor, torch.Tensor]:
+        x, y = (torch.randn(100, 8, generator=rng, dtype=torch.float64) for _ in range(2))
+        return x, y + 0.7
+
+    spread = torch.cat([kernel_distance(*draw()) for _ in range(300)]).std()
+    halves = []
+    for _ in range(20):
+        weights = [torch.zeros(400, 100) for _ in range(2)]
+        for weight in weights:
+            index = torch.randint(100, (400, 100), generator=rng)
+            weight.scatter_add_(1, index, torch.ones(400, 100))
+        low, high = kernel_distance(*draw(), tuple(weights)).quantile(torch.tensor([0.025, 0.975]).double())
+        halves.append((high - low) / 2)
+    assert torch.stack(halves).mean() / (1.96 * spread) == pytest.approx(1, abs=0.2)

@@ -7,7 +7,14 @@ import math
 import pytest
 import torch
 
-from latent_lab.metrics.recovery import FactorRecovery, dci, matched_r2, mutual_information_gap, squared_correlations
+from latent_lab.metrics.recovery import (
+    FactorRecovery,
+    cut,
+    dci,
+    matched_r2,
+    mutual_information_gap,
+    squared_correlations,
+)
 
 N, A = 4000, 4
 ORDER, SCALE = [2, 0, 3, 1], torch.tensor([1.0, -2.0, 0.01, -300.0])
@@ -129,6 +136,39 @@ def test_mig_of_two_bins_by_hand():
     factors = torch.tensor([[1.0], [2], [3], [4]])
     codes = torch.tensor([[10.0, 1], [20, 3], [30, 2], [40, 4]])
     assert mutual_information_gap(codes, factors, bins=2) == pytest.approx(1)
+
+
+def test_mig_is_in_shares_of_the_factors_own_entropy():
+    """A factor of four values and a copy of it: the whole of its entropy, however many parts there are."""
+    factors = torch.arange(4.0).repeat_interleave(24)[:, None]
+    codes = torch.cat([3 - factors, torch.arange(4.0).repeat(24)[:, None]], 1)
+    for bins in (4, 20):
+        assert mutual_information_gap(codes, factors, bins) == pytest.approx(1)
+    uneven = (factors > 0).float()  # 1 in three quarters
+    noisy = uneven.clone()
+    noisy[:24] = torch.arange(24.0)[:, None] % 2
+    entropy = -(0.25 * math.log(0.25) + 0.75 * math.log(0.75))
+    joint = torch.tensor([[0.125, 0.0], [0.125, 0.75]], dtype=torch.float64)
+    independent = joint.sum(1, keepdim=True) * joint.sum(0, keepdim=True)
+    information = torch.special.xlogy(joint, joint / independent).sum().item()
+    assert mutual_information_gap(noisy, uneven) == pytest.approx(information / entropy)
+
+
+def test_equal_values_share_a_part_whatever_their_order(rng):
+    values = torch.randint(3, (600, 2), generator=rng).float()
+    order = torch.randperm(600, generator=rng)
+    assert torch.equal(cut(values, 20)[order], cut(values[order], 20))
+    assert all(len(column.unique()) == 3 for column in cut(values, 20).mT)
+    distinct = torch.randperm(600, generator=rng).double()[:, None]
+    assert torch.bincount(cut(distinct, 20)[:, 0]).tolist() == [30] * 20
+
+
+def test_a_coordinate_that_does_not_vary_tells_nothing(factors):
+    """Cut by order, ties would tell whatever the order of the samples tells."""
+    ordered = factors[factors[:, 0].argsort()][:, :1]
+    constant = torch.zeros(N, 1)
+    assert mutual_information_gap(constant, ordered) == pytest.approx(0, abs=1e-12)
+    assert math.isnan(mutual_information_gap(ordered, constant))
 
 
 def test_the_metric_is_its_functions_over_all_updates(factors, copy):
