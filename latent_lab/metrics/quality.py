@@ -16,7 +16,7 @@ QUALITY, RESAMPLES = 6, 7  # streams of this score
 
 
 def kernel(one: Tensor, other: Tensor) -> Tensor:
-    r"""Return :math:`(x^\top y / F + 1)^3` for features :math:`(N, F)` and :math:`(M, F)`, with shape :math:`(N, M)`."""
+    r"""Return :math:`(x^\top y / F + 1)^3` of all pairs of features :math:`(N, F)` and :math:`(M, F)`."""
     return (one.double() @ other.double().mT / one.shape[1] + 1) ** 3
 
 
