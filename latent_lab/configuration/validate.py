@@ -16,6 +16,7 @@ import yaml
 from latent_lab.configuration.kinds import Built, Key, describe_kind, is_built, is_list, is_of_kind, list_alternatives
 from latent_lab.configuration.nearest import find_nearest
 from latent_lab.configuration.options import OPTIONS, PROTOCOL
+from latent_lab.configuration.places import require_here
 from latent_lab.configuration.plain_values import require_plain, show_value
 from latent_lab.configuration.schema import PREVIEW, TRAINER
 from latent_lab.configuration.signatures import locate_class, read_arguments
@@ -43,6 +44,7 @@ def validate(plain: Mapping, command: str) -> None:
     if not isinstance(plain, Mapping):
         raise ValueError(f"the configuration of {command} must be a dictionary, got {show_value(plain)}")
     require_plain(plain, command)
+    require_here(plain)
     options = read_own_options(command) | OPTIONS[command]
     # debug=fast sets those of several
     known = {name.rstrip("?") for every in (options, *OPTIONS.values()) for name in every}

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
+
+from torch import nn
 
 R = TypeVar("R", bound="Recorded")
 
@@ -30,6 +33,11 @@ class Recorded:
     config: dict[str, Any]
     unrecorded: tuple[str, ...] = ()
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "__init__" in vars(cls):
+            cls.__init__ = require_begun(cls.__init__)  # type: ignore[method-assign]
+
     def __new__(cls: type[R], *args: Any, **kwargs: Any) -> R:
         made = super().__new__(cls)
         signature = inspect.signature(cls.__init__)
@@ -49,6 +57,38 @@ class Recorded:
     def description(self) -> dict[str, Any]:
         """Return the class's name and the arguments that rebuild the object."""
         return {"class": f"{type(self).__module__}.{type(self).__qualname__}", "config": self.config}
+
+
+def require_begun(init: Callable[..., None]) -> Callable[..., None]:
+    """Return a constructor that says in one line, of a network, where it forgot its base's.
+
+    Example:
+        >>> class Scale(Recorded, nn.Module):
+        ...     def __init__(self, sides):
+        ...         self.layer = nn.Linear(sides, sides)
+        >>> Scale(2)
+        Traceback (most recent call last):
+        ValueError: Scale.__init__ must call super().__init__() before all else, and does not
+    """
+
+    @functools.wraps(init)
+    def checked(self: object, *arguments: Any, **options: Any) -> None:
+        try:
+            init(self, *arguments, **options)
+        except AttributeError:
+            if is_begun(self):
+                raise
+        if not is_begun(self):
+            raise ValueError(
+                f"{type(self).__name__}.__init__ must call super().__init__() before all else, and does not"
+            )
+
+    return checked
+
+
+def is_begun(made: object) -> bool:
+    """Return whether an object is no network, or one whose base's constructor has run."""
+    return not isinstance(made, nn.Module) or "_modules" in vars(made)
 
 
 def plain(value: Any) -> Any:

@@ -228,6 +228,7 @@ def validate_here(config: DictConfig, command: str) -> None:
     """Check the configuration of a command that starts on this machine; one line says what cannot be."""
     from latent_lab.configuration.machine import require_machine
     from latent_lab.configuration.options import OPTIONS
+    from latent_lab.configuration.places import require_here
     from latent_lab.configuration.plain_values import require_plain
     from latent_lab.configuration.validate import require_keys, validate
 
@@ -235,6 +236,7 @@ def validate_here(config: DictConfig, command: str) -> None:
         config = OmegaConf.merge({"gan": {"edits": {"length": 1.0}}, "dataset": {"targets": None}}, config)
     given = OmegaConf.to_container(config)
     require_plain(given, command)  # first what was given, then what refers to it
+    require_here(given)
     for part in ("gan", "dataset"):
         if part in OPTIONS[command] and isinstance(given.get(part), dict):
             require_keys(given[part], OPTIONS[command][part], part)

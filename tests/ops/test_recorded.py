@@ -1,6 +1,7 @@
 """Objects remember what they were made with, and are made again from it."""
 
 import copy
+import inspect
 import json
 import pickle
 
@@ -94,3 +95,30 @@ def test_a_wrong_call_is_told_as_python_tells_it():
         TypeError, match=r"LinearPaths.__init__\(\) missing 1 required positional argument: 'num_paths'"
     ):
         LinearPaths(4)
+
+
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("kind", [LinearPaths, SNGAN])
+def test_a_constructor_that_forgets_its_bases_says_so(kind, late):
+    class Forgetful(kind):
+        def __init__(self, dim: int, num_paths: int = 2) -> None:
+            self.dim = dim
+            if late:
+                self.weight = nn.Parameter(torch.zeros(dim))
+                super().__init__(dim, num_paths)
+
+    with pytest.raises(
+        ValueError, match=r"^Forgetful.__init__ must call super\(\).__init__\(\) before all else, and does not$"
+    ):
+        Forgetful(3)
+    assert list(inspect.signature(Forgetful).parameters) == ["dim", "num_paths"]
+
+
+def test_other_faults_of_a_constructor_stay_what_they_are():
+    class Faulty(LinearPaths):
+        def __init__(self, dim: int) -> None:
+            super().__init__(dim, 2)
+            self.missing.start()
+
+    with pytest.raises(AttributeError, match="missing"):
+        Faulty(3)
