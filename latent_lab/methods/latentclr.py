@@ -12,13 +12,14 @@ from latent_lab.gans.codes import Codes
 from latent_lab.gans.space import LatentSpace
 from latent_lab.methods.base import Context, require_amounts
 from latent_lab.methods.path_training import TrainedPaths, features_of
+from latent_lab.paths.affine import AffinePaths
 from latent_lab.paths.base import Paths
 from latent_lab.paths.layerwise import layer_rows, restrict_to_rows
 from latent_lab.paths.linear import LinearPaths
 
 
 class LatentCLR(TrainedPaths):
-    r"""Straight unit directions, contrasted by the changes :math:`d_i^k = f(z_i + \varepsilon_i^k a_k) - f(z_i)` of
+    r"""Unit directions, contrasted by the changes :math:`d_i^k = f(z_i + \varepsilon_i^k a_k) - f(z_i)` of
     features.
 
     .. math:: L = -\mathbb{E}_{i,k} \log \frac{\mathrm{mean}_{j \ne i} \exp(|\cos(d_i^k, d_j^k)| / \tau)}
@@ -37,6 +38,8 @@ class LatentCLR(TrainedPaths):
         amounts: Smallest and largest magnitude of an amount, in units of latent length.
         temperature: :math:`\tau`, above 0.
         batch_size: Latents a step, at least 2; each is edited along every path.
+        kind: ``straight`` for the same direction everywhere; ``field`` for one that depends on the latent, see
+            :class:`latent_lab.paths.affine.AffinePaths`: the nonlinear model of the published code.
         lr, training: See :class:`TrainedPaths`.
     """
 
@@ -48,6 +51,7 @@ class LatentCLR(TrainedPaths):
         temperature: float,
         batch_size: int,
         lr: float,
+        kind: str = "straight",
         **training,
     ) -> None:
         super().__init__(batch_size, lr, **training)
@@ -57,12 +61,19 @@ class LatentCLR(TrainedPaths):
                 f"method.num_paths and batch_size must be at least 2 and temperature above 0, got {num_paths}, "
                 f"{batch_size} and {temperature}"
             )
-        self.num_paths, self.feature, self.amounts, self.temperature = num_paths, feature, tuple(amounts), temperature
+        if kind not in ("straight", "field"):
+            raise ValueError(f"method.kind must be one of ('straight', 'field'), got {kind!r}")
+        self.num_paths, self.kind, self.feature = num_paths, kind, feature
+        self.amounts, self.temperature = tuple(amounts), temperature
 
     def fit(self, space: LatentSpace, context: Context) -> Paths:
         """Train the directions."""
+        size, rng = space.shape[-1], context.rng
         paths = restrict_to_rows(
-            LinearPaths(space.shape[-1], self.num_paths, "projective", rng=context.rng), layer_rows(space, None)
+            LinearPaths(size, self.num_paths, "projective", rng=rng)
+            if self.kind == "straight"
+            else AffinePaths(size, self.num_paths, rng=rng),
+            layer_rows(space, None),
         )
 
         def loss(paths: Paths, codes: Codes, rng: torch.Generator) -> Mapping[str, Tensor]:

@@ -86,6 +86,7 @@ def context(steps: int, attributes=None, **options) -> Context:
 
 METHODS = {
     "latentclr": lambda: LatentCLR(3, "coordinates", (0.5, 2.0), 0.5, batch_size=4, lr=3e-2),
+    "latentclr-field": lambda: LatentCLR(3, "coordinates", (0.5, 2.0), 0.5, batch_size=4, lr=3e-2, kind="field"),
     "hessian_penalty": lambda: HessianPenalty(D, None, reach=1.0, samples=2, step=0.1, batch_size=16, lr=3e-2),
     "pde": lambda: PotentialFlow(3, 3, True, partial(LeNetReconstructor), 1.0, batch_size=4, lr=1e-3),
     "neural_ode": lambda: NeuralODE(None, 1, 1.0, (0.5, 2.0), 1.0, 1.0, probe=64, batch_size=16, lr=1e-2),
@@ -289,6 +290,10 @@ def test_methods_of_vectors_do_not_apply_to_w_plus(name, rows):
 @pytest.mark.parametrize(
     "make, message",
     [
+        (
+            lambda: LatentCLR(3, None, (0.5, 1.0), 0.5, 4, 1e-2, kind="curved"),
+            r"method.kind must be one of \('straight', 'field'\), got 'curved'",
+        ),
         (
             lambda: LatentCLR(1, None, (0.5, 1.0), 0.5, 4, 1e-2),
             "num_paths and batch_size must be at least 2 and temperature above 0, got 1, 4",
