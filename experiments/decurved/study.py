@@ -18,7 +18,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from latent_lab.evaluation.compare import interval
+from latent_lab.evaluation.intervals import interval
 
 ROOT = Path(__file__).resolve().parents[2]
 METHODS = {
@@ -89,7 +89,7 @@ def fit_and_score(own: dict[str, str], label: str, seed: int, rest: list[str]) -
             where = (f"hydra.sweep.dir={folder.parent}", f"hydra.sweep.subdir={folder.name}", f"launcher={launcher}")
             run("train", "-m", f"gan={gan}", *method, f"label='{label}'", f"seed={seed}", "logger=csv", *where, *rest)
     if own["evaluation"] not in json.loads((folder / "metrics.json").read_text()):
-        run("evaluate", f"run={folder}", f"protocol={own['evaluation']}", "logger=[]")
+        run("evaluate", f"run={folder}", f"evaluation={own['evaluation']}", "logger=[]")
     print(folder.name, flush=True)
     return folder
 
@@ -141,7 +141,7 @@ def main() -> None:
     if not target.exists():
         run(
             "compare",
-            f"runs={ROOT}/outputs/decurved/{own['gan']}/*",
+            f"run={ROOT}/outputs/decurved/{own['gan']}/*",
             f"target={target}",
             f"protocol={own['evaluation']}",
         )

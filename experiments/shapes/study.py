@@ -17,7 +17,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from latent_lab.evaluation.compare import interval
+from latent_lab.evaluation.intervals import interval
 
 ROOT = Path(__file__).resolve().parents[2]
 PUBLISHED = (

@@ -67,7 +67,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "held_out": int,
     },
     "evaluate": {"evaluation": EVALUATION, "logger?": LOGGERS, "run": TEXTS, "weights?": TEXT, **DEVICE},
-    "compare": {"run": TEXTS, "protocol": str, "target": TEXT, "columns": Sequence[str]},
+    "compare": {"run": TEXTS, "protocol": str, "against": TEXT, "target": TEXT, "columns": Sequence[str]},
     "convert": {
         "source": TEXT,
         "run": TEXT,

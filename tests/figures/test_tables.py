@@ -12,16 +12,17 @@ import pytest
 
 from latent_lab.csv_files import escape_cell
 from latent_lab.figures.page import page_html
-from latent_lab.figures.tables import Cell, Table, html, write_csv, write_latex, write_markdown
+from latent_lab.figures.tables import Cell, Row, Table, html, write_csv, write_latex, write_markdown
 
 NAN = math.nan
 TABLE = Table(
     columns=[("error", "%", "lower"), ("hits", "", "higher"), ("radius_ratio", "latent units", "")],
-    rows=[("linear", 3), ("curved_50%", 1)],
+    rows=[Row("linear", "5 x 3"), Row("curved_50%", "1 x 1", "†")],
     cells=[
         [Cell(12.3456, 0.4321, False), Cell(0.5, 0.01, True), Cell(1.0, NAN, False)],
-        [Cell(1.5, NAN, True), Cell(NAN, NAN, False), Cell(12345.6, 0.0, False)],
+        [Cell(1.5, NAN, True, reached=0.97), Cell(NAN, NAN, False), Cell(12345.6, 0.0, False, "‡")],
     ],
+    notes=["† one run.", "‡ not <reached>."],
 )
 
 
@@ -40,16 +41,23 @@ def test_a_cell_has_three_digits_and_its_interval_two(mean, half, text):
     assert Cell(mean, half, False).format() == text
 
 
+@pytest.mark.parametrize("p, text", [(0.0123, "0.2 ± 0.05, p = 0.012 ‡"), (1e-9, "0.2 ± 0.05, p < 0.001 ‡")])
+def test_a_difference_has_its_probability_and_a_cell_its_mark(p, text):
+    assert Cell(0.2, 0.05, False, "‡", 0.9, p).format() == text
+
+
 def test_titles_say_which_way_is_better_and_the_unit():
     assert TABLE.list_titles() == ["error ↓ [%]", "hits ↑", "radius_ratio [latent units]"]
 
 
 def test_markdown_by_hand():
     assert write_markdown(TABLE) == (
-        "| method | runs | error ↓ [%] | hits ↑ | radius_ratio [latent units] |\n"
+        "| method | seeds x draws | error ↓ [%] | hits ↑ | radius_ratio [latent units] |\n"
         "|---|---|---|---|---|\n"
-        "| linear | 3 | 12.3 ± 0.43 | **0.5 ± 0.01** | 1 |\n"
-        "| curved_50% | 1 | **1.5** |  | 1.23e+04 ± 0 |\n"
+        "| linear | 5 x 3 | 12.3 ± 0.43 | **0.5 ± 0.01** | 1 |\n"
+        "| curved_50% † | 1 x 1 | **1.5** |  | 1.23e+04 ± 0 ‡ |\n"
+        "\n† one run.\n"
+        "\n‡ not &lt;reached&gt;.\n"
     )
 
 
@@ -58,13 +66,14 @@ def test_commas_separate_full_numbers_a_score_a_line():
     assert len(rows) == 6
     assert rows[0] == {
         "method": "linear",
-        "runs": "3",
+        "seeds x draws": "5 x 3",
         "score": "error",
         "unit": "%",
         "better": "lower",
         "mean": "12.3456",
         "half_interval": "0.4321",
         "surely_best": "0",
+        "reached": "nan",
     }
     assert [(row["method"], row["score"]) for row in rows if row["surely_best"] == "1"] == [
         ("linear", "hits"),
@@ -77,7 +86,7 @@ def test_commas_separate_full_numbers_a_score_a_line():
 
 
 def test_commas_and_quotes_in_names_survive():
-    table = Table([('a, "b"', "x,y", "")], [("one, two", 1)], [[Cell(1.0, NAN, False)]])
+    table = Table([('a, "b"', "x,y", "")], [Row("one, two", "1 x 1")], [[Cell(1.0, NAN, False)]])
     (row,) = csv.DictReader(io.StringIO(write_csv(table)))
     assert (row["method"], row["score"], row["unit"]) == ("one, two", 'a, "b"', "x,y")
 
@@ -86,11 +95,14 @@ def test_latex_by_hand():
     assert write_latex(TABLE) == (
         r"\begin{tabular}{lrrrr}" + "\n"
         r"\hline" + "\n"
-        r"method & runs & error $\downarrow$ [\%] & hits $\uparrow$ & radius\_ratio [latent units] \\ \hline" + "\n"
-        r"linear & 3 & 12.3 $\pm$ 0.43 & \textbf{0.5 $\pm$ 0.01} & 1 \\" + "\n"
-        r"curved\_50\% & 1 & \textbf{1.5} &  & 1.23e+04 $\pm$ 0 \\" + "\n"
+        r"method & seeds x draws & error $\downarrow$ [\%] & hits $\uparrow$ & radius\_ratio [latent units] \\ \hline"
+        + "\n"
+        r"linear & 5 x 3 & 12.3 $\pm$ 0.43 & \textbf{0.5 $\pm$ 0.01} & 1 \\" + "\n"
+        r"curved\_50\% \dag{} & 1 x 1 & \textbf{1.5} &  & 1.23e+04 $\pm$ 0 \ddag{} \\" + "\n"
         r"\hline" + "\n"
         r"\end{tabular}" + "\n"
+        r"\par{\footnotesize \dag{} one run.}" + "\n"
+        r"\par{\footnotesize \ddag{} not <reached>.}" + "\n"
     )
 
 
@@ -107,27 +119,30 @@ def test_latex_by_hand():
     ],
 )
 def test_latex_escapes_each_letter_once(name, safe):
-    assert f"\n{safe} & 1 & 1 \\\\\n" in write_latex(Table([("s", "", "")], [(name, 1)], [[Cell(1.0, NAN, False)]]))
+    assert f"\n{safe} & 1 x 1 & 1 \\\\\n" in write_latex(
+        Table([("s", "", "")], [Row(name, "1 x 1")], [[Cell(1.0, NAN, False)]])
+    )
 
 
 @pytest.mark.parametrize("letter", ["^", "~"])
 def test_latex_has_no_bare_accent(letter):
-    text = write_latex(Table([(f"R{letter}2", letter, "")], [(f"a{letter}b", 1)], [[Cell(1.0, NAN, False)]]))
+    text = write_latex(Table([(f"R{letter}2", letter, "")], [Row(f"a{letter}b", "1 x 1")], [[Cell(1.0, NAN, False)]]))
     assert re.search(rf"(?<!\\){re.escape(letter)}", text) is None
 
 
 def test_html_by_hand():
-    numbers = [["12.3 ± 0.43", "<b>0.5 ± 0.01</b>", "1"], ["<b>1.5</b>", "", "1.23e+04 ± 0"]]
+    numbers = [["12.3 ± 0.43", "<b>0.5 ± 0.01</b>", "1"], ["<b>1.5</b>", "", "1.23e+04 ± 0 ‡"]]
     first, second = ("".join(f'<td class="number">{text}</td>' for text in row) for row in numbers)
     assert html(TABLE) == (
-        "<table><tr><th>method</th><th>runs</th><th>error ↓ [%]</th><th>hits ↑</th>"
+        "<table><tr><th>method</th><th>seeds x draws</th><th>error ↓ [%]</th><th>hits ↑</th>"
         "<th>radius_ratio [latent units]</th></tr>"
-        f"<tr><td>linear</td><td>3</td>{first}</tr><tr><td>curved_50%</td><td>1</td>{second}</tr></table>"
+        f"<tr><td>linear</td><td>5 x 3</td>{first}</tr><tr><td>curved_50% †</td><td>1 x 1</td>{second}</tr></table>"
+        "<p>† one run.</p><p>‡ not &lt;reached&gt;.</p>"
     )
 
 
 def test_html_escapes_names_and_closes_its_tags():
-    table = Table([("<b>", "a&b", "lower")], [("<script>", 1)], [[Cell(1.0, 0.1, True)]])
+    table = Table([("<b>", "a&b", "lower")], [Row("<script>", "1 x 1")], [[Cell(1.0, 0.1, True)]])
     depth, texts = [], []
 
     class Parser(HTMLParser):
@@ -144,10 +159,10 @@ def test_html_escapes_names_and_closes_its_tags():
     assert depth == []
     assert texts == [
         ("th", "method"),
-        ("th", "runs"),
+        ("th", "seeds x draws"),
         ("th", "<b> ↓ [a&b]"),
         ("td", "<script>"),
-        ("td", "1"),
+        ("td", "1 x 1"),
         ("b", "1 ± 0.1"),
     ]
 
@@ -155,17 +170,17 @@ def test_html_escapes_names_and_closes_its_tags():
 @pytest.mark.parametrize("write", [write_markdown, write_csv, write_latex, html])
 def test_a_missing_cell_is_never_printed_as_best_or_as_nan(write):
     text = write(TABLE)
-    assert text.count("nan") == (3 + 1 if write is write_csv else 0)
+    assert text.count("nan") == (3 + 1 + 5 if write is write_csv else 0)
     assert write(Table(TABLE.columns, [], [])).count("linear") == 0
 
 
 def test_a_bar_in_a_name_does_not_split_a_markdown_cell():
-    (_, _, row) = write_markdown(Table([("s", "", "")], [("a|b", 1)], [[Cell(1.0, NAN, False)]])).splitlines()
+    (_, _, row) = write_markdown(Table([("s", "", "")], [Row("a|b", "1 x 1")], [[Cell(1.0, NAN, False)]])).splitlines()
     assert row.replace(r"\|", "").count("|") == 4
 
 
 def one(name: str, score: str = "s", unit: str = "") -> Table:
-    return Table([(score, unit, "")], [(name, 1)], [[Cell(1.0, NAN, False)]])
+    return Table([(score, unit, "")], [Row(name, "1 x 1")], [[Cell(1.0, NAN, False)]])
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"])
@@ -211,14 +226,14 @@ def test_names_of_several_lines_are_one_line(write):
     ],
 )
 def test_markdown_shows_names_letter_by_letter(name, safe):
-    assert write_markdown(one(name)).splitlines()[2] == f"| {safe} | 1 | 1 |"
+    assert write_markdown(one(name)).splitlines()[2] == f"| {safe} | 1 x 1 | 1 |"
     assert f"| {safe} |" in write_markdown(one("a", name)).splitlines()[0]
 
 
 @pytest.mark.parametrize("name", ["[3em]", "*"])
 def test_a_latex_row_is_no_option_of_the_end_of_the_row_before(name):
-    table = Table([("s", "", "")], [("a", 1), (name, 1)], [[Cell(1.0, NAN, False)]] * 2)
-    assert re.search(r"\\\\\s*[\[*]", write_latex(table)) is None and f"{{}}{name} & 1" in write_latex(table)
+    table = Table([("s", "", "")], [Row("a", "1 x 1"), Row(name, "1 x 1")], [[Cell(1.0, NAN, False)]] * 2)
+    assert re.search(r"\\\\\s*[\[*]", write_latex(table)) is None and f"{{}}{name} & 1 x 1" in write_latex(table)
 
 
 def test_html_texts_can_be_attributes():
