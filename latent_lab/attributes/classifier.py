@@ -17,23 +17,31 @@ WEIGHTS = Path(__file__).parent / "weights"
 
 
 class Classifier(Recorded, nn.Module):
-    """Three strided convolutions, an embedding and a linear head, for images of 32x32 pixels.
+    """Strided convolutions, an embedding and a linear head, for images of 32x32 pixels.
 
     Arguments:
         image_channels: Channels C of an image.
         classes: Number of classes.
-        widths: Channels of the convolutions.
+        widths: Channels of the convolutions, at most five of them.
         embedding: Size E of the embedding.
+        kernel: Pixels of a convolution's side, odd.
     """
 
     def __init__(
-        self, image_channels: int = 1, classes: int = 10, widths: Sequence[int] = (24, 48, 64), embedding: int = 64
+        self,
+        image_channels: int = 1,
+        classes: int = 10,
+        widths: Sequence[int] = (24, 48, 64),
+        embedding: int = 64,
+        kernel: int = 3,
     ) -> None:
         super().__init__()
         stages = []
         for inner, outer in zip((image_channels, *widths), widths):
-            stages += [nn.Conv2d(inner, outer, 3, stride=2, padding=1), nn.BatchNorm2d(outer), nn.ReLU()]
-        self.body = nn.Sequential(*stages, nn.Flatten(), nn.Linear(16 * widths[-1], embedding), nn.ReLU())
+            stages += [nn.Conv2d(inner, outer, kernel, stride=2, padding=kernel // 2), nn.BatchNorm2d(outer), nn.ReLU()]
+        self.body = nn.Sequential(
+            *stages, nn.Flatten(), nn.Linear((32 >> len(widths)) ** 2 * widths[-1], embedding), nn.ReLU()
+        )
         self.head = nn.Sequential(nn.Dropout(0.3), nn.Linear(embedding, classes))
 
     def embed(self, images: Tensor) -> Tensor:

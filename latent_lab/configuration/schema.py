@@ -51,6 +51,11 @@ DATASET: dict[str, Any] = {
     "data": Key((NODE, None), "the images: a LightningDataModule; null: none, only predictors"),
     "attributes?": Key((Built("latent_lab.attributes.base.Attributes"), None), "the predictor of attributes"),
     "identity?": Key((NETWORK, None), "the predictor of who or what an image shows"),
+    "content?": Key((NETWORK, None), "what method=enjoy_your_editing keeps: another network than identity's"),
+    "judges?": Key(
+        (Built("latent_lab.attributes.base.Attributes"), None),
+        "measures some of the attributes, under their names, by other means that no method is trained on",
+    ),
     "features?": Key((NETWORK, None), "the network whose maps inverters compare"),
     "targets": Key(
         (Sequence[str], None), "attributes that paths are chosen and scored for; null: all that are measured"

