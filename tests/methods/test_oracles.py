@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import pytest
 import torch
+import yaml
 
+from latent_lab import load_generator, load_run
 from latent_lab.attributes.factors import TrueFactors
 from latent_lab.evaluation.subject import Subject
 from latent_lab.gans.shapes import Shapes
+from latent_lab.installation import read_choice
 from latent_lab.methods.base import Context
 from latent_lab.methods.oracle_local import OracleLocal
 from latent_lab.methods.oracle_straight import OracleStraight, climb, principal_axes, regression_directions
 from latent_lab.ops.jacobian import attribute_jacobian
 from latent_lab.paths.oracle_local import OracleLocalPaths, ridge_inverse
+from latent_lab.runs import Run, hash_weights
 
 
 @pytest.fixture
@@ -105,3 +109,17 @@ def test_local_paths_ask_for_their_predictor(space, context, attributes, rng):
     Subject(space, paths, attributes)
     bound = paths.anchor(space, codes).given["directions"]
     assert torch.equal(bound, fitted.anchor(space, codes).given["directions"])
+
+
+def test_a_loaded_run_knows_its_predictor(space, context, rng, tmp_path):
+    """The data set of the run's configuration measures; nothing has to be bound by hand."""
+    parts = {"gan": read_choice("gan", "shapes"), "dataset": read_choice("dataset", "shapes"), "seed": 0}
+    made = load_generator("shapes").space()
+    paths = OracleLocal(None, 100).fit(made, context)
+    run = Run.create(tmp_path / "run", yaml.safe_dump(parts))
+    about = {"generator": hash_weights(made.generator), "gan": "shapes", "space": made.name, "seed": 0}
+    run.save_paths(paths, about)
+    again, loaded, _ = load_run(run.folder)
+    codes = made.sample(2, rng)
+    found = loaded.anchor(again, codes).given["directions"]
+    torch.testing.assert_close(found, paths.anchor(made, codes).given["directions"])
