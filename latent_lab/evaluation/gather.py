@@ -20,6 +20,7 @@ from latent_lab.installation import list_named_classes
 from latent_lab.names import require_file_name
 from latent_lab.plain import has_form, read_json
 from latent_lab.runs import Run
+from latent_lab.trust import list_mappings
 
 NUMBER = (float, None)
 SCORE = {"mean": NUMBER, "low": NUMBER, "high": NUMBER, "unit": str, "better": str, "reached?": NUMBER}
@@ -43,7 +44,7 @@ class Scored:
         gan: Name of its generator.
         label: Name of its row.
         seed: Seed of its training.
-        method: Dotted name of its method's class; empty if it is not known.
+        method: Dotted names of the classes of its method and of the method's parts, its own first; empty if not known.
         evaluation: Name of the evaluation.
         rules: Hash of the rules by which it was scored. Only scores with equal rules are compared.
         draws: Scores and curves by the evaluation's seed, as ``metrics.json`` has them.
@@ -53,7 +54,7 @@ class Scored:
     gan: str
     label: str
     seed: int
-    method: str
+    method: tuple[str, ...]
     evaluation: str
     rules: str
     draws: Mapping[int, dict]
@@ -94,11 +95,10 @@ def read_scored(runs: Sequence[Run], evaluation: str) -> list[Scored]:
                 f"{run.folder / 'metrics.json'} must hold scores as an evaluation writes them under {evaluation!r}; "
                 f"evaluate {run.folder} again"
             )
-        method = made.get("method")
-        target = str(method.get("_target_", "")) if isinstance(method, dict) else ""
+        method = tuple(str(node["_target_"]) for _, node in list_mappings(made.get("method")) if "_target_" in node)
         draws = {int(draw): found for draw, found in result["draws"].items()}
         name, label = made["gan"]["name"], run.read_label()
-        scored.append(Scored(run, name, label, made["seed"], target, evaluation, result["hash"], draws))
+        scored.append(Scored(run, name, label, made["seed"], method, evaluation, result["hash"], draws))
     for folder in skipped if scored else ():
         log.info(f"{folder} has no evaluation {evaluation} and is left out")
     return scored
@@ -185,12 +185,14 @@ def gather_row(runs: Sequence[Scored]) -> dict:
                 mean = np.mean([table[name][:RESAMPLES] for table in tables], 0)
                 if np.isfinite(mean).sum() > 1:
                     scores[name]["resamples"][str(draw)] = round_resamples(mean - np.nanmean(mean))
-    found = locate_class(runs[0].method) if runs[0].method in list_named_classes().get("method", ()) else None
+    known = {name for kind, names in list_named_classes().items() if kind.split(".")[0] == "method" for name in names}
+    parts = [locate_class(name) if name in known else None for name in runs[0].method]
+    own = parts[0] if parts else None
     return {
-        "method": runs[0].method,
-        "seeded": bool(getattr(found, "seeded", True)),
-        "supervised": bool(getattr(found, "supervised", False)),
-        "reference": bool(getattr(found, "reference", False)),
+        "method": runs[0].method[0] if parts else "",
+        "seeded": bool(getattr(own, "seeded", True)),
+        "supervised": any(getattr(part, "supervised", False) is True for part in parts),  # a walk's aim is a part
+        "reference": bool(getattr(own, "reference", False)),
         "runs": {str(one.seed): sorted(one.draws) for one in runs},
         "scores": scores,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 
@@ -21,9 +22,10 @@ from latent_lab.evaluation.gather import (
 )
 from latent_lab.evaluation.rows import table_of
 from latent_lab.runs import Run
-from tests.evaluation.scored_folders import LINEAR, entry, read_folders, write_row, write_run
+from tests.evaluation.scored_folders import LINEAR, RANDOM, SEFA, entry, read_folders, write_row, write_run
 
 NAME = "selectivity/0.5"
+METHODS = "latent_lab.methods"
 
 
 @pytest.fixture(autouse=True)
@@ -47,6 +49,25 @@ def test_a_row_is_its_seeds_with_their_draws_and_the_mean_of_paired_resamples(tm
     sample = sample_of(row, NAME)
     assert sample.values == {0: {7: 7.3, 8: 8.3}, 1: {7: 8.3, 8: 9.3}} and reached(row, NAME) == 0.96
     assert sample.spreads == pytest.approx({7: 0.2 / 3.92, 8: 0.2 / 3.92})
+
+
+@pytest.mark.parametrize(
+    "method, marks",
+    [
+        ((LINEAR,), (True, False, False)),
+        ((RANDOM,), (True, False, True)),
+        ((SEFA,), (False, False, False)),
+        ((f"{METHODS}.interfacegan.Hyperplane",), (True, True, False)),
+        ((f"{METHODS}.walk.Walk", f"{METHODS}.enjoy_your_editing.EditingTarget"), (True, True, False)),
+        (("latent_lab.methods.mine.Mine",), (True, False, False)),
+        (("os.system",), (True, False, False)),
+        ((), (True, False, False)),
+    ],
+)
+def test_a_rows_marks_are_those_of_its_methods_class(tmp_path, method, marks):
+    (one,) = read_folders(write_row(tmp_path, "row", {NAME: 0.3}, seeds=1)[0].parent)
+    row = gather([dataclasses.replace(one, method=method)])["rows"]["row"]
+    assert row["method"] == "".join(method[:1]) and (row["seeded"], row["supervised"], row["reference"]) == marks
 
 
 def test_resamples_that_one_seed_lacks_leave_the_intervals_ends(tmp_path):
