@@ -6,6 +6,7 @@ import glob
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -28,7 +29,7 @@ def choose_device(name: str) -> torch.device:
     return torch.device(("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name)
 
 
-def build_generator(gan: Mapping, family: type[Generator], seed: int = 0) -> Generator:
+def build_generator(gan: Mapping[str, Any], family: type[Generator], seed: int = 0) -> Generator:
     """Build the generator of a ``gan`` configuration and load its weights; it is frozen.
 
     Sizes that the file knows win over the configuration's.
@@ -73,7 +74,7 @@ def read_generator(file: str | Path) -> Generator:
     return rebuild(lambda: family(**found.config), found.tensors, file)
 
 
-def load_generator(source: str | Path, **options) -> Generator:
+def load_generator(source: str | Path, **options: object) -> Generator:
     """Load a pretrained generator, frozen.
 
     Arguments:
@@ -85,9 +86,9 @@ def load_generator(source: str | Path, **options) -> Generator:
     """
     if Path(source).is_file():
         return read_generator(source)
-    if str(source) not in choices("gan"):
-        raise ValueError(f"source must be a file or one of {choices('gan')}, got {str(source)!r}")
     gan = read_choice("gan", str(source))
+    if gan is None or str(source) not in choices("gan"):
+        raise ValueError(f"source must be a file or one of {choices('gan')}, got {str(source)!r}")
     known = {key.rstrip("?") for key in GAN}
     unknown = sorted(options.keys() - known)
     if unknown:
@@ -96,13 +97,13 @@ def load_generator(source: str | Path, **options) -> Generator:
     return build_generator(gan, find_class(gan["generator"]["_target_"], "gans", Generator))
 
 
-def make_space(generator: Generator, gan: Mapping) -> LatentSpace:
+def make_space(generator: Generator, gan: Mapping[str, Any]) -> LatentSpace:
     """Make the latent space that a ``gan`` configuration asks for."""
     options = {name: gan[name] for name in ("truncation_layers", "noise") if name in gan}
     return generator.space(gan["space"], truncation=gan["truncation"], **options)
 
 
-def read_run_config(run: Run) -> dict:
+def read_run_config(run: Run) -> dict[str, Any]:
     """Return a run's configuration after checking the parts that are built from it: generator, data set and seed.
 
     The rest may be of an older version.
@@ -128,14 +129,14 @@ def make_optional(options: Mapping[str, object]) -> dict[str, object]:
     }
 
 
-def load_space(gan: Mapping, seed: int) -> LatentSpace:
+def load_space(gan: Mapping[str, Any], seed: int) -> LatentSpace:
     """Load the latent space of a configuration that was read from a run's folder. Only generators of latent_lab are
     built."""
     generator = build_generator(gan, find_class(gan["generator"]["_target_"], "gans", Generator), seed)
     return make_space(generator, gan)
 
 
-def load_space_and_paths(run: Run) -> tuple[LatentSpace, Paths, dict]:
+def load_space_and_paths(run: Run) -> tuple[LatentSpace, Paths, dict[str, Any]]:
     """Load a run's latent space, paths and metadata. Nothing in the folder is executed.
 
     Raises:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 
@@ -39,7 +39,7 @@ def parse_path_number(name: str, paths: Paths) -> int | None:
     return int(found[1]) if found and int(found[1]) < paths.num_paths else None
 
 
-def read_names(run: Run) -> tuple[dict[str, dict], list[str]]:
+def read_names(run: Run) -> tuple[dict[str, dict[str, Any]], list[str]]:
     """Return the calibration of each attribute that the evaluation gave a path to, and the own names of imported
     paths."""
     return run.read_json("names.json"), run.read_json("findings.json").get("names", [])
@@ -97,7 +97,7 @@ def resolve_edit(run: Run, paths: Paths, name: str, strength: float) -> Edit:
     return Edit(name, number, strength, amount, True, warning)
 
 
-def find_amount(name: str, entry: dict, change: float) -> tuple[float, str]:
+def find_amount(name: str, entry: dict[str, Any], change: float) -> tuple[float, str]:
     r"""Return the smallest amount whose mean change is ``change`` standard deviations, and a warning, empty for none.
 
     .. math:: \varepsilon = c \, \varepsilon_e / c_e \text{ with the end } (\varepsilon_e, c_e) \text{ of the curve on

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from typing import IO
 
 import numpy as np
 import torch
@@ -92,7 +93,7 @@ class Dsprites(IdxImages):
         self.images, self.labels = torch.from_numpy(255 * images), torch.from_numpy(factors[chosen]).float()
 
 
-def skip_bytes(stream, size: int, chunk: int = 1 << 20) -> None:
+def skip_bytes(stream: IO[bytes], size: int, chunk: int = 1 << 20) -> None:
     """Read on by ``size`` bytes without keeping them."""
     while size > 0:
         size -= len(stream.read(min(size, chunk))) or size

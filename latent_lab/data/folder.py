@@ -31,7 +31,7 @@ from latent_lab.picture_files import (
 PREPARATIONS, CHECKS = ("crop", "whole"), ("pixels", "header")
 
 
-class Pictures(Dataset):
+class Pictures(Dataset[tuple[Tensor, ...]]):
     """Labelled pictures that are decoded on access, to an image :math:`(C, R, R)` in [-1, 1] and its label.
 
     Arguments:
@@ -195,7 +195,9 @@ class FolderImages(LightningDataModule):
                     values,
                 )
             )
-        label = {name: value for name, value, fault in zip(names, values, faults) if fault is None}
+        label = {
+            name: value for name, value, fault in zip(names, values, faults) if fault is None and value is not None
+        }
         self.report([f"{name} ({fault})" for name, fault in zip(names, faults) if fault], len(names))
 
         held, rest = self.split(sorted(label))
@@ -290,14 +292,16 @@ class FolderImages(LightningDataModule):
             )
         return self.stack_pictures(self.held_out_pictures)
 
-    def train_dataloader(self, steps: int | None = None, first: int = 0, rank: int = 0) -> DataLoader:
+    def train_dataloader(
+        self, steps: int | None = None, first: int = 0, rank: int = 0
+    ) -> DataLoader[tuple[Tensor, ...]]:
         """Return batches of images and labels; see :class:`Batches`."""
         order = Batches(self.num_train, self.batch_size, self.seed, rank, steps, first)
         return DataLoader(
             self.train_pictures, batch_sampler=order, num_workers=self.workers, persistent_workers=self.workers > 0
         )
 
-    def val_dataloader(self) -> DataLoader:
+    def val_dataloader(self) -> DataLoader[tuple[Tensor, ...]]:
         """Return batches of the images and labels that no training sees."""
         return DataLoader(self.held_out_pictures, self.batch_size, num_workers=self.workers)
 

@@ -197,11 +197,13 @@ class IdxImages(LightningDataModule):
         num = len(self.images) - self.held_out
         return self.prepare_images(self.images[num:]), self.labels[num:]
 
-    def train_dataloader(self, steps: int | None = None, first: int = 0, rank: int = 0) -> DataLoader:
+    def train_dataloader(
+        self, steps: int | None = None, first: int = 0, rank: int = 0
+    ) -> DataLoader[tuple[Tensor, ...]]:
         """Return batches of images and labels; see :class:`Batches`."""
         order = Batches(self.num_train, self.batch_size, self.seed, rank, steps, first)
         return DataLoader(TensorDataset(*self.train_split()), batch_sampler=order)
 
-    def val_dataloader(self) -> DataLoader:
+    def val_dataloader(self) -> DataLoader[tuple[Tensor, ...]]:
         """Return batches of the images and labels that no training sees."""
         return DataLoader(TensorDataset(*self.held_out_split()), self.batch_size)

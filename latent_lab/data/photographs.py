@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -33,7 +33,7 @@ class Batch(NamedTuple):
 
     names: list[str]
     pixels: Tensor
-    known: list[dict]
+    known: list[dict[str, Any]]
 
 
 class Photographs:
@@ -56,7 +56,7 @@ class Photographs:
         """Return the names of all photographs."""
         return list(self.files)
 
-    def read(self, name: str) -> tuple[Tensor, dict]:
+    def read(self, name: str) -> tuple[Tensor, dict[str, Any]]:
         """Return the pixels :math:`(C, R, R)`, uint8, of a photograph, with its source, hash and notes.
 
         Raises:
@@ -111,7 +111,7 @@ class HeldOut:
         """Return the names of all images."""
         return list(self.images)
 
-    def read(self, name: str) -> tuple[Tensor, dict]:
+    def read(self, name: str) -> tuple[Tensor, dict[str, Any]]:
         """Return the pixels :math:`(C, R, R)`, uint8, of an image, with its source and hash."""
         sha256 = hashlib.sha256(self.images[name].numpy().tobytes()).hexdigest()
         return self.images[name], {"picture": name, "sha256": sha256, "notes": []}
@@ -135,7 +135,7 @@ def read_batches(
         size: Pictures a batch.
         failed: Receives the reason for each picture that cannot be used.
     """
-    waiting: list[tuple[str, Tensor, dict]] = []
+    waiting: list[tuple[str, Tensor, dict[str, Any]]] = []
     for position, name in enumerate(names):
         try:
             pixels, about = source.read(name)

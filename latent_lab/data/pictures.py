@@ -6,7 +6,7 @@ import contextlib
 import glob
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -79,11 +79,12 @@ def make_names_unique(texts: dict[Path, str]) -> dict[str, Path]:
     """
     names: dict[Path, str] = {}
     taken: set[str] = set()
-    for shown in (
+    ways: tuple[Callable[[Path], str], ...] = (
         lambda file: texts[file],
         lambda file: f"{texts[file]}-{file.suffix[1:].lower()}",
         lambda file: f"{texts[file]}-{digest(str(file))}",
-    ):
+    )
+    for shown in ways:
         wanted = {file: make_file_name(shown(file)) for file in texts if file not in names}
         times = Counter(map(normalise_name, wanted.values()))
         fresh = {
@@ -161,7 +162,7 @@ def note_frames(picture: Image.Image, file: Path) -> list[str]:
         if not getattr(picture, "is_animated", False):
             return []
         if picture.format not in ("GIF", "TIFF"):
-            return [f"its first frame of {picture.n_frames}"]
+            return [f"its first frame of {getattr(picture, 'n_frames', 1)}"]
     except DAMAGED:
         return ["its first frame"]
     with open_picture(file, FILES.values()) as other:  # what is wrong in a later frame does not reach the first one
@@ -188,7 +189,7 @@ def convert_to_rgb(picture: Image.Image) -> tuple[Image.Image, list[str]]:
         ]
     if picture.has_transparency_data:
         picture = picture.convert("RGBA")
-        if picture.getextrema()[3][0] == 255:
+        if picture.getchannel("A").getextrema()[0] == 255:
             return picture.convert("RGB"), []
         white = Image.new("RGBA", picture.size, "white")
         return Image.alpha_composite(white, picture).convert("RGB"), ["transparent pixels laid on white"]

@@ -98,7 +98,8 @@ def match_rows(pictures: Sequence[str], table: Mapping[str, Sequence[float]]) ->
     Raises:
         ValueError: A row would serve two pictures.
     """
-    found, owner = [], {}
+    found: list[Tensor | None] = []
+    owner: dict[str, str] = {}
     for picture in pictures:
         parts = PurePosixPath(picture).parts
         key = next((key for start in range(len(parts)) if (key := "/".join(parts[start:])) in table), None)

@@ -68,7 +68,7 @@ class RunCheckpoint(pl.Callback):
         if every < 1:
             raise ValueError(f"checkpoint_every must be at least 1, got {every}")
         self.run, self.every, self.signal = run, every, 0
-        self.replaced: dict[int, object] = {}
+        self.replaced: dict[int, Any] = {}
         # whoever put a handler of its own there (submitit, which requeues) keeps it; Lightning's comes later and gives
         # way
         usual = (signal.SIG_DFL, signal.default_int_handler, cli.stop)
@@ -86,7 +86,7 @@ class RunCheckpoint(pl.Callback):
         self.signal = number
 
     def on_train_batch_end(
-        self, trainer: pl.Trainer, module: pl.LightningModule, outputs, batch, batch_idx: int
+        self, trainer: pl.Trainer, module: pl.LightningModule, outputs: object, batch: object, batch_idx: int
     ) -> None:
         # ranks must agree, or one would wait for the others for ever
         stop = (
@@ -132,7 +132,8 @@ class RunCheckpoint(pl.Callback):
     # Training draws from streams of its own; a method that uses the global sources is continued with these.
     def state_dict(self) -> dict[str, object]:
         version, numbers, gauss = random.getstate()
-        kind, keys, position, has_gauss, cached = np.random.get_state()
+        state: Any = np.random.get_state()
+        kind, keys, position, has_gauss, cached = state
         return {
             "run": self.run.hash_parts(),
             "torch": torch.get_rng_state(),
@@ -141,7 +142,7 @@ class RunCheckpoint(pl.Callback):
             "numpy": [kind, keys.tolist(), position, has_gauss, cached],
         }
 
-    def load_state_dict(self, state: dict[str, object]) -> None:
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         torch.set_rng_state(state["torch"].cpu())
         if torch.cuda.is_available() and len(state["cuda"]) == torch.cuda.device_count():
             torch.cuda.set_rng_state_all([value.cpu() for value in state["cuda"]])

@@ -22,11 +22,13 @@ class Estimate(pl.Callback):
     def __init__(self, minutes: float = 10.0) -> None:
         self.minutes, self.begun, self.first, self.steps = minutes, 0.0, 0, 0
 
-    def on_train_batch_start(self, trainer: pl.Trainer, module: pl.LightningModule, batch, batch_idx: int) -> None:
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, module: pl.LightningModule, batch: object, batch_idx: int
+    ) -> None:
         self.begun, self.first = time.monotonic(), trainer.global_step
 
     def on_train_batch_end(
-        self, trainer: pl.Trainer, module: pl.LightningModule, outputs, batch, batch_idx: int
+        self, trainer: pl.Trainer, module: pl.LightningModule, outputs: object, batch: object, batch_idx: int
     ) -> None:
         self.steps += 1  # of this attempt; the first one warms up
         if self.steps != 2 or not trainer.is_global_zero or trainer.max_steps < 0:

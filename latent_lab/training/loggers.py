@@ -8,6 +8,7 @@ import socket
 import threading
 import urllib.request
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlparse
 
 import wandb
@@ -97,7 +98,7 @@ class RunWandbLogger(WandbLogger):
         name: str | None = None,
         entity: str | None = None,
         notes: str | None = None,
-        **options,
+        **options: Any,
     ) -> None:
         own = {"save_dir", "dir", "offline", "settings", "experiment", "kwargs", "mode"}
         known = {*inspect.signature(WandbLogger).parameters, *inspect.signature(wandb.init).parameters} - own

@@ -28,7 +28,7 @@ class StepProgress(pl.callbacks.ProgressBar):
             self.progress.__enter__()
 
     def on_train_batch_end(
-        self, trainer: pl.Trainer, module: pl.LightningModule, outputs, batch, batch_idx: int
+        self, trainer: pl.Trainer, module: pl.LightningModule, outputs: object, batch: object, batch_idx: int
     ) -> None:
         if self.progress is not None:
             done = trainer.global_step // getattr(module, "optimisers", 1)

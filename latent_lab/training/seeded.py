@@ -10,12 +10,14 @@ import functools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any, cast
 
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 from latent_lab.ops.streams import TRAINING, stream
 
@@ -77,14 +79,14 @@ class SeededTraining(pl.LightningModule, ABC):
         return stream(self.seed, self.global_rank, step, purpose)
 
     # The data of a step is its number: examples are drawn where they are needed, on the device.
-    def train_dataloader(self) -> DataLoader:
-        return DataLoader(range(self.steps))
+    def train_dataloader(self) -> DataLoader[int]:
+        return DataLoader(cast(Dataset[int], range(self.steps)))
 
     @abstractmethod
     def optimisers_of_run(self) -> Sequence[torch.optim.Optimizer]:
         """Return the optimisers, as many as ``optimisers``."""
 
-    def groups_optimiser(self, groups: Iterable[dict]) -> torch.optim.Optimizer:
+    def groups_optimiser(self, groups: Iterable[dict[str, Any]]) -> torch.optim.Optimizer:
         """Make an optimiser of the groups that hold parameters, each of which has its own rate.
 
         Arguments:
@@ -97,7 +99,7 @@ class SeededTraining(pl.LightningModule, ABC):
             )
         return self.optimiser([group for group in groups if group["params"]])
 
-    def configure_optimizers(self) -> list:
+    def configure_optimizers(self) -> list[Any]:
         return [self.scheduled(optimiser) for optimiser in self.optimisers_of_run()]
 
     def scheduled(self, optimiser: torch.optim.Optimizer) -> torch.optim.Optimizer | dict[str, object]:
@@ -111,14 +113,14 @@ class SeededTraining(pl.LightningModule, ABC):
             return optimiser
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
-    def stepped_optimisers(self) -> list:
+    def stepped_optimisers(self) -> list[LightningOptimizer]:
         """Return the optimisers of a training that steps them itself, each with Lightning's count around it."""
         found = self.optimizers()
         return found if isinstance(found, list) else [found]
 
     def advance_schedules(self) -> None:
         """Move the learning rates on, in a training that steps its optimisers itself."""
-        schedules = self.lr_schedulers() or []
+        schedules: Any = self.lr_schedulers() or []
         for schedule in schedules if isinstance(schedules, list) else [schedules]:
             schedule.step()
 
@@ -145,7 +147,7 @@ class SeededTraining(pl.LightningModule, ABC):
         name = next((name for name, p in self.named_parameters() if p in faulty), "their norm")
         raise FloatingPointError(f"gradient of {name} is not finite at step {self.step}; try {self.remedy}")
 
-    def on_save_checkpoint(self, checkpoint: dict) -> None:
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["state_dict"] = {
             name: value for name, value in checkpoint["state_dict"].items() if name.startswith(self.kept)
         }
@@ -168,12 +170,12 @@ class ValidatedTraining(SeededTraining):
         training: Arguments of :class:`SeededTraining`.
     """
 
-    def __init__(self, validation_batches: int, **training) -> None:
+    def __init__(self, validation_batches: int, **training: Any) -> None:
         super().__init__(**training)
         self.validation_batches = validation_batches
 
-    def val_dataloader(self) -> DataLoader:
-        return DataLoader(range(self.validation_batches))
+    def val_dataloader(self) -> DataLoader[int]:
+        return DataLoader(cast(Dataset[int], range(self.validation_batches)))
 
 
 def trained(*modules: nn.Module | None) -> list[nn.Parameter]:
