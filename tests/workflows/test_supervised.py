@@ -11,7 +11,7 @@ from latent_lab import load_run
 @pytest.mark.parametrize(
     ("arguments", "paths", "found"),
     [
-        (("method=interfacegan", "method.num_samples=300", "method.share=0.2"), 7, "accuracy"),
+        (("method=interfacegan", "method.num_samples=300", "method.share=0.2"), 4, "accuracy"),
         (("method=ganalyze", "method.target.attributes=[ink,confidence]", "method.limit_latents=2"), 2, "response"),
         (("method=steerability", "method.paths.kind=network", "method.limit_latents=2"), 5, "response"),
         (("method=enjoy_your_editing", "method.target.attributes=[ink,x]", "method.limit_latents=2"), 2, "response"),
