@@ -21,8 +21,8 @@ from omegaconf import OmegaConf
 
 from latent_lab import load_run
 from latent_lab.attributes.faces.selfie import PersonMask
+from latent_lab.edits.lengths import find_amounts
 from latent_lab.edits.moves import Moves
-from latent_lab.edits.views import find_amounts
 from latent_lab.figures.strips import Strip, draw_strips
 from latent_lab.methods.regional import measure_region_changes
 from latent_lab.ops.region import region_masks

@@ -123,22 +123,3 @@ def view_sequences(
     return {
         name: view(space, moves.codes.moved(apply_sequence(paths, moves, pair, name)), attributes) for name in names
     }
-
-
-@torch.no_grad()
-def find_amounts(space: LatentSpace, paths: Paths, moves: Moves, length: Tensor, iterations: int = 6) -> Tensor:
-    r"""Return signed amounts :math:`(N,)` whose realised lengths, as the generator sees them, are ``length``
-    :math:`(N,)`.
-
-    Fixed-point iteration :math:`\varepsilon \leftarrow \varepsilon \cdot \text{length} / \|z' - z\|` from the moves'
-    amounts, at most a factor 2 a time. A path that bends back may not reach a length; it gets the last iterate.
-    """
-    start, eps = space.visible(moves.codes.latents), moves.eps
-    for _ in range(iterations):
-        end = space.visible(paths.shift(moves.codes.latents, moves.k, eps, moves.codes.given))
-        realised = torch.linalg.vector_norm((end - start).flatten(1), dim=1)
-        factor = length / realised.clamp_min(torch.finfo(realised.dtype).tiny)
-        if ((factor - 1).abs() < 1e-3).all():
-            break
-        eps = eps * factor.clamp(0.5, 2)
-    return eps

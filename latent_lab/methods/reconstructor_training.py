@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from torchmetrics import MeanMetric
 
 from latent_lab.attributes.base import Attributes
+from latent_lab.edits.lengths import find_amounts
 from latent_lab.edits.moves import Moves, draw_moves
-from latent_lab.edits.views import find_amounts, pair_with_others, view_sequences
+from latent_lab.edits.views import pair_with_others, view_sequences
 from latent_lab.gans.codes import Codes
 from latent_lab.gans.space import LatentSpace
 from latent_lab.metrics.side_effects import SideEffectError

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from latent_lab.console import log
+from latent_lab.edits.lengths import find_amounts
 from latent_lab.edits.moves import Moves
-from latent_lab.edits.views import find_amounts
 from latent_lab.gans.codes import Codes
 from latent_lab.gans.space import LatentSpace
 from latent_lab.methods.base import Context, Method

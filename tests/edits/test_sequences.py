@@ -9,8 +9,9 @@ from scipy.stats import chisquare
 from latent_lab.attributes.classifier import ClassifierIdentity
 from latent_lab.attributes.digits import DigitAttributes
 from latent_lab.attributes.factors import FactorIdentity, TrueFactors
+from latent_lab.edits.lengths import find_amounts
 from latent_lab.edits.moves import Moves, draw_moves
-from latent_lab.edits.views import Pair, apply_sequence, find_amounts, pair_with_others, view, view_sequences
+from latent_lab.edits.views import Pair, apply_sequence, pair_with_others, view, view_sequences
 from latent_lab.gans.codes import Codes
 from latent_lab.gans.shapes import Shapes
 from latent_lab.paths.curvilinear import CurvilinearPaths
