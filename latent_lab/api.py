@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from latent_lab.attributes.base import Attributes, select_attributes
-from latent_lab.components import build, build_component, load_metrics, load_predictors, load_protocol
+from latent_lab.components import build, build_component, load_judges, load_metrics, load_predictors, load_protocol
 from latent_lab.devices import put_on
 from latent_lab.evaluation import evaluate as evaluation
 from latent_lab.evaluation.protocol import Protocol
@@ -52,6 +52,7 @@ __all__ = [
     "evaluate",
     "invert",
     "load_generator",
+    "load_judges",
     "load_metrics",
     "load_predictors",
     "load_protocol",

@@ -80,17 +80,19 @@ def build_component(group: str, name: str, around: Mapping | None = None, **opti
     return build(read_component(group, name, AROUND | dict(around or {}), **options))
 
 
-def load_protocol(name: str = "fast", **options) -> Protocol:
+def load_protocol(name: str = "fast", dataset: str | None = None, **options) -> Protocol:
     """Return the protocol of an evaluation by its name as on the command line.
 
-    >>> load_protocol("fast", num_latents=64).num_latents
-    64
+    >>> load_protocol("fast", "mnist", num_latents=64).targets
+    ['width', 'height', 'slant', 'thickness']
 
     Arguments:
-        name: ``fast``, ``full`` or another of ``conf/evaluation``.
+        name: ``fast``, ``study``, ``full`` or another of ``conf/evaluation``.
+        dataset: The data set whose targets scores are means over; without one they are all attributes.
         options: Values that replace those of the configuration.
     """
-    values = read_component("evaluation", name, AROUND, **options)
+    around = AROUND if dataset is None else AROUND | {"dataset": read_component("dataset", dataset, AROUND)}
+    values = read_component("evaluation", name, around, **options)
     return Protocol(**{field.name: values[field.name] for field in fields(Protocol)})
 
 
@@ -117,3 +119,10 @@ def load_predictors(dataset: str) -> tuple[Attributes | None, Predictor | None]:
         None if part is None else build(part).eval() for part in map(node.get, ("attributes", "identity"))
     )
     return attributes, identity
+
+
+def load_judges(dataset: str) -> Attributes | None:
+    """Return what measures a data set's targets by other means, which no method was trained on; None where nothing
+    does."""
+    node = read_component("dataset", dataset, AROUND).get("judges")
+    return None if node is None else build(node).eval()

@@ -62,10 +62,15 @@ MEASURED = (
 
 
 def current_evaluation(evaluation: Mapping) -> dict:
-    """Return an evaluation's configuration as this version has it: the metrics that it measures are nodes of their
-    own."""
-    if "metrics" in evaluation or "name" not in evaluation:  # without a name it is what debug=fast sets for others
+    """Return an evaluation's configuration as this version has it: the metrics that it measures are nodes of their own,
+    and what it measured are its targets."""
+    if "name" not in evaluation:  # what debug=fast sets for others
         return dict(evaluation)
+    current = {key: value for key, value in evaluation.items() if key not in ("extras", "choose_by")}
+    if "targets" not in current:
+        current |= {"targets": evaluation.get("attributes"), "candidates": 3}
+    if "metrics" in current:
+        return current
     extras = evaluation.get("extras")
     chosen = dict.fromkeys(MEASURED, {}) | (dict(extras) if isinstance(extras, Mapping) else {})
     metrics = {}
@@ -74,7 +79,7 @@ def current_evaluation(evaluation: Mapping) -> dict:
         if node is None or not isinstance(options, Mapping):
             continue
         metrics[name] = {**node[name], **options}
-    return {key: value for key, value in evaluation.items() if key != "extras"} | {"metrics": metrics}
+    return current | {"metrics": metrics}
 
 
 def current_name(target: str) -> str:

@@ -34,7 +34,14 @@ from latent_lab.trust import list_mappings, make_safe, require_inside
 FORMAT = 1
 FORMS = {  # of the files of a run, as far as anything reads them
     "names.json": {
-        str: {"path": int, "amounts": [float], "changes": [float], "reachable": [float], "deviation?": (float, None)},
+        str: {
+            "path": int,
+            "amounts": [float],
+            "changes": [float],
+            "reachable": [float],
+            "deviation?": (float, None),
+            "target?": bool,
+        },
     },
     "findings.json": {"names?": [str], "response?": {str: {"amounts": [float], "change": [float], "limits": [float]}}},
     "environment.json": {"versions?": {str: (str, None)}},

@@ -69,7 +69,7 @@ def test_the_commands_of_the_page_run(line, site, workplace):
     assert "latent_lab: " in said
     if "latent_lab.train" in line:
         report = Path(workplace, re.search(r"report (\S+)", said)[1])
-        assert json.loads((report.parent / "metrics.json").read_text())["fast"]["scores"]
+        assert json.loads((report.parent / "metrics.json").read_text())["fast"]["draws"]["0"]["scores"]
 
 
 def test_runs_of_an_extension_are_loaded_where_it_is_installed(site, workplace):

@@ -118,7 +118,7 @@ def measure_evaluation(size: str, batch: int, seconds: float = 20) -> tuple[floa
         resamples=10,
     )
     protocol = Protocol(
-        "bench", 0, changes=[-0.5, 0.5], pairs=8, choose_by="correlation", batch_size=batch, strip_steps=3, **options
+        "bench", 0, changes=[-0.5, 0.5], pairs=8, candidates=3, targets=None, batch_size=batch, strip_steps=3, **options
     )
     plan = make_plan(subject, protocol)
     metrics = {

@@ -39,9 +39,9 @@ def evaluate(
         made_for: Attribute or other aim that the method made each path for, in their order; empty where the method was
             told nothing.
     """
-    obstacles = {name: obstacle(metric, subject) for name, metric in metrics.items()}
-    measured = {name: metric for name, metric in metrics.items() if not obstacles[name]}
     plan = make_plan(subject, protocol, made_for)
+    obstacles = {name: obstacle(metric, subject, plan) for name, metric in metrics.items()}
+    measured = {name: metric for name, metric in metrics.items() if not obstacles[name]}
     run, place = None if folder is None else Run(folder), f"evaluation/{key_of(subject, protocol, measured)}"
     chunk = max(1, protocol.batch_size // protocol.pairs)
     with contextlib.nullcontext() if run is None else keep_parts(run.folder / place):

@@ -7,21 +7,29 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from latent_lab.edits.equal_change import REACHED
 from latent_lab.edits.moves import Moves
 from latent_lab.edits.views import Pair, View, apply_sequence, view_in_batches
+from latent_lab.evaluation.originals import sample
 from latent_lab.evaluation.plan import Plan
 from latent_lab.evaluation.protocol import Protocol
 from latent_lab.evaluation.subject import Subject
 from latent_lab.gans.space import Codes
 from latent_lab.metrics.base import SCORING, Measurement
 from latent_lab.metrics.views import Equal, Single, Views, spread
-from latent_lab.ops.streams import EVALUATION, stream
 
 
-def pairs_of(first: int, num: int, pairs: int, num_paths: int) -> Tensor:
-    """Return the positions (one, other) of the ordered pairs that latents ``first`` to ``first + num`` take in turn,
-    with shape :math:`(n, m, 2)`."""
-    every = torch.tensor([(i, j) for i in range(num_paths) for j in range(num_paths) if i != j] or [(0, 0)])
+def pairs_of(first: int, num: int, pairs: int, paths: Tensor) -> Tensor:
+    """Return the positions (one, other) of the ordered pairs of different paths that latents ``first`` to ``first +
+    num`` take in turn, with shape :math:`(n, m, 2)`.
+
+    Arguments:
+        first, num: Number of the first latent, and how many there are.
+        pairs: Pairs of each latent.
+        paths: Numbers of the chosen paths; one that stands for two attributes is not exchanged with itself.
+    """
+    size = range(len(paths))
+    every = torch.tensor([(i, j) for i in size for j in size if paths[i] != paths[j]])
     turns = torch.arange(first * pairs, (first + num) * pairs) % len(every)
     return every[turns].unflatten(0, (num, pairs))
 
@@ -40,10 +48,10 @@ def observe(
     A row depends on the protocol's seed and its number alone, so that an evaluation continues where it was interrupted.
     """
     space = subject.space
-    codes = subject.paths.anchor(space, space.sample(num, stream(protocol.seed, SCORING, first, EVALUATION)))
+    codes = subject.paths.anchor(space, sample(space, protocol, SCORING, first, num))
     views = views_of(subject, plan, protocol, metrics, codes, first)
     return {
-        f"{name}/{part}": values.cpu()
+        f"{name}/{part}": values.cpu().clone()  # metrics may keep the same tensor; files do not share memory
         for name, metric in metrics.items()
         for part, values in require_rows(name, metric.observe(views), num).items()
     }
@@ -57,10 +65,10 @@ def views_of(
     needs, names = {need for metric in metrics.values() for need in metric.needs}, sequences_of(metrics)
     original = None
     if names or "equal" in needs:
-        original = view_in_batches(subject.space, codes, subject.attributes, subject.identity, protocol.batch_size)
+        original = view_in_batches(subject.space, codes, subject.attributes, None, protocol.batch_size)
     positions, pair, sequences = None, None, {}
     if names and original is not None:  # at equal length, in both orders and undone
-        positions = pairs_of(first, num, protocol.pairs, len(plan.chosen)).to(device)
+        positions = pairs_of(first, num, protocol.pairs, plan.paths).to(device)
         one, other = plan.paths.to(device)[positions].flatten(0, 1).unbind(1)
         amounts = plan.amounts.to(device)
         pair = Pair(one, other, amounts[one], amounts[other])
@@ -77,8 +85,9 @@ def views_of(
         pair,
         positions,
         single=single_edits(subject, plan, codes) if "single" in needs else None,
-        equal=equal_edits(subject, plan, protocol, codes, original) if "equal" in needs and original else None,
+        equal=equal_edits(subject, plan, protocol, codes, original.attributes) if "equal" in needs else None,
         deviation=plan.deviation.to(device) if subject.attributes is not None else None,
+        columns=plan.columns.to(device) if subject.attributes is not None else None,
     )
 
 
@@ -90,25 +99,45 @@ def single_edits(subject: Subject, plan: Plan, codes: Codes) -> Single:
     return Single(many.latents, edited, subject.paths.shift(edited, k, -eps, many.given), eps)
 
 
-def equal_edits(subject: Subject, plan: Plan, protocol: Protocol, codes: Codes, original: View) -> Equal:
-    """Return the edits by each chosen path that change its own attribute as much as the protocol says."""
-    num, device = len(codes.latents), subject.space.device
-    within = plan.equal.isfinite()
-    where = within.nonzero()
-    before = View(*[None if v is None else v.repeat_interleave(len(where), 0) for v in original._replace(images=None)])
-    if not len(where):
-        change = torch.full((num, *within.shape, len(subject.attributes.names)), float("nan"), device=device)
-        return Equal(within.expand(num, -1, -1).to(device), before, before, change)
-    many = codes.repeat(len(where))
-    k = plan.paths.to(device)[where[:, 0].to(device)].repeat(num)
-    eps = plan.equal[within].to(device).repeat(num)
-    moved = many.moved(subject.paths.shift(many.latents, k, eps, many.given))
-    after = view_in_batches(
-        subject.space, moved, subject.attributes, subject.identity, protocol.batch_size, keep_images=False
+def equal_edits(subject: Subject, plan: Plan, protocol: Protocol, codes: Codes, before: Tensor) -> Equal:
+    """Return the edits by each candidate path that change its target as much as the protocol says, and another look at
+    those of the chosen paths.
+
+    Arguments:
+        subject, plan, protocol: The paths, the chosen ones, and the rules of the evaluation.
+        codes: N anchored codes.
+        before: All attributes of their images, with shape :math:`(N, A)`.
+    """
+    space, attributes, rules, wanted = subject.space, subject.attributes, plan.rules, plan.wanted
+    asked = plan.originals.asked(before, wanted.attributes, rules.changes, attributes)
+    found = rules.search(space, subject.paths, attributes, codes, before, wanted, asked)
+    change = attributes.change(before[:, None, None].expand_as(found.attributes), found.attributes)
+    taken, device = plan.positions.to(space.device), space.device
+    asked_of_chosen = asked.to(device)[:, taken]
+    reached = (found.outcome[:, taken] == REACHED) & asked_of_chosen
+    latent, target, column = reached.nonzero(as_tuple=True)
+    start = codes.select(latent)
+    k = wanted.paths.to(device)[taken][target]
+    amounts = found.amounts[:, taken][latent, target, column]
+    start_view = View(start.latents, None, before[latent])
+    end_view = View(
+        subject.paths.shift(start.latents, k, amounts, start.given),
+        None,
+        found.attributes[:, taken][latent, target, column],
     )
-    change = subject.attributes.change(before.attributes, after.attributes) / plan.deviation.to(device).clamp_min(1e-6)
-    reached = within.expand(num, -1, -1).to(device)
-    return Equal(reached, before, after, spread(change, reached))
+    judged = torch.zeros(*reached.shape, 0, device=device)
+    if subject.identity is not None or subject.judges is not None:
+        unedited, edited = (
+            view_in_batches(space, some, subject.judges, subject.identity, protocol.batch_size, keep_images=False)
+            for some in (codes, start.moved(end_view.latents) if len(latent) else codes)
+        )
+        count = slice(0, len(latent))  # nothing is left where no change was reached
+        if subject.identity is not None:
+            start_view = start_view._replace(identity=unedited.identity[latent])
+            end_view = end_view._replace(identity=edited.identity[count])
+        if subject.judges is not None:
+            judged = spread(subject.judges.change(unedited.attributes[latent], edited.attributes[count]), reached)
+    return Equal(asked.to(device), found.outcome, change, reached, start_view, end_view, judged, asked_of_chosen)
 
 
 def require_rows(name: str, observed: dict[str, Tensor], num: int) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""One protocol for every method: how many paths, how far, on which latents."""
+"""One protocol for every method: how far paths go, on which latents."""
 
 from __future__ import annotations
 
@@ -12,16 +12,18 @@ class Protocol:
 
     Arguments:
         name: The evaluation's name in ``metrics.json``.
-        seed: Seed of the latents, the same for all runs, so that methods are compared on the same images.
-        num_paths: Paths that are chosen for scores on images and for pictures.
+        seed: Seed of all latents, the same for all runs, so that methods are compared on the same images.
+        targets: Attributes that scores are means over; None for all that are measured.
+        num_paths: Paths that are shown and exchanged at most: the best one of each target, or the first ones where
+            nothing is measured.
         num_latents: Latents of the scores.
-        prior_latents: Latents that an attribute's standard deviation is measured on.
-        ranking_latents: Latents that all K paths are ranked on.
+        prior_latents: Latents that an attribute's standard deviation and range are measured on.
+        ranking_latents: Latents that paths are chosen on.
         matrix_latents: Latents of the K x K matrix of commutativity.
+        candidates: Paths of each target that are measured at equal change, before one of them is chosen.
         length: Realised length of an edit at which order is compared, in units of the latent.
         changes: Changes of a path's own attribute, in standard deviations, at which effects are compared.
         pairs: Ordered pairs of chosen paths that each latent is edited with; all pairs have their turn.
-        choose_by: ``correlation``, ``steepness`` or ``disentanglement``.
         resamples: Bootstrap resamples.
         batch_size: Images decoded at once.
         strip_steps: Images of a strip, odd so that the original is in the middle.
@@ -29,15 +31,16 @@ class Protocol:
 
     name: str
     seed: int
+    targets: Sequence[str] | None
     num_paths: int
     num_latents: int
     prior_latents: int
     ranking_latents: int
     matrix_latents: int
+    candidates: int
     length: float
     changes: Sequence[float]
     pairs: int
-    choose_by: str
     resamples: int
     batch_size: int
     strip_steps: int
@@ -49,6 +52,7 @@ class Protocol:
             "prior_latents",
             "ranking_latents",
             "matrix_latents",
+            "candidates",
             "pairs",
             "resamples",
             "batch_size",
@@ -62,12 +66,16 @@ class Protocol:
             raise ValueError(
                 f"evaluation.length must be above 0 and changes not 0, got {self.length} and {list(self.changes)}"
             )
+        if self.targets is not None and (not self.targets or len(set(self.targets)) < len(self.targets)):
+            raise ValueError(
+                f"evaluation.targets must be different names, or null for all attributes, got {list(self.targets)}"
+            )
         if self.strip_steps % 2 == 0:
             raise ValueError(
                 f"evaluation.strip_steps must be odd, so that the original is in the middle, got {self.strip_steps}"
             )
-        if self.choose_by not in ("correlation", "steepness", "disentanglement"):
-            raise ValueError(
-                "evaluation.choose_by must be one of ('correlation', 'steepness', 'disentanglement'), "
-                f"got {self.choose_by!r}"
-            )
+
+    @property
+    def sizes(self) -> list[float]:
+        """Return the sizes of the changes, ascending: scores are means over both signs of each."""
+        return sorted({abs(float(change)) for change in self.changes})

@@ -11,11 +11,14 @@ from pathlib import Path
 import pytorch_lightning as pl
 from matplotlib.figure import Figure
 
+from latent_lab.checkpoints import native
 from latent_lab.evaluation.panels import PICTURES
+from latent_lab.evaluation.plan import Curve
 from latent_lab.evaluation.score import Evaluation
 from latent_lab.figures.curves import Curves, draw_curves, draw_lines, draw_matrix
 from latent_lab.figures.page import png_bytes, report_html
 from latent_lab.figures.strips import Strip, draw_sequences, draw_strips
+from latent_lab.names import require_file_name
 from latent_lab.ops.calibration import amount_for_change
 from latent_lab.runs import Run
 
@@ -35,11 +38,14 @@ def to_plain(value: float) -> float | None:
 
 
 def write_evaluation(run: Run, evaluation: Evaluation) -> None:
-    """Add the scores under the evaluation's name to ``metrics.json``, and write ``names.json``, which tells how to use
-    the chosen paths."""
+    """Add the scores of a draw under the evaluation's name to ``metrics.json``, and write ``names.json``, which tells
+    how to use the best path of every attribute.
+
+    ``metrics.json`` holds the draws of one set of rules under a name; scores by other rules are replaced. What each
+    score is on each resample stands in ``evaluation/<name>-<seed>.safetensors``, from which a comparison pairs latents.
+    """
     plan, protocol = evaluation.plan, evaluation.protocol
     result = {
-        "protocol": asdict(protocol) | {"changes": list(protocol.changes)},
         "scores": {
             score.name: {
                 "mean": to_plain(score.value),
@@ -48,6 +54,7 @@ def write_evaluation(run: Run, evaluation: Evaluation) -> None:
                 "num": score.num,
                 "unit": score.unit,
                 "better": score.better,
+                "reached": to_plain(score.reached),
             }
             for score in evaluation.scores
         },
@@ -66,31 +73,39 @@ def write_evaluation(run: Run, evaluation: Evaluation) -> None:
         },
         "notes": evaluation.notes,
     } | {f"{name}_curves": lines for name, lines in evaluation.curves.items()}
+    resampled = {score.name: score.resampled.float() for score in evaluation.scores if score.resampled is not None}
+    name = require_file_name(protocol.name, "evaluation.name")
+    run.write(f"evaluation/{name}-{protocol.seed}.safetensors", native.to_bytes(resampled, {"hash": evaluation.hash}))
+    rules = asdict(protocol) | {
+        "changes": list(protocol.changes),
+        "targets": None if protocol.targets is None else list(protocol.targets),
+    }
     with run.lock():  # another evaluation of the run may end at the same time
-        run.write("metrics.json", json.dumps(run.read_json("metrics.json") | {protocol.name: result}, indent=1))
-    names = {}
-    for position, pick in enumerate(plan.chosen):
-        if not evaluation.attributes:
-            continue
-        a = plan.targets[position]
-        measured = plan.curves[position].isfinite()
-        line = [(0.0, 0.0), *zip(plan.traversal[position][measured].tolist(), plan.curves[position][measured].tolist())]
-        unit = amount_for_change(plan.traversal[position], plan.curves[position], 1.0)
-        entry = {
-            "path": pick.path,
-            "sign": pick.sign,
-            "unit_amount": to_plain(unit),
-            "deviation": plan.deviation[a].item(),
-            "unit": f"{plan.deviation[a].item():.6g}, one standard deviation over the prior",
-            "reachable": [min(change for _, change in line), max(change for _, change in line)],
-            "amounts": [amount for amount, _ in sorted(line)],
-            "changes": [change for _, change in sorted(line)],
-            "correlation": to_plain(pick.correlation),
-            "steepness": to_plain(pick.steepness),
-            "disentanglement": to_plain(pick.disentanglement),
-        }
-        names.setdefault(pick.attribute, entry)  # the assigned path comes first
-    run.write("names.json", json.dumps(names, indent=1))
+        known = run.read_json("metrics.json")
+        before = known.get(name, {})
+        draws = before.get("draws", {}) if before.get("hash") == evaluation.hash else {}
+        draws = draws | {str(protocol.seed): result}
+        known[name] = {"hash": evaluation.hash, "protocol": rules, "draws": draws}
+        run.write("metrics.json", json.dumps(known, indent=1))
+    run.write("names.json", json.dumps({curve.chosen.attribute: describe(curve) for curve in plan.curves}, indent=1))
+
+
+def describe(curve: Curve) -> dict:
+    """Return an entry of ``names.json``."""
+    measured = curve.changes.isfinite()
+    line = sorted([(0.0, 0.0), *zip(curve.amounts[measured].tolist(), curve.changes[measured].tolist())])
+    return {
+        "path": curve.chosen.path,
+        "target": curve.target,
+        "sign": curve.chosen.sign,
+        "unit_amount": to_plain(amount_for_change(curve.amounts, curve.changes, 1.0)),
+        "deviation": curve.deviation,
+        "unit": f"{curve.deviation:.6g}, one standard deviation over the prior",
+        "reachable": [min(change for _, change in line), max(change for _, change in line)],
+        "amounts": [amount for amount, _ in line],
+        "changes": [change for _, change in line],
+        "selectivity": to_plain(curve.chosen.selectivity),
+    }
 
 
 def figures_of(evaluation: Evaluation, curves: Curves) -> dict[str, Figure]:
@@ -163,7 +178,7 @@ def log_to_wandb(logger: pl.loggers.WandbLogger, run: Run, evaluation: Evaluatio
     logger.log_table(
         "scores",
         columns=["score", "mean", "low", "high", "latents", "unit", "better"],
-        data=[list(score) for score in evaluation.scores],
+        data=[list(score[:7]) for score in evaluation.scores],
     )
     for file in sorted((run.folder / "pictures").glob("*.png")):
         logger.log_image(f"pictures/{file.stem}", [str(file)])

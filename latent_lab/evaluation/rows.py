@@ -13,7 +13,7 @@ LEAST, LEVEL = 0.95, 0.05  # share of the asked latents behind a number in bold;
 NOTES = {
     "*": "trained on a predictor of the attributes",
     "†": "one run: its interval is over latents alone; it takes no part where rows are compared",
-    "‡": f"less than {LEAST:.0%} of the asked latents are behind the number in some run: never bold",
+    "‡": f"less than {LEAST:.0%} of the asked latents are behind it in some run; it is no part of comparisons",
     "§": "its interval is over seeds alone; it takes no part where rows are compared",
 }
 REFERENCE = "(reference)"
@@ -67,7 +67,7 @@ def table_of(scores: Mapping) -> Table:
         rivals = {
             label: samples[label]
             for label, row in scores["rows"].items()
-            if competes(row) and not math.isnan(estimate(samples[label]).p)
+            if competes(row) and reached(row, name) >= LEAST and not math.isnan(estimate(samples[label]).p)
         }
         for label, row in scores["rows"].items():
             found, share = estimate(samples[label]), reached(row, name)
@@ -77,7 +77,7 @@ def table_of(scores: Mapping) -> Table:
             elif math.isnan(found.p) and not math.isnan(found.half) and not is_single(row):
                 mark = "§"
             best = False
-            if better and label in rivals and len(rivals) > 1 and share >= LEAST:
+            if better and label in rivals and len(rivals) > 1:
                 sign = -1 if better == "lower" else 1
                 gaps = [subtract(samples[label], other) for rival, other in rivals.items() if rival != label]
                 best = all(sign * gap.mean > 0 for gap in gaps) and all(

@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from latent_lab.evaluation.originals import hash_rules
 from latent_lab.evaluation.panels import sequence_images, strip_images
 from latent_lab.evaluation.plan import Plan
 from latent_lab.evaluation.protocol import Protocol
+from latent_lab.evaluation.redraw import redraw
 from latent_lab.evaluation.subject import Subject
 from latent_lab.metrics.base import RESAMPLING, Bootstrap, Matrix, Measurement, Picture, Score, Setting
 from latent_lab.ops.streams import EVALUATION, stream
@@ -33,6 +35,7 @@ class Evaluation:
         strips: Images of the chosen paths over these shares, with shape :math:`(P, S, C, H, W)`.
         pairs: Labels of the rows of ``sequences``.
         sequences: Images of sequential edits, with shape :math:`(Q, 5, C, H, W)`.
+        hash: Twelve hexadecimal digits of the rules, whatever the draw: other scores are not compared with these.
         notes: Remarks for a reader of the scores, a sentence each.
     """
 
@@ -47,21 +50,30 @@ class Evaluation:
     strips: Tensor
     pairs: list[str]
     sequences: Tensor
+    hash: str
     notes: list[str] = field(default_factory=list)
 
     def main_score(self) -> float:
-        """Return the one number that searches of options minimise: the mean side effects at the smallest change, or the
+        """Return the one number that searches of options maximise: the selectivity at the smallest change, or minus the
         error of order in latents where no attribute is measured."""
         found = {score.name: score.value for score in self.scores}
-        effects = [found[name] for name in found if name.startswith("side_effects/") and name.endswith("/mean")]
-        measured = [value for value in effects if value == value]
-        return measured[-1] if measured else found.get("commutativity/swap/latents", float("nan"))
+        selectivity = found.get(f"selectivity/{self.protocol.sizes[0]:g}", float("nan"))
+        return selectivity if selectivity == selectivity else -found.get("commutativity/swap/latents", float("nan"))
 
 
-def obstacle(metric: Measurement, subject: Subject) -> str:
-    """Return why a metric cannot be measured on a subject; empty where it can."""
+def obstacle(metric: Measurement, subject: Subject, plan: Plan | None = None) -> str:
+    """Return why a metric cannot be measured on a subject; empty where it can.
+
+    Arguments:
+        metric: The metric.
+        subject: The paths, and what measures them.
+        plan: The chosen paths, where they are known.
+    """
     if "equal" in metric.needs and subject.attributes is None:
         return "this data set measures no attributes"
+    different = subject.paths.num_paths if plan is None else len(set(plan.paths.tolist()))
+    if different < 2 and any("l" in need for need in metric.needs if set(need) <= set("klKL")):
+        return "order needs two different paths"
     return metric.obstacle(subject)
 
 
@@ -75,7 +87,12 @@ def summarise(
 ) -> Evaluation:
     """Return scores, matrices and pictures from what the metrics observed of all latents."""
     bootstrap = Bootstrap(protocol.num_latents, protocol.resamples, stream(protocol.seed, RESAMPLING, 0, EVALUATION))
-    setting = Setting(subject, protocol.seed, bootstrap, plan, protocol)
+    resamples = []
+    if subject.attributes is not None and any("equal" in metric.needs for metric in metrics.values()):
+        rng = stream(protocol.seed, RESAMPLING, 1, EVALUATION)
+        periods = () if subject.judges is None else subject.judges.periods
+        resamples = redraw(plan, subject.attributes, periods, bootstrap.index, rng)
+    setting = Setting(subject, protocol.seed, bootstrap, plan, protocol, resamples)
     shares = torch.linspace(-1, 1, protocol.strip_steps).tolist()
     pairs, sequences = sequence_images(subject.space, subject.paths, plan, protocol, plan.labels)
     result = Evaluation(
@@ -90,6 +107,7 @@ def summarise(
         strips=strip_images(subject.space, subject.paths, plan, protocol, shares),
         pairs=pairs,
         sequences=sequences,
+        hash=hash_rules(subject, protocol),
         notes=list(plan.notes),
     )
     left_out: dict[str, Tensor] = {}

@@ -26,6 +26,8 @@ class Subject:
         identity: Embeds who or what an image shows; None where nothing does.
         perceptual: Distance of pairs of images; None where there is no such network.
         data: Real images like the generator's; None where there are none.
+        judges: Measures some of the same attributes by other means, which no method was trained on; None where nothing
+            does.
         absent: Why a part is None, by the part's name, where there is more to say than that nobody gave one.
     """
 
@@ -35,6 +37,7 @@ class Subject:
     identity: Predictor | None = None
     perceptual: nn.Module | None = None
     data: IdxImages | FolderImages | None = None
+    judges: Attributes | None = None
     absent: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -42,7 +45,7 @@ class Subject:
 
     def to(self, device: torch.device | str) -> Subject:
         """Move all networks to a device, and return the same subject."""
-        for part in (self.space, self.paths, self.attributes, self.identity, self.perceptual):
+        for part in (self.space, self.paths, self.attributes, self.judges, self.identity, self.perceptual):
             if part is not None:
                 part.to(device)
         return self

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from torch import Tensor
 
-from latent_lab.metrics.bootstrap import Bootstrap, Score
+from latent_lab.metrics.bootstrap import Bootstrap, Resample, Score
 from latent_lab.metrics.views import Views
 
 if TYPE_CHECKING:
@@ -66,6 +66,8 @@ class Setting:
         bootstrap: Makes intervals over the latents that were observed.
         choice: The chosen paths, with their amounts; None in the validation of a training, which chooses none.
         asked: Number of latents and lengths of the evaluation; None in the validation of a training.
+        resamples: The latents as they were drawn, then redraws of all of them, for metrics that need ``"equal"``; empty
+            in the validation of a training, and where no attribute is measured.
     """
 
     subject: Subject
@@ -73,6 +75,7 @@ class Setting:
     bootstrap: Bootstrap
     choice: Plan | None = None
     asked: Protocol | None = None
+    resamples: Sequence[Resample] = ()
 
     @property
     def plan(self) -> Plan:
@@ -99,7 +102,7 @@ class Measurement(ABC):
     - sequences of edits, such as ``"kl"`` or ``"klKL"`` (``k`` and ``l`` make an edit, ``K`` and ``L`` undo it; the
       empty one is the original): latents, images and all that is measured on them, for pairs of paths;
     - ``"single"``: latents of single edits, no images;
-    - ``"equal"``: single edits at each equal change of the path's own attribute, in evaluations alone.
+    - ``"equal"``: single edits at each equal change of a target, in evaluations alone.
 
     The union over all metrics is made once. A metric that needs nothing draws latents of its own in :meth:`scores`.
 

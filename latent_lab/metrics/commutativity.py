@@ -2,101 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
-from torchmetrics import Metric
-from torchmetrics.utilities import dim_zero_cat
 
 from latent_lab.metrics.base import Matrix, Measurement, Picture, Score, Setting
 from latent_lab.metrics.views import Views
 
+FORMS = {"swap": ("kl", "lk", ""), "return": ("", "klKL", "kl")}  # the two that should agree; from where the edit is
 
-def commutativity_error(one: Tensor, other: Tensor, original: Tensor | None = None) -> Tensor:
-    r"""Distance between the results of two sequences, with shape :math:`(N,)`.
 
-    With ``original`` relative to the edit, :math:`\|a - b\| / \|a - o\|`; without, the mean absolute difference.
+def relative_distance(one: Tensor, other: Tensor, start: Tensor) -> Tensor:
+    r"""Return the distance between two results relative to the edit, :math:`\|a - b\| / \|a - o\|`, with shape
+    :math:`(N,)`; nan where nothing was edited."""
+    edit = torch.linalg.vector_norm((one - start).flatten(1), dim=1)
+    return torch.linalg.vector_norm((one - other).flatten(1), dim=1) / edit
+
+
+def additivity_error(both: Tensor, one: Tensor, other: Tensor, original: Tensor) -> Tensor:
+    r"""Return how far two edits are from adding up, with shape :math:`(N,)`.
+
+    .. math:: \frac{\|x_{kl} - x_k - x_l + x\|}{\|x_{kl} - x\|}
+
+    It is 0 where the change of the image by both edits is the sum of the changes by each, and nan where both change
+    nothing.
+
+    Arguments:
+        both, one, other, original: Images after both edits, after each alone, and before, with shape :math:`(N, C, H,
+            W)`.
     """
-    if original is None:
-        return (one - other).abs().flatten(1).mean(1)
-    edit = torch.linalg.vector_norm((one - original).flatten(1), dim=1)
-    return torch.linalg.vector_norm((one - other).flatten(1), dim=1) / edit.clamp_min(torch.finfo(one.dtype).tiny)
+    left = (both - one - other + original).flatten(1)
+    return torch.linalg.vector_norm(left, dim=1) / torch.linalg.vector_norm((both - original).flatten(1), dim=1)
 
 
-class CommutativityError(Metric):
-    r"""Mean over pairs of edits of the error of exchanging their order, or of undoing them in the order in which they
-    were made.
+class Commutativity(Measurement):
+    r"""The effect of the order of two edits of equal length, in latents, images and the targets' attributes, relative
+    to the double edit's own change, and by a perceptual distance; medians over latents and pairs.
 
     ``swap``: :math:`\phi_l \phi_k z` against :math:`\phi_k \phi_l z`. ``return``: :math:`\phi_l^{-1} \phi_k^{-1} \phi_l
-    \phi_k z` against z, the error of the paper's table. In latents it is relative to the length of the double edit; in
-    images (range [-1, 1]) and attributes (their own units) it is a mean absolute difference.
+    \phi_k z` against z, the error of the paper's table. A median, for the ratio has a heavy tail where two edits nearly
+    cancel. :func:`additivity_error` of the images stands beside them: what a person means by independent edits.
+    Matrices are of the attribute of the first edit, in percent of its standard deviation over the prior.
 
     References:
         | Deep Curvilinear Editing (Aoshima & Matsubara, 2023), Table 2
         | https://arxiv.org/abs/2211.14573
-
-    Arguments:
-        level: ``latents``, ``images`` or ``attributes``.
-        form: ``swap`` or ``return``.
-        difference: Subtracts the first of two tensors of attributes from the second (the short way round for angles).
     """
 
-    higher_is_better = False
-    full_state_update = False
-    levels, forms = ("latents", "images", "attributes"), ("swap", "return")
-
-    def __init__(
-        self,
-        level: str = "latents",
-        form: str = "swap",
-        difference: Callable[[Tensor, Tensor], Tensor] | None = None,
-        **kwargs,
-    ) -> None:
-        super().__init__(**kwargs)
-        if level not in self.levels:
-            raise ValueError(f"level must be one of {self.levels}, got {level!r}")
-        if form not in self.forms:
-            raise ValueError(f"form must be one of {self.forms}, got {form!r}")
-        self.level, self.difference = level, difference
-        self.sequences = ("kl", "lk") if form == "swap" else ("kl", "klKL")
-        self.against_original = form == "return"
-        self.add_state("errors", [], dist_reduce_fx="cat")
-
-    def update(self, views, pair) -> None:
-        """Takes the views of ``sequences`` and of the original (the empty sequence)."""
-        original, edited, other = (getattr(views[name], self.level) for name in ("", *self.sequences))
-        # the two results that should agree, and what the length of the double edit is measured from
-        one, two, start = (original, other, edited) if self.against_original else (edited, other, original)
-        if self.level == "attributes":
-            error = (two - one if self.difference is None else self.difference(one, two)).abs()
-        else:
-            error = commutativity_error(one, two, start if self.level == "latents" else None)
-        self.errors.append(error.detach())
-
-    def values(self) -> Tensor:
-        """The error of each sample, with shape :math:`(N,)`; of each attribute, :math:`(N, A)`, at that level."""
-        return dim_zero_cat(self.errors)
-
-    def compute(self) -> Tensor:
-        return self.values().mean()
-
-
-class Commutativity(Measurement):
-    """The effect of the order of two edits of equal length, in latents, images, attributes and by a perceptual
-    distance; each as ``swap`` and as ``return``, see :class:`CommutativityError`.
-
-    Attributes are in percent of their standard deviation over the prior; scores are of the two attributes that a pair's
-    paths stand for, matrices of the first one's, for each ordered pair.
-    """
-
-    needs = ("", "kl", "lk", "klKL")
-    units = {
-        "latents": "of the edit",
-        "images": "grey level, -1 to 1",
-        "attributes": "% of a standard deviation",
-        "perceptual": "perceptual distance",
-    }
+    needs = ("", "k", "l", "kl", "lk", "klKL")
+    units = {"latents": "of the edit", "images": "of the edit", "attributes": "of the edit"}
     pictures = {
         "order": Picture(
             "Change of the first edit's attribute that is left after two edits were undone in the order in which they "
@@ -110,28 +65,30 @@ class Commutativity(Measurement):
         measured = subject.attributes is not None and views.deviation is not None
         if views.positions is not None:
             found["pair"] = views.positions
-        for form in CommutativityError.forms:
-            for level in CommutativityError.levels[: 3 if measured else 2]:
-                metric = CommutativityError(level, form, subject.attributes.change if measured else None)
-                metric.to(views[""].latents.device).update(views, views.pair)
-                error = metric.values()
-                if level == "attributes":
-                    error = 100 * error / views.deviation.clamp_min(1e-6)
-                found[f"{form}/{level}"] = views.by_latent(error)
+        for form, (one, other, start) in FORMS.items():
+            a, b, o = views[one], views[other], views[start]
+            found[f"{form}/latents"] = relative_distance(a.latents, b.latents, o.latents)
+            found[f"{form}/images"] = relative_distance(a.images, b.images, o.images)
+            if measured:
+                unit = views.deviation.where(views.deviation > 0, torch.full_like(views.deviation, float("inf")))
+                error = subject.attributes.change(a.attributes, b.attributes) / unit
+                edit = subject.attributes.change(o.attributes, a.attributes) / unit
+                target = views.columns
+                sizes = [torch.linalg.vector_norm(part[:, target], dim=1) for part in (error, edit)]
+                found[f"{form}/attributes"], found[f"{form}/percent"] = sizes[0] / sizes[1], 100 * error.abs()
             if subject.perceptual is not None:
-                one, other = ("kl", "lk") if form == "swap" else ("klKL", "")
-                distance = subject.perceptual(views[one].images, views[other].images).flatten()
-                found[f"{form}/perceptual"] = views.by_latent(distance)
-        return found
+                found[f"{form}/perceptual"] = subject.perceptual(a.images, b.images).flatten()
+        images = [views[name].images for name in ("kl", "k", "l", "")]
+        found["additivity"] = additivity_error(*images)
+        return {name: values if name == "pair" else views.by_latent(values) for name, values in found.items()}
 
     def scores(self, observed: Mapping[str, Tensor], setting: Setting) -> list[Score]:
         scores = []
-        for level, unit in self.units.items():
-            for name in (f"{form}/{level}" for form in CommutativityError.forms):
+        for level, unit in {**self.units, "perceptual": "perceptual distance"}.items():
+            for name in (f"{form}/{level}" for form in FORMS):
                 if name in observed:
-                    values = own_attributes(observed, name, setting) if level == "attributes" else observed[name]
-                    scores.append(setting.bootstrap.score(f"commutativity/{name}", values, unit, "lower"))
-        return scores
+                    scores.append(setting.bootstrap.median(f"commutativity/{name}", observed[name], unit, "lower"))
+        return [*scores, setting.bootstrap.median("additivity/images", observed["additivity"], "of the edit", "lower")]
 
     def matrices(self, observed: Mapping[str, Tensor], setting: Setting) -> dict[str, Matrix]:
         """Mean attribute-level error of each ordered pair: in row k, column l, that of path k's attribute when k comes
@@ -139,14 +96,15 @@ class Commutativity(Measurement):
 
         In percent of its standard deviation and, as ``..._raw``, in its unit.
         """
-        if "swap/attributes" not in observed:
+        if "swap/percent" not in observed:
             return {}
         plan = setting.plan
         labels, size = plan.labels, len(plan.labels)
         cell = (observed["pair"][..., 0] * size + observed["pair"][..., 1]).flatten()
+        own = plan.targets[observed["pair"][..., :1]]
         matrices = {}
-        for form in CommutativityError.forms:
-            error = own_attributes(observed, f"{form}/attributes", setting)[..., 0].flatten().double()
+        for form in FORMS:
+            error = observed[f"{form}/percent"].gather(2, own).flatten().double()
             measured = error.isfinite()
             count = torch.bincount(cell[measured], minlength=size * size)
             total = torch.zeros(size * size, dtype=torch.float64).index_add_(0, cell[measured], error[measured])
@@ -165,7 +123,7 @@ class Commutativity(Measurement):
     def left_out(self, observed: Mapping[str, Tensor], setting: Setting) -> dict[str, Tensor]:
         if "swap/attributes" not in observed:
             return {}
-        one, other = (observed[f"{form}/attributes"].isnan().any(-1) for form in CommutativityError.forms)
+        one, other = (observed[f"{form}/attributes"].isnan() for form in FORMS)
         return {"pairs of edits": one | other}
 
     def notes(self, observed: Mapping[str, Tensor], setting: Setting) -> list[str]:
@@ -173,9 +131,3 @@ class Commutativity(Measurement):
             return []
         reason = setting.subject.absent.get("perceptual", "evaluation.perceptual names no network")
         return [f"perceptual distances were not measured: {reason}"]
-
-
-def own_attributes(observed: Mapping[str, Tensor], name: str, setting: Setting) -> Tensor:
-    """Narrow an attribute-level error to the two attributes of each pair, as the paper's table: :math:`(N, M, A)` to
-    :math:`(N, M, 2)`."""
-    return observed[name].gather(2, setting.plan.targets[observed["pair"]])

@@ -12,9 +12,10 @@ from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 
 from latent_lab.metrics.base import NAN, RANKING, Measurement, Score, Setting
-from latent_lab.metrics.path_choice import SHARES
 from latent_lab.ops.streams import EVALUATION, stream
 from latent_lab.paths.base import Paths
+
+SHARES = (-2.0, -4 / 3, -2 / 3, 0.0, 2 / 3, 4 / 3, 2.0)  # of the compared length, at which a path's bend is sampled
 
 
 def field(
@@ -154,7 +155,7 @@ class Fields(Measurement):
             found.append(("bracket", bracket.compute(), "per unit of length", "lower"))
         unit = plan.amounts.mean().item() / protocol.length  # about one unit of length
         directions = paths.fan(codes.latents, 0.1 * unit, codes.given) - codes.latents[:, None]
-        shares = torch.tensor([0.0, *SHARES], device=device).sort().values
+        shares = torch.tensor(SHARES, device=device)
         many = codes.repeat(len(chosen) * len(shares))
         k = chosen.repeat_interleave(len(shares)).repeat(num)
         eps = (plan.amounts.to(device)[chosen][:, None] * shares).flatten().repeat(num)

@@ -24,7 +24,8 @@ def identity_error(before: Tensor, after: Tensor) -> Tensor:
 
 
 class IdentityChange(Measurement):
-    """:func:`identity_error` at each equal change of the paths' own attributes, and its curve for each path."""
+    """:func:`identity_error` where the chosen path of each target has changed it by the same, and its curve for each
+    path."""
 
     needs = ("equal",)
     pictures = {
@@ -41,14 +42,19 @@ class IdentityChange(Measurement):
 
     def observe(self, views: Views) -> dict[str, Tensor]:
         equal = views.equal
-        return {"error": equal.spread(identity_error(equal.before.identity, equal.after.identity))}
+        error = equal.spread(identity_error(equal.before.identity, equal.after.identity))
+        return {"error": error, "reached": equal.reached, "asked": equal.asked_of_chosen}
 
     def scores(self, observed: Mapping[str, Tensor], setting: Setting) -> list[Score]:
-        return [
-            setting.bootstrap.score(f"identity/{float(change):+g}", observed["error"][:, :, i], "1 - cosine", "lower")
-            for i, change in enumerate(setting.protocol.changes)
-            if observed["error"][:, :, i].isfinite().any()
-        ]
+        error, changes = observed["error"], [abs(float(change)) for change in setting.protocol.changes]
+        scores = []
+        for size in setting.protocol.sizes:
+            which = [change == size for change in changes]
+            reached, asked = (observed[part][:, :, which].double().sum() for part in ("reached", "asked"))
+            if reached:
+                found = setting.bootstrap.score(f"identity/{size:g}", error[:, :, which], "1 - cosine", "lower")
+                scores.append(found._replace(reached=(reached / asked).item()))
+        return scores
 
     def curves(
         self, observed: Mapping[str, Tensor], setting: Setting
@@ -69,4 +75,4 @@ class IdentityChange(Measurement):
     def left_out(self, observed: Mapping[str, Tensor], setting: Setting) -> dict[str, Tensor]:
         if not observed["error"].isfinite().any():
             return {}
-        return {"single edits": observed["error"][:, setting.plan.equal.isfinite()].isnan()}
+        return {"single edits": observed["reached"] & observed["error"].isnan()}

@@ -10,16 +10,16 @@ from torch import Tensor
 
 from latent_lab.edits.views import view_in_batches
 from latent_lab.metrics.base import NAN, RANKING, Measurement, Score, Setting
-from latent_lab.metrics.commutativity import Commutativity, commutativity_error
+from latent_lab.metrics.commutativity import Commutativity, relative_distance
 from latent_lab.ops.streams import EVALUATION, stream
 
 
 class OrderFloor(Measurement):
-    """Error of exchanging two straight edits of the compared length. No edit at all scores exactly 0."""
+    """Error of exchanging two straight edits of the compared length."""
 
     @torch.no_grad()
     def scores(self, observed: Mapping[str, Tensor], setting: Setting) -> list[Score]:
-        space, attributes, protocol = setting.subject.space, setting.subject.attributes, setting.protocol
+        space, protocol = setting.subject.space, setting.protocol
         rng = stream(setting.seed, RANKING, 3, EVALUATION)
         codes = space.sample(protocol.ranking_latents, rng)
         z = codes.latents
@@ -27,17 +27,18 @@ class OrderFloor(Measurement):
             protocol.length * F.normalize(torch.randn(z.shape, generator=rng), dim=-1).to(z) for _ in range(2)
         )
         kl, lk = (
-            view_in_batches(space, codes.moved(end), attributes, None, protocol.batch_size)
+            view_in_batches(space, codes.moved(end), None, None, protocol.batch_size)
             for end in (z + one + other, z + other + one)
         )
-        errors = {"latents": commutativity_error(kl.latents, lk.latents, z), "images": (kl.images - lk.images).abs()}
-        if attributes is not None:
-            deviation = setting.plan.deviation.to(z.device).clamp_min(1e-6)
-            errors["attributes"] = 100 * attributes.change(kl.attributes, lk.attributes).abs() / deviation
+        images = view_in_batches(space, codes, None, None, protocol.batch_size).images
+        errors = {
+            "latents": relative_distance(kl.latents, lk.latents, z),
+            "images": relative_distance(kl.images, lk.images, images),
+        }
         return [
             Score(
                 f"floor/commutativity/{level}",
-                error.double().nanmean().item(),
+                error.double().nanmedian().item(),
                 NAN,
                 NAN,
                 len(z),

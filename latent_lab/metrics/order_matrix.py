@@ -10,7 +10,7 @@ from torch import Tensor
 from latent_lab.edits.moves import Moves
 from latent_lab.edits.views import Pair, apply_sequence
 from latent_lab.metrics.base import RANKING, Matrix, Measurement, Picture, Score, Setting
-from latent_lab.metrics.commutativity import commutativity_error
+from latent_lab.metrics.commutativity import relative_distance
 from latent_lab.ops.streams import EVALUATION, stream
 
 
@@ -39,7 +39,7 @@ class OrderMatrix(Measurement):
         for k in range(size):
             one = torch.full_like(other, k)
             moves, pair = Moves(rows, one, amounts[one]), Pair(one, other, amounts[one], amounts[other])
-            error = commutativity_error(
+            error = relative_distance(
                 apply_sequence(paths, moves, pair, "kl"), apply_sequence(paths, moves, pair, "lk"), rows.latents
             )
             total[k] = error.unflatten(0, (num, size)).mean(0).cpu()

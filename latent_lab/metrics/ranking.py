@@ -1,17 +1,16 @@
-"""The change of each attribute by each chosen path along its traversal."""
+"""The selectivity of short edits along each path, for each attribute."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-import torch
 from torch import Tensor
 
 from latent_lab.metrics.base import Matrix, Measurement, Score, Setting
 
 
 class Ranking(Measurement):
-    """The table that paths are chosen by: correlation, steepness and disentanglement of each attribute."""
+    """The table that candidates are chosen by: selectivity of every path for every attribute, by short edits."""
 
     def obstacle(self, subject) -> str:
         return "" if subject.attributes is not None else "this data set measures no attributes"
@@ -20,7 +19,6 @@ class Ranking(Measurement):
         return []
 
     def matrices(self, observed: Mapping[str, Tensor], setting: Setting) -> dict[str, Matrix]:
-        plan, names = setting.plan, setting.subject.attributes.names
-        values = torch.cat([scores[plan.paths] for scores in plan.ranking.values()], 1)
-        columns = [f"{score} {name}" for score in plan.ranking for name in names]
-        return {"ranking": Matrix(values, plan.labels, columns, "", "path", "score")}
+        values = setting.plan.first.selectivity
+        paths, names = [str(k) for k in range(len(values))], list(setting.subject.attributes.names)
+        return {"ranking": Matrix(values, paths, names, "share", "path", "attribute")}

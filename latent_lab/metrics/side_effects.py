@@ -10,7 +10,7 @@ from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 
 from latent_lab.metrics.base import NAN, Matrix, Measurement, Picture, Score, Setting
-from latent_lab.metrics.bootstrap import Bootstrap
+from latent_lab.metrics.bootstrap import Resample, score_resamples
 from latent_lab.metrics.path_choice import assign
 from latent_lab.metrics.views import Views
 
@@ -88,50 +88,36 @@ class SideEffectError(Metric):
         return matrix[mask].nanmean()  # a path that was not taken has no change
 
 
-class EqualChangeSideEffects(Metric):
-    r"""The side-effect matrix of chosen paths, each edited until its own attribute has changed as much as the others'
-    have.
+def effects_at_change(change: Tensor, reached: Tensor, own: Tensor, deviation: Tensor) -> Tensor:
+    r"""Return the side effects of each path in percent, with shape :math:`(T, A)`; nan for a path that reached nothing.
 
-    .. math:: 100\, \frac{\sum_i |\Delta A_l(z_i)|}{\sum_i |\Delta A_k(z_i)|}
+    .. math:: 100\, \frac{\mathbb{E}|d_l|}{|\mathbb{E}\, d_k|}
+
+    with changes d in standard deviations over the prior, over the latents that reached the change. The denominator is
+    signed: a path that moves half of the latents the wrong way gains nothing by it.
 
     Arguments:
-        targets: The attribute of each chosen path, with shape :math:`(P,)`.
-        num_attributes: Number A of attributes.
+        change: Changes of all attributes in their units, with shape :math:`(N, T, A)`.
+        reached: Which latents reached the change, with shape :math:`(N, T)`.
+        own: Column of each path's own attribute, with shape :math:`(T,)`.
+        deviation: Deviations over the prior, with shape :math:`(A,)`; columns of attributes that do not vary are nan.
     """
-
-    higher_is_better = False
-    full_state_update = False
-
-    def __init__(self, targets: Tensor, num_attributes: int, **kwargs) -> None:
-        super().__init__(**kwargs)
-        self.register_buffer("targets", targets)
-        self.num_attributes = num_attributes
-        self.add_state("changes", [], dist_reduce_fx="cat")
-
-    def update(self, changes: Tensor) -> None:
-        """Takes absolute changes in standard deviations, with shape :math:`(N, P, A)`; nan where a change was not
-        reached or measured."""
-        self.changes.append(changes.abs())
-
-    def matrix(self, index: Tensor | None = None) -> Tensor:
-        """In percent, with shape :math:`(P, A)`; ``index`` chooses latents. A row that was not reached is nan."""
-        changes = dim_zero_cat(self.changes)
-        mean = (changes if index is None else changes[index]).nanmean(0)
-        return side_effect_error(mean, self.targets, torch.arange(len(self.targets)))
-
-    def off_diagonal(self, matrix: Tensor) -> Tensor:
-        """The matrix's entries that are side effects, of the rows that were reached."""
-        others = torch.ones_like(matrix, dtype=torch.bool).scatter_(1, self.targets.to(matrix.device)[:, None], False)
-        return matrix[others & matrix.isfinite()]
-
-    def compute(self) -> Tensor:
-        """Mean off-diagonal entry."""
-        return self.off_diagonal(self.matrix()).mean()
+    standard = change.double() / deviation.double().where(deviation > 0, torch.full_like(deviation, NAN).double())
+    standard = standard.where(reached[..., None], torch.full_like(standard, NAN))
+    signed = standard.gather(2, own[None, :, None].expand(*standard.shape[:2], 1)).nanmean(0).abs()  # (T, 1)
+    return 100 * standard.abs().nanmean(0) / signed
 
 
 class SideEffects(Measurement):
-    """Side effects at each equal change of the paths' own attributes: mean and worst entry, purity, the share of paths
-    that reach the change, and the matrix, see :class:`EqualChangeSideEffects`."""
+    """The paper's table at each equal change: the mean and the worst side effect on other targets, and the matrix with
+    all measured attributes, see :func:`effects_at_change`.
+
+    It is over the latents that reached the change alone, and says which share of the asked ones that is.
+
+    References:
+        | Deep Curvilinear Editing (Aoshima & Matsubara, 2023), Table 3
+        | https://arxiv.org/abs/2211.14573
+    """
 
     needs = ("equal",)
     pictures = {
@@ -143,55 +129,51 @@ class SideEffects(Measurement):
     }
 
     def observe(self, views: Views) -> dict[str, Tensor]:
-        return {"change": views.equal.change}
+        equal = views.equal
+        return {"change": equal.change, "reached": (equal.outcome == 0) & equal.asked, "asked": equal.asked}
 
-    def at_each_change(
-        self, observed: Mapping[str, Tensor], setting: Setting
-    ) -> list[tuple[float, EqualChangeSideEffects]]:
-        """Return each change with the metric that has taken what was observed at it."""
-        found = []
-        for column, change in enumerate(setting.protocol.changes):
-            metric = EqualChangeSideEffects(setting.plan.targets, observed["change"].shape[-1])
-            metric.update(observed["change"][:, :, column])
-            found.append((float(change), metric))
-        return found
+    def matrix(self, observed: Mapping[str, Tensor], setting: Setting, resample: Resample, column: int) -> Tensor:
+        """Return the side effects at one of the changes, with shape :math:`(T, A)`."""
+        taken, index = resample.positions, resample.index
+        reached = observed["reached"][index][:, taken, column] & resample.agrees[taken]
+        change = observed["change"][index][:, taken, column]
+        return effects_at_change(change, reached, setting.plan.columns, resample.deviation)
 
     def scores(self, observed: Mapping[str, Tensor], setting: Setting) -> list[Score]:
-        return [
-            score
-            for change, metric in self.at_each_change(observed, setting)
-            for score in effects(f"side_effects/{change:+g}", metric, setting.bootstrap, len(observed["change"]))
-        ]
+        targets, changes = setting.plan.columns, [float(change) for change in setting.protocol.changes]
+        if len(targets) < 2:
+            return []
+        others = ~torch.eye(len(targets), dtype=torch.bool)
+
+        def statistics(resample: Resample) -> dict[str, float]:
+            found = {}
+            for column, change in enumerate(changes):
+                effects = self.matrix(observed, setting, resample, column)[:, targets][others]
+                measured = effects[effects.isfinite()]
+                found[f"side_effects/{change:+g}/mean"] = measured.mean().item()
+                found[f"side_effects/{change:+g}/worst"] = measured.max().item() if len(measured) else NAN
+            return found
+
+        first = setting.resamples[0].positions
+
+        def share_reached(name: str) -> float:
+            column = [f"{change:+g}" for change in changes].index(name.split("/")[1])
+            reached, asked = (observed[part][:, first, column].double() for part in ("reached", "asked"))
+            return (reached.sum() / asked.sum()).item()
+
+        num = len(observed["change"])
+        return score_resamples(statistics, setting.resamples, num, lambda name: ("%", "lower"), share_reached)
 
     def matrices(self, observed: Mapping[str, Tensor], setting: Setting) -> dict[str, Matrix]:
-        labels, names = setting.plan.labels, list(setting.subject.attributes.names)
+        names, first = list(setting.subject.attributes.names), setting.resamples[0]
+        targets = [names[a] for a in setting.plan.columns.tolist()]
+        labels = [f"{int(setting.plan.wanted.paths[q])} {name}" for q, name in zip(first.positions, targets)]
         values = {
-            f"side_effects/{change:+g}": metric.matrix() for change, metric in self.at_each_change(observed, setting)
+            f"side_effects/{float(change):+g}": self.matrix(observed, setting, first, column)
+            for column, change in enumerate(setting.protocol.changes)
         }
         shown = [name for name, matrix in values.items() if matrix.isfinite().any()][-1:]
         return {
             name: Matrix(matrix, labels, names, "%", "target", "changed", "side_effects" if name in shown else "")
             for name, matrix in values.items()
         }
-
-    def left_out(self, observed: Mapping[str, Tensor], setting: Setting) -> dict[str, Tensor]:
-        return {"single edits": observed["change"][:, setting.plan.equal.isfinite()].isnan().any(-1)}
-
-
-def effects(name: str, metric: EqualChangeSideEffects, bootstrap: Bootstrap, num: int) -> list[Score]:
-    """Return the scores at one change."""
-    matrix = metric.matrix()
-    reached = matrix.isfinite().all(1)
-    if not reached.any() or metric.num_attributes < 2:
-        return [Score(f"{name}/mean", NAN, NAN, NAN, num, "%", "lower")]
-    resampled = [metric.off_diagonal(metric.matrix(index)) for index in bootstrap.index]
-    resampled = [values for values in resampled if len(values)]  # not of latents of which none was measured
-    share = 100 / matrix[reached].sum(1)
-    mean = bootstrap.interval(torch.stack([values.mean() for values in resampled]))
-    worst = bootstrap.interval(torch.stack([values.max() for values in resampled]))
-    return [
-        Score(f"{name}/mean", metric.compute().item(), *mean, num, "%", "lower"),
-        Score(f"{name}/worst", metric.off_diagonal(matrix).max().item(), *worst, num, "%", "lower"),
-        Score(f"{name}/purity", share.mean().item(), NAN, NAN, num, "share", "higher"),
-        Score(f"{name}/reached", reached.double().mean().item(), NAN, NAN, num, "share of paths", "higher"),
-    ]

@@ -32,22 +32,35 @@ class Single:
 
 @dataclass(frozen=True)
 class Equal:
-    """Single edits that change the path's own attribute by the same for all P paths, at T changes.
+    """Single edits that change a target by the same, of Q candidate paths at C changes.
+
+    Of each target the E best paths are candidates, so that a resample of the ranking latents can choose another one of
+    them; the images of the T chosen ones alone are looked at again.
 
     Arguments:
-        reached: Which edits there are, with shape :math:`(N, P, T)`; the R others reach that change with no amount.
+        asked: Which edits were asked, with shape :math:`(N, Q, C)`.
+        outcome: 0 where the change was reached, else why not, see :mod:`latent_lab.edits.equal_change`; with the same
+            shape.
+        change: Changes of all attributes in their units, with shape :math:`(N, Q, C, A)`; nan where the change was not
+            reached.
+        reached: Which edits of the chosen paths there are, R of them, with shape :math:`(N, T, C)`.
         before, after: The views of these R edits, without images.
-        change: Changes of all attributes in standard deviations over the prior, with shape :math:`(N, P, T, A)`; nan
-            where the change was not reached or not measured.
+        judged: Changes by the judges' measurements, with shape :math:`(N, T, C, J)`; nan where the change was not
+            reached.
+        asked_of_chosen: Which edits of the chosen paths were asked, with shape :math:`(N, T, C)`.
     """
 
+    asked: Tensor
+    outcome: Tensor
+    change: Tensor
     reached: Tensor
     before: View
     after: View
-    change: Tensor
+    judged: Tensor
+    asked_of_chosen: Tensor
 
     def spread(self, values: Tensor) -> Tensor:
-        """Place values :math:`(R, \\dots)` of the edits that there are in a tensor :math:`(N, P, T, \\dots)`, nan
+        """Place values :math:`(R, \\dots)` of the edits that there are in a tensor :math:`(N, T, C, \\dots)`, nan
         elsewhere."""
         return spread(values, self.reached)
 
@@ -76,6 +89,7 @@ class Views:
         single: Latents of single edits.
         equal: Single edits at equal change.
         deviation: Standard deviations of the attributes over the prior; None where they are not known.
+        columns: Columns of the targets among the attributes; None where they are not known.
     """
 
     subject: Subject
@@ -86,6 +100,7 @@ class Views:
     single: Single | None = None
     equal: Equal | None = None
     deviation: Tensor | None = None
+    columns: Tensor | None = None
 
     def __getitem__(self, sequence: str) -> View:
         """Return what a sequence of edits led to.

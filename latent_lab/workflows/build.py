@@ -81,6 +81,7 @@ def build_subject(
         space,
         paths,
         attributes,
+        judges=instantiate(dataset.judges).eval() if dataset.get("judges") else None,
         identity=instantiate(dataset.identity) if dataset.get("identity") else None,
         perceptual=perceptual,
         data=instantiate(dataset.data) if dataset.get("data") else None,

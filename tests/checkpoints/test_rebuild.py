@@ -21,6 +21,7 @@ from latent_lab.gans.glo import GLO
 from latent_lab.gans.sngan import SNGAN
 from latent_lab.gans.stylegan2 import StyleGAN2
 from latent_lab.installation import CONF
+from latent_lab.paths.affine import AffinePaths
 from latent_lab.paths.base import Paths
 from latent_lab.paths.calibrated import CalibratedPaths
 from latent_lab.paths.curvilinear import CurvilinearPaths
@@ -28,12 +29,14 @@ from latent_lab.paths.layerwise import LayerwisePaths
 from latent_lab.paths.linear import LinearPaths
 from latent_lab.paths.local import LocalBasisPaths, RegionalPaths
 from latent_lab.paths.neural_ode import NeuralODEPaths
+from latent_lab.paths.oracle_local import OracleLocalPaths
 from latent_lab.paths.potential import PotentialPaths
 from latent_lab.paths.rbf import RBFPaths
 from latent_lab.paths.rowwise import RowwisePaths
 from latent_lab.paths.walks import WalkPaths
 
 PATHS = [
+    lambda: AffinePaths(6, 2),
     lambda: CalibratedPaths(6, 2, knots=5),
     lambda: CurvilinearPaths(6, 2, width=4),
     lambda: CurvilinearPaths(7, 2, width=4, affine=False),
@@ -44,6 +47,7 @@ PATHS = [
     lambda: LocalBasisPaths(6, 2),
     lambda: RegionalPaths(6, 2, None, 8, 0.1, 4),
     lambda: NeuralODEPaths(6, 2, depth=2),
+    lambda: OracleLocalPaths(6, 2, ["a", "b"]),
     lambda: PotentialPaths(6, 2),
     lambda: RBFPaths(6, 2, num_dipoles=3),
     lambda: RowwisePaths(6, 2, 3),

@@ -166,7 +166,7 @@ def test_a_key_too_many_is_named_with_its_neighbours(command):
         ("train", "method.paths.width", "wide", "method.paths.width must be an integer, got 'wide'"),
         ("train", "method.paths._partial_", False, "method.paths._partial_ must be true"),
         ("train", "gan.space", "x", r"gan.space must be one of \['z', 'w', 'w\+', 's'\], got 'x'"),
-        ("train", "evaluation.choose_by", "luck", "evaluation.choose_by must be one of"),
+        ("train", "evaluation.candidates", 0, "evaluation.candidates must be positive"),
         ("train", "evaluation.changes", [0.5, 0], "evaluation.* changes not 0"),
         ("train", "evaluation.strip_steps", 4, "evaluation.strip_steps must be odd"),
         ("train", "evaluation.num_latents", 10**9, "evaluation.num_latents must be an integer from 2 to 1000000"),

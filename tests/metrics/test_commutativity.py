@@ -1,106 +1,104 @@
-"""The error of exchanging two edits, by hand."""
+"""The effect of the order of two edits, by hand."""
 
 from __future__ import annotations
 
 import pytest
 import torch
 
+from latent_lab.attributes.base import Attributes
 from latent_lab.edits.views import View
-from latent_lab.metrics.commutativity import CommutativityError, commutativity_error
+from latent_lab.evaluation.subject import Subject
+from latent_lab.metrics.base import Bootstrap, Setting
+from latent_lab.metrics.commutativity import Commutativity, additivity_error, relative_distance
+from latent_lab.metrics.views import Views
+
+NAN = float("nan")
 
 
-def view(*rows: tuple[float, ...]) -> View:
+class Angles(Attributes):
+    """Two attributes, of which the first is an angle in degrees."""
+
+    names, units, ranges, periods = ("angle", "size"), ("degrees", ""), ((-180.0, 180.0), (0.0, 9.0)), (360.0, 0.0)
+
+    def forward(self, images):
+        raise NotImplementedError
+
+
+def view(*rows: tuple[float, ...], attributes: list | None = None) -> View:
     """The same numbers as latents, as an image of two pixels and as attributes."""
-    values = torch.tensor(rows, dtype=torch.float32)
-    return View(values, values.reshape(len(rows), 1, 1, 2), values)
+    values = torch.tensor(rows, dtype=torch.float64)
+    measured = values if attributes is None else torch.tensor(attributes, dtype=torch.float64)
+    return View(values, values.reshape(len(rows), 1, 1, 2), measured)
 
 
-ORIGINAL = view((0, 0), (1, 1))
-SWAP = {"": ORIGINAL, "kl": view((3, 4), (1, 3)), "lk": view((3, 3), (1, 2))}
-RETURN = {"": ORIGINAL, "kl": view((3, 4), (1, 3)), "klKL": view((0.3, 0.4), (1, 2))}
+def test_the_distance_is_relative_to_the_edit():
+    one, other, start = (torch.tensor(rows) for rows in ([[3.0, 4], [1, 3]], [[3.0, 3], [1, 2]], [[0.0, 0], [1, 1]]))
+    torch.testing.assert_close(relative_distance(one, other, start), torch.tensor([1 / 5, 1 / 2]))
 
 
-def test_the_function_by_hand():
-    one, other, original = (SWAP[name].latents for name in ("kl", "lk", ""))
-    torch.testing.assert_close(commutativity_error(one, other, original), torch.tensor([1 / 5, 1 / 2]))
-    torch.testing.assert_close(commutativity_error(one, other), torch.tensor([0.5, 0.5]))
-
-
-def test_edits_that_do_nothing_have_no_error():
+def test_edits_that_do_nothing_have_no_error_that_could_be_good():
     z = torch.randn(3, 4)
-    assert torch.equal(commutativity_error(z, z, z), torch.zeros(3))
+    assert relative_distance(z, z, z).isnan().all()
+    assert additivity_error(z, z, z, z).isnan().all()
+
+
+def test_the_scale_of_images_changes_no_error(rng):
+    a, b, o = (torch.randn(5, 3, 4, 4, generator=rng, dtype=torch.float64) for _ in range(3))
+    torch.testing.assert_close(relative_distance(1e-9 * a, 1e-9 * b, 1e-9 * o), relative_distance(a, b, o))
+
+
+def test_changes_that_add_up_have_no_error(rng):
+    x, one, other = (torch.randn(4, 1, 3, 3, generator=rng, dtype=torch.float64) for _ in range(3))
+    torch.testing.assert_close(
+        additivity_error(x + one + other, x + one, x + other, x), torch.zeros(4, dtype=torch.float64)
+    )
+    # a third part that both together make, as large as both
+    extra = additivity_error(x + one + other + (one + other), x + one, x + other, x)
+    torch.testing.assert_close(extra, torch.full((4,), 0.5, dtype=torch.float64))
+
+
+def observed() -> dict[str, torch.Tensor]:
+    """Two latents, one pair of each."""
+    sequences = {
+        "": view((0, 0), (1, 1), attributes=[[170, 0], [0, 1]]),
+        "k": view((3, 0), (1, 2)),
+        "l": view((0, 4), (1, 2)),
+        "kl": view((3, 4), (1, 3), attributes=[[-170, 0], [0, 3]]),
+        "lk": view((3, 3), (1, 2), attributes=[[180, 0], [0, 2]]),
+        "klKL": view((0.3, 0.4), (1, 2), attributes=[[170, 0], [0, NAN]]),
+    }
+    subject = Subject(None, Silent(), Angles())
+    deviation, columns = torch.tensor([10.0, 1.0], dtype=torch.float64), torch.tensor([0, 1])
+    positions = torch.tensor([[[0, 1]], [[1, 0]]])
+    return Commutativity().observe(Views(subject, 2, sequences, None, positions, deviation=deviation, columns=columns))
+
+
+class Silent:
+    def bind(self, attributes):
+        pass
 
 
 @pytest.mark.parametrize(
-    "level, form, views, expected",
+    ("name", "expected"),
     [
-        ("latents", "swap", SWAP, [0.2, 0.5]),
-        ("images", "swap", SWAP, [0.5, 0.5]),
-        ("attributes", "swap", SWAP, [[0, 1], [0, 1]]),
-        ("latents", "return", RETURN, [0.1, 0.5]),
-        ("images", "return", RETURN, [0.35, 0.5]),
-        ("attributes", "return", RETURN, [[0.3, 0.4], [0, 1]]),
+        ("swap/latents", [0.2, 0.5]),
+        ("swap/images", [0.2, 0.5]),
+        ("return/latents", [0.1, 0.5]),
+        ("return/images", [0.1, 0.5]),
+        ("swap/attributes", [0.5, 0.5]),  # 10 of 20 degrees the short way round, 1 of 2
+        ("return/attributes", [0.0, NAN]),
+        ("additivity", [0.0, 0.0]),
     ],
 )
-def test_each_level_and_form_by_hand(level, form, views, expected):
-    metric = CommutativityError(level, form)
-    assert set(metric.sequences) | {""} == set(views)
-    metric.update(views, pair=None)
-    expected = torch.tensor(expected, dtype=torch.float32)
-    torch.testing.assert_close(metric.values(), expected)
-    torch.testing.assert_close(metric.compute(), expected.mean())
+def test_each_level_and_form_by_hand(name, expected):
+    wanted = torch.tensor(expected, dtype=torch.float64)[:, None]
+    torch.testing.assert_close(observed()[name], wanted, equal_nan=True)
 
 
-def short_way(before: torch.Tensor, after: torch.Tensor) -> torch.Tensor:
-    """The first number is an angle in degrees."""
-    difference = after - before
-    difference[:, 0] = (difference[:, 0] + 180) % 360 - 180
-    return difference
-
-
-@pytest.mark.parametrize("form, one, two", [("swap", "kl", "lk"), ("return", "", "klKL")])
-@pytest.mark.parametrize("difference, expected", [(short_way, [[2, 5], [90, 0]]), (None, [[358, 5], [270, 0]])])
-def test_the_difference_of_attributes_may_be_an_angles(form, one, two, difference, expected):
-    metric = CommutativityError("attributes", form, difference)
-    views = {name: view((7, 7), (7, 7)) for name in ("", "kl", "klKL")}
-    metric.update(views | {one: view((-179, 1), (-90, 3)), two: view((179, -4), (180, 3))}, pair=None)
-    assert metric.values().tolist() == expected
-
-
-def test_the_difference_is_the_second_result_minus_the_first():
-    seen = []
-    for form, expected in (("swap", ["kl", "lk"]), ("return", ["", "klKL"])):
-        views = {name: view((i, i)) for i, name in enumerate(("", "kl", "lk", "klKL"))}
-        CommutativityError("attributes", form, lambda *pair: seen.append(pair) or pair[0]).update(views, pair=None)
-        assert [tensor is views[name].attributes for tensor, name in zip(seen.pop(), expected)] == [True, True]
-
-
-@pytest.mark.parametrize("level", ["latents", "images"])
-def test_only_attributes_take_a_difference_of_their_own(level):
-    metric = CommutativityError(level, "swap", difference=lambda one, two: 1 / 0)
-    metric.update(SWAP, pair=None)
-    assert metric.values().shape == (2,)
-
-
-@pytest.mark.parametrize("level", CommutativityError.levels)
-@pytest.mark.parametrize("form", CommutativityError.forms)
-def test_states_of_two_ranks_merge(level, form, rng):
-    def views(num: int) -> dict[str, View]:
-        return {name: view(*torch.randn(num, 2, generator=rng).tolist()) for name in ("", "kl", "lk", "klKL")}
-
-    batches = [views(3), views(4), views(1)]  # ranks of different sizes
-    whole, first, second = (CommutativityError(level, form) for _ in range(3))
-    for metric, part in ((whole, batches), (first, batches[:2]), (second, batches[2:])):
-        for batch in part:
-            metric.update(batch, pair=None)
-    first.merge_state(second)
-    assert len(first.values()) == 8
-    torch.testing.assert_close(first.compute(), whole.compute())
-
-
-@pytest.mark.parametrize(
-    "name, allowed", [("level", r"\('latents', 'images', 'attributes'\)"), ("form", r"\('swap', 'return'\)")]
-)
-def test_errors_name_the_allowed_values(name, allowed):
-    with pytest.raises(ValueError, match=f"{name} must be one of {allowed}, got 'both'"):
-        CommutativityError(**{name: "both"})
+def test_scores_are_medians_over_latents():
+    rows = {"swap/latents": torch.tensor([[0.1], [0.2], [9.0]]), "additivity": torch.tensor([[1.0], [NAN], [3.0]])}
+    bootstrap = Bootstrap(3, 50, torch.Generator().manual_seed(0))
+    scores = {score.name: score for score in Commutativity().scores(rows, Setting(None, 0, bootstrap))}
+    assert scores["commutativity/swap/latents"].value == pytest.approx(0.2)
+    assert scores["commutativity/swap/latents"].low >= 0.1 and scores["commutativity/swap/latents"].high <= 9.0
+    assert scores["additivity/images"].value == 1.0  # the lower one of two

@@ -18,6 +18,7 @@ from latent_lab.components import build_component, load_metrics, load_protocol
 from latent_lab.evaluation.evaluate import evaluate
 from latent_lab.evaluation.observe import observe, require_rows, views_of
 from latent_lab.evaluation.plan import make_plan
+from latent_lab.evaluation.redraw import redraw
 from latent_lab.evaluation.score import obstacle, own_rows
 from latent_lab.evaluation.subject import Subject
 from latent_lab.evaluation.validation import Validation
@@ -128,7 +129,8 @@ def test_scores_say_what_they_are(name, subject, protocol, plan):
     assert obstacle(metric, subject) == ""
     observed = observe(subject, plan, protocol, {name: metric}, 0, protocol.num_latents)
     bootstrap = Bootstrap(protocol.num_latents, protocol.resamples, torch.Generator().manual_seed(0))
-    setting = Setting(subject, 0, bootstrap, plan, protocol)
+    resamples = redraw(plan, subject.attributes, (), bootstrap.index, torch.Generator().manual_seed(0))
+    setting = Setting(subject, 0, bootstrap, plan, protocol, resamples)
     rows = own_rows(observed, name)
     scores, matrices, curves = (part(rows, setting) for part in (metric.scores, metric.matrices, metric.curves))
     assert scores or matrices
@@ -148,7 +150,16 @@ def test_what_cannot_be_measured_says_why(subject, protocol):
     metrics = {name: built(name) for name in NAMES}
     result = evaluate(bare, protocol, metrics=metrics)
     left_out = {note.split(" ")[0] for note in result.notes if "was not measured: " in note}
-    assert {"side_effects", "identity", "ranking", "recovery", "naturalness", "quality"} == left_out
+    assert {
+        "selectivity",
+        "dependency",
+        "side_effects",
+        "identity",
+        "ranking",
+        "recovery",
+        "naturalness",
+        "quality",
+    } == left_out
     assert any(note.startswith("perceptual distances were not measured: ") for note in result.notes)
     assert {"commutativity/swap/images", "length/per_amount", "bracket"} <= {score.name for score in result.scores}
 

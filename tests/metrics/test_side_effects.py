@@ -8,9 +8,9 @@ import torch
 from latent_lab.edits.views import Pair, View
 from latent_lab.metrics.path_choice import assign
 from latent_lab.metrics.side_effects import (
-    EqualChangeSideEffects,
     SideEffectError,
     change_per_path,
+    effects_at_change,
     purity,
     side_effect_error,
 )
@@ -112,75 +112,45 @@ def test_states_are_cleared(batches):
 CHANGES = torch.tensor(
     [
         [[0.1, -1.0, 0.4], [1.0, 0.2, 0.0], [NAN, NAN, NAN]],
-        [[-0.3, 3.0, 0.0], [-1.0, 0.0, 0.5], [NAN, NAN, NAN]],
+        [[-0.3, -3.0, 0.0], [1.0, 0.0, 0.5], [NAN, NAN, NAN]],
     ],
     dtype=torch.float64,
 )
+OWN, UNIT = torch.tensor([1, 0, 1]), torch.ones(3)
 MATRIX = torch.tensor([[10.0, 100, 10], [100, 10, 25], [NAN, NAN, NAN]], dtype=torch.float64)
 
 
-def equal_change(*changes: torch.Tensor) -> EqualChangeSideEffects:
-    metric = EqualChangeSideEffects(torch.tensor([1, 0, 1]), 3)
-    for part in changes:
-        metric.update(part)
-    return metric
+def matrix(changes: torch.Tensor, reached: torch.Tensor | None = None, deviation: torch.Tensor = UNIT) -> torch.Tensor:
+    reached = torch.ones(changes.shape[:2], dtype=torch.bool) if reached is None else reached
+    return effects_at_change(changes, reached, OWN, deviation)
 
 
 def test_the_matrix_at_equal_change_by_hand():
-    metric = equal_change(CHANGES)
-    torch.testing.assert_close(metric.matrix(), MATRIX, equal_nan=True)
-    assert metric.off_diagonal(metric.matrix()).tolist() == pytest.approx([10, 10, 10, 25])
-    assert metric.compute().item() == pytest.approx(55 / 4)
+    torch.testing.assert_close(matrix(CHANGES), MATRIX, equal_nan=True)
 
 
 def test_side_effects_are_a_ratio_of_sums_over_latents_not_a_mean_of_ratios():
-    alone = [equal_change(CHANGES[i : i + 1]).matrix()[0, 2].item() for i in range(2)]
-    assert alone == pytest.approx([40, 0])
-    assert equal_change(CHANGES).matrix()[0, 2].item() == pytest.approx(10)
+    assert [matrix(CHANGES[i : i + 1])[0, 2].item() for i in range(2)] == pytest.approx([40, 0])
 
 
-def test_a_resample_reads_the_latents_that_it_names():
-    metric = equal_change(CHANGES)
-    torch.testing.assert_close(metric.matrix(torch.tensor([0, 1])), MATRIX, equal_nan=True)
-    torch.testing.assert_close(metric.matrix(torch.tensor([1, 1])), equal_change(CHANGES[1:]).matrix(), equal_nan=True)
-    torch.testing.assert_close(
-        metric.matrix(torch.tensor([0, 1, 1])), equal_change(CHANGES[[0, 1, 1]]).matrix(), equal_nan=True
-    )
+def test_latents_that_did_not_reach_the_change_do_not_count():
+    reached = torch.tensor([[True, True, False], [False, True, False]])
+    torch.testing.assert_close(matrix(CHANGES, reached)[0], torch.tensor([10.0, 100, 40], dtype=torch.float64))
 
 
-def test_states_at_equal_change_of_two_ranks_merge(rng):
-    changes = torch.randn(8, 3, 3, generator=rng)
-    whole, first, second = equal_change(changes), equal_change(changes[:3], changes[3:4]), equal_change(changes[4:])
-    first.merge_state(second)
-    torch.testing.assert_close(first.matrix(), whole.matrix())
-    torch.testing.assert_close(first.compute(), whole.compute())
+def test_edits_the_wrong_way_make_side_effects_larger():
+    mixed = CHANGES.clone()
+    mixed[0, 0, 1] = 1.0  # of the first path, whose own change is 1 and -3 now: 1 on average, not 2
+    torch.testing.assert_close(matrix(mixed)[0], torch.tensor([20.0, 200, 20], dtype=torch.float64))
 
 
-def test_paths_that_change_only_their_own_attribute_have_no_side_effects(rng):
-    own = torch.nn.functional.one_hot(torch.tensor([1, 0, 1]), 3) * torch.randn(5, 3, 1, generator=rng)
-    metric = equal_change(own)
-    assert metric.off_diagonal(metric.matrix()).tolist() == [0.0] * 6
-    assert metric.compute() == 0
-
-
-def test_where_no_path_reached_its_change_there_is_no_score():
-    metric = equal_change(torch.full((2, 3, 3), NAN))
-    assert metric.off_diagonal(metric.matrix()).numel() == 0
-    assert metric.compute().isnan()
-
-
-def test_the_unit_of_all_changes_cancels(rng):
-    changes = torch.randn(6, 3, 3, generator=rng)
-    torch.testing.assert_close(equal_change(changes).matrix(), equal_change(-7 * changes).matrix())
+def test_changes_are_in_standard_deviations(rng):
+    unit = torch.tensor([10.0, 0.1, 3.0], dtype=torch.float64)
+    torch.testing.assert_close(matrix(CHANGES * unit, deviation=unit), MATRIX, equal_nan=True)
+    assert matrix(CHANGES, deviation=torch.tensor([1.0, 1.0, 0.0]))[:, 2].isnan().all()  # it never varies
 
 
 def test_images_that_could_not_be_measured_do_not_count(rng):
-    changes = torch.rand(6, 2, 2, generator=rng)
-    whole, holed = EqualChangeSideEffects(torch.arange(2), 2), EqualChangeSideEffects(torch.arange(2), 2)
-    whole.update(changes[:5])
-    holed.update(torch.cat([changes[:5], torch.full((1, 2, 2), float("nan"))]))
-    torch.testing.assert_close(holed.matrix(), whole.matrix())
-
     originals, moves, k = torch.randn(9, 2, generator=rng), torch.randn(9, 2, generator=rng), torch.arange(9) % 2
     one, other = SideEffectError(2), SideEffectError(2)
     one.update(*views(originals[:8], moves[:8], k[:8]))

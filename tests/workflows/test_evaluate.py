@@ -63,7 +63,7 @@ def runs(finished, tmp_path):
 
 
 def scores(run, name: str) -> dict:
-    return json.loads((run / "metrics.json").read_text())[name]["scores"]
+    return json.loads((run / "metrics.json").read_text())[name]["draws"]["0"]["scores"]
 
 
 def test_it_needs_the_folder_alone_and_overwrites_nothing(command, runs):
@@ -77,18 +77,19 @@ def test_it_needs_the_folder_alone_and_overwrites_nothing(command, runs):
         "rca/held_out",
         "bracket",
         "recovery/purity",
+        "selectivity/0.5",
         "side_effects/+0.5/mean",
-        "identity/+0.5",
+        "identity/0.5",
         "round_trip/latents",
     ):
         assert name in full
     assert full["commutativity/swap/latents"]["mean"] < 1e-6
     assert full["bracket"]["mean"] == 0
-    for level in ("latents", "images", "attributes"):  # straight paths, so the score is at its floor
+    for level in ("latents", "images"):  # straight paths, so the score is at its floor
         floor, score = full[f"floor/commutativity/{level}"]["mean"], full[f"commutativity/swap/{level}"]["mean"]
         assert 0 < floor < 1e-3 and score < 10 * floor, level
-    assert not (run / "evaluation").exists()
-    result = json.loads((run / "metrics.json").read_text())["full"]
+    assert {file.name for file in (run / "evaluation").iterdir()} == {"fast-0.safetensors", "full-0.safetensors"}
+    result = json.loads((run / "metrics.json").read_text())["full"]["draws"]["0"]
     percent, raw = (result["matrices"][f"commutativity/return/attributes{name}"] for name in ("", "_raw"))
     deviation = json.loads((run / "names.json").read_text())
     for row, one, other in zip(percent["rows"], percent["values"], raw["values"]):
@@ -124,7 +125,7 @@ def test_an_interrupted_evaluation_continues_to_the_same_numbers(command, runs, 
     with pytest.raises(SystemExit, match="the machine went away"):
         command("evaluate", f"run={runs}/copy", *arguments)
     assert "full" not in json.loads((runs / "copy" / "metrics.json").read_text())
-    assert len(list((runs / "copy" / "evaluation").rglob("*.safetensors"))) == 3
+    assert len(list((runs / "copy" / "evaluation").rglob("full-*/*.safetensors"))) == 3
     command("evaluate", f"run={runs}/copy", *arguments)
     assert len(seen) == len(set(seen)) + 1  # only the latents that were lost are observed again
     continued = scores(runs / "copy", "full")
@@ -150,7 +151,8 @@ def test_a_pattern_takes_every_run(command, runs, capsys):
             ("run=runs/linear-0", "evaluation.attributes=[x,smile]"),
             r"attributes must be different names among \['x', 'y', 'hue'.*got \['x', 'smile'\]",
         ),
-        (("run=runs/linear-0", "evaluation.choose_by=luck"), "evaluation.choose_by must be one of"),
+        (("run=runs/linear-0", "evaluation.targets=[x,x]"), "evaluation.targets must be different names"),
+        (("run=runs/linear-0", "evaluation.targets=[smile]"), r"evaluation.targets must be among \['x', 'y', 'hue'"),
         (("run=runs/linear-0", "evaluation.changes=[0.5,0]"), "changes not 0"),
     ],
 )

@@ -23,7 +23,7 @@ SMALL = (
 
 
 def purity(run) -> float:
-    return json.loads((run / "metrics.json").read_text())["fast"]["scores"]["recovery/purity"]["mean"]
+    return json.loads((run / "metrics.json").read_text())["fast"]["draws"]["0"]["scores"]["recovery/purity"]["mean"]
 
 
 def test_orthogonal_image_changes_identify_factors(train):

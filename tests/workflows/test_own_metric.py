@@ -26,10 +26,10 @@ def installed(monkeypatch):
 
 def test_one_file_and_one_yaml_are_enough(train, installed, tmp_path, monkeypatch):
     run = train("method=linear", *OWN)
-    result = json.loads((run / "metrics.json").read_text())["fast"]
+    result = json.loads((run / "metrics.json").read_text())["fast"]["draws"]["0"]
     assert result["scores"]["pixel_change/kl"]["mean"] > 0
     assert result["scores"]["pixel_change/kl"]["low"] <= result["scores"]["pixel_change/kl"]["high"]
-    assert {name.split("/")[0] for name in result["scores"]} == {"commutativity", "pixel_change"}
+    assert {name.split("/")[0] for name in result["scores"]} == {"additivity", "commutativity", "pixel_change"}
     assert "val/pixel_change/kl" in (run / "metrics.csv").read_text().splitlines()[0]
     page = (run / "report.html").read_text()
     assert "pixel_change/kl" in page and "How much each pair changes." in page

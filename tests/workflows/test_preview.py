@@ -45,7 +45,12 @@ def test_training_sees_the_preview_and_scores_the_whole(train, tmp_path, monkeyp
     monkeypatch.setattr(MobileStyleGAN, "synthesise", decode)
     run = train(*ARGUMENTS, tiny=False)
     assert seen == {16} and decoded == {16, 64}
-    assert json.loads((run / "metrics.json").read_text())["fast"]["scores"]["commutativity/swap/latents"]["mean"] < 1e-4
+    assert (
+        json.loads((run / "metrics.json").read_text())["fast"]["draws"]["0"]["scores"]["commutativity/swap/latents"][
+            "mean"
+        ]
+        < 1e-4
+    )
 
 
 @pytest.mark.parametrize(("weights", "pixels"), [("null", 64), ("random", None), ("mine.safetensors", None)])

@@ -33,21 +33,22 @@ def test_a_run_leaves_everything(train, capsys):
         "checkpoints",
     } <= names
     metrics = json.loads((run / "metrics.json").read_text())
-    fast = metrics["fast"]
+    fast = metrics["fast"]["draws"]["0"]
     for name, score in fast["scores"].items():
         assert score["low"] is None or score["low"] <= score["high"], name
         assert score["mean"] is None or math.isfinite(score["mean"]), name
     assert fast["scores"]["commutativity/swap/latents"]["mean"] < 1e-4
-    assert len(fast["chosen_paths"]) == 2
+    assert [pick["attribute"] for pick in fast["chosen_paths"]] == ["width", "height"]  # the first targets
     names = json.loads((run / "names.json").read_text())
-    assert {pick["attribute"] for pick in fast["chosen_paths"]} == names.keys()
+    targets = {name for name, entry in names.items() if entry["target"]}
+    assert targets == {"width", "height", "slant", "thickness"} and "ink" in names
     rows = list(csv.DictReader((run / "metrics.csv").open()))
     assert {
         "step",
         "train/loss",
         "train/edit_length",
         "val/accuracy_at_length",
-        "val/prior/outside_99_shell",
+        "val/prior/outside_99.9_shell",
         "val/side_effects",
     } <= rows[0].keys()
     page = (run / "report.html").read_text()
