@@ -61,7 +61,7 @@ def views_of(
     subject: Subject, plan: Plan, protocol: Protocol, metrics: Mapping[str, Measurement], codes: Codes, first: int
 ) -> Views:
     """Return all that the metrics need to see of codes, of which the first one has the number ``first``."""
-    num, device = len(codes.latents), subject.space.device
+    num, device, measured = len(codes.latents), subject.space.device, plan.measurements
     needs, names = {need for metric in metrics.values() for need in metric.needs}, sequences_of(metrics)
     original = None
     if names or "equal" in needs:
@@ -86,8 +86,8 @@ def views_of(
         positions,
         single=single_edits(subject, plan, codes) if "single" in needs else None,
         equal=equal_edits(subject, plan, protocol, codes, original.attributes) if "equal" in needs else None,
-        deviation=plan.deviation.to(device) if subject.attributes is not None else None,
-        columns=plan.columns.to(device) if subject.attributes is not None else None,
+        deviation=None if measured is None else measured.deviation.to(device),
+        columns=None if measured is None else measured.columns.to(device),
     )
 
 
@@ -108,11 +108,12 @@ def equal_edits(subject: Subject, plan: Plan, protocol: Protocol, codes: Codes, 
         codes: N anchored codes.
         before: All attributes of their images, with shape :math:`(N, A)`.
     """
-    space, attributes, rules, wanted = subject.space, subject.attributes, plan.rules, plan.wanted
+    space, measured = subject.space, plan.measured
+    attributes, rules, wanted = measured.attributes, measured.rules, measured.wanted
     asked = plan.originals.asked(before, wanted.attributes, rules.changes, attributes)
     found = rules.search(space, subject.paths, attributes, codes, before, wanted, asked)
     change = attributes.change(before[:, None, None].expand_as(found.attributes), found.attributes)
-    taken, device = plan.positions.to(space.device), space.device
+    taken, device = measured.positions.to(space.device), space.device
     asked_of_chosen = asked.to(device)[:, taken]
     reached = (found.outcome[:, taken] == REACHED) & asked_of_chosen
     latent, target, column = reached.nonzero(as_tuple=True)

@@ -7,19 +7,17 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from latent_lab.attributes.base import Attributes
 from latent_lab.edits.equal_change import REACHED
 from latent_lab.evaluation.choice import find_signs
+from latent_lab.evaluation.measured import choose_positions
 from latent_lab.evaluation.originals import suppress_rounding
-from latent_lab.evaluation.plan import Plan, choose_positions
+from latent_lab.evaluation.plan import Plan
 from latent_lab.metrics.bootstrap import Resample
 from latent_lab.metrics.selectivity import selectivity_of
 from latent_lab.ops.circular import deviation
 
 
-def redraw(
-    plan: Plan, attributes: Attributes, judged_periods: Sequence[float], index: Tensor, rng: torch.Generator
-) -> list[Resample]:
+def redraw(plan: Plan, judged_periods: Sequence[float], index: Tensor, rng: torch.Generator) -> list[Resample]:
     """Return the latents as they were drawn, then one redraw for each row of ``index``.
 
     Each draws samples of the prior, ranking and scoring latents with replacement, measures the deviations again, finds
@@ -27,18 +25,18 @@ def redraw(
 
     Arguments:
         plan: The chosen paths, with what was measured on the ranking latents.
-        attributes: Tells which attributes are angles.
-        judged_periods: The same of the judges' attributes.
+        judged_periods: Full turn of each of the judges' attributes that is an angle; 0 for the others.
         index: Scoring latents of each redraw, with shape :math:`(B, N)`.
         rng: Source of the other latents.
     """
-    originals, wanted = plan.originals, plan.wanted
+    originals, measured = plan.originals, plan.measured
+    wanted, ranked = measured.wanted, measured.ranked
     num_prior, num_ranking = len(originals.prior), len(originals.ranking)
-    before = originals.ranking[:, None, None].expand_as(plan.ranked.attributes)
-    change = attributes.change(before, plan.ranked.attributes)
-    reached, changes = plan.ranked.outcome == REACHED, plan.rules.changes
-    free = plan.each * len(plan.columns)
-    short = plan.first.change[:, wanted.paths]  # (R, Q, 2, A)
+    before = originals.ranking[:, None, None].expand_as(ranked.attributes)
+    change = measured.attributes.change(before, ranked.attributes)
+    reached, changes = ranked.outcome == REACHED, measured.rules.changes
+    best = slice(0, measured.num_best)
+    short = measured.first.change[:, wanted.paths]  # (R, Q, 2, A)
 
     def choose(chosen: Tensor, over: Tensor) -> Resample:
         """Choose on some ranking latents and samples of the prior."""
@@ -47,9 +45,9 @@ def redraw(
         own = short[chosen].gather(3, wanted.attributes[None, :, None, None].expand(len(chosen), -1, 2, 1))
         agrees = find_signs(own)[:, 0] == wanted.signs
         share = selectivity_of(
-            change[chosen], reached[chosen] & agrees[:, None], wanted.attributes, plan.columns, spread
+            change[chosen], reached[chosen] & agrees[:, None], wanted.attributes, measured.columns, spread
         )
-        positions = choose_positions(share[:, :free], plan.asked[chosen][:, :free], changes, plan.each)
+        positions = choose_positions(share[:, best], measured.asked[chosen][:, best], changes, measured.each)
         return Resample(torch.arange(index.shape[1]), spread, judged, positions, agrees)
 
     found = [choose(torch.arange(num_ranking), torch.arange(num_prior))]

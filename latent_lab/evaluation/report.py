@@ -12,8 +12,8 @@ import pytorch_lightning as pl
 from matplotlib.figure import Figure
 
 from latent_lab.checkpoints import native
+from latent_lab.evaluation.calibrate import Curve
 from latent_lab.evaluation.panels import PICTURES
-from latent_lab.evaluation.plan import Curve
 from latent_lab.evaluation.score import Evaluation
 from latent_lab.figures.curves import Curves, draw_curves, draw_lines, draw_matrix
 from latent_lab.figures.page import png_bytes, report_html
@@ -87,7 +87,8 @@ def write_evaluation(run: Run, evaluation: Evaluation) -> None:
         draws = draws | {str(protocol.seed): result}
         known[name] = {"hash": evaluation.hash, "protocol": rules, "draws": draws}
         run.write("metrics.json", json.dumps(known, indent=1))
-    run.write("names.json", json.dumps({curve.chosen.attribute: describe(curve) for curve in plan.curves}, indent=1))
+    curves = () if plan.measurements is None else plan.measurements.curves
+    run.write("names.json", json.dumps({curve.chosen.attribute: describe(curve) for curve in curves}, indent=1))
 
 
 def describe(curve: Curve) -> dict:

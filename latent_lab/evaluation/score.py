@@ -91,7 +91,7 @@ def summarise(
     if subject.attributes is not None and any("equal" in metric.needs for metric in metrics.values()):
         rng = stream(protocol.seed, RESAMPLING, 1, EVALUATION)
         periods = () if subject.judges is None else subject.judges.periods
-        resamples = redraw(plan, subject.attributes, periods, bootstrap.index, rng)
+        resamples = redraw(plan, periods, bootstrap.index, rng)
     setting = Setting(subject, protocol.seed, bootstrap, plan, protocol, resamples)
     shares = torch.linspace(-1, 1, protocol.strip_steps).tolist()
     pairs, sequences = sequence_images(subject.space, subject.paths, plan, protocol, plan.labels)

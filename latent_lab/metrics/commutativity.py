@@ -109,7 +109,7 @@ class Commutativity(Measurement):
             count = torch.bincount(cell[measured], minlength=size * size)
             total = torch.zeros(size * size, dtype=torch.float64).index_add_(0, cell[measured], error[measured])
             mean = (total / count).unflatten(0, (size, size))
-            raw = mean / 100 * plan.deviation[plan.targets][:, None]
+            raw = mean / 100 * plan.measured.deviation[plan.targets][:, None]
             shown = "order" if form == "return" else ""
             for name, values, unit, picture in (
                 ("", mean, "% of a standard deviation", shown),

@@ -34,7 +34,7 @@ class AttributeDependency(Measurement):
         return {"change": equal.change, "reached": (equal.outcome == 0) & equal.asked, "asked": equal.asked}
 
     def scores(self, observed: Mapping[str, Tensor], setting: Setting) -> list[Score]:
-        targets, protocol = setting.plan.columns, setting.protocol
+        targets, protocol = setting.plan.measured.columns, setting.protocol
         if len(targets) < 2:
             return []
 

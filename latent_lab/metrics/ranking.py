@@ -19,6 +19,6 @@ class Ranking(Measurement):
         return []
 
     def matrices(self, observed: Mapping[str, Tensor], setting: Setting) -> dict[str, Matrix]:
-        values = setting.plan.first.selectivity
-        paths, names = [str(k) for k in range(len(values))], list(setting.subject.attributes.names)
+        values, attributes = setting.plan.measured.first.selectivity, setting.plan.measured.attributes
+        paths, names = [str(k) for k in range(len(values))], list(attributes.names)
         return {"ranking": Matrix(values, paths, names, "share", "path", "attribute")}

@@ -89,14 +89,14 @@ class Selectivity(Measurement):
 
     def measure(self, observed: Mapping[str, Tensor], setting: Setting, resample: Resample) -> dict[str, float]:
         """Return all numbers by their names, of one redraw of the latents."""
-        plan, protocol = setting.plan, setting.protocol
-        changes, own, targets = list(protocol.changes), plan.wanted.attributes, plan.columns
+        measured, protocol = setting.plan.measured, setting.protocol
+        changes, own, targets = list(protocol.changes), measured.wanted.attributes, measured.columns
         varying = resample.deviation[targets] > 0
         if not varying.any():
             return {f"selectivity/{size:g}": float("nan") for size in protocol.sizes}
         rows = {"": resample.positions}
-        if (plan.named >= 0).any():
-            rows["/named"] = plan.named
+        if (measured.named >= 0).any():
+            rows["/named"] = measured.named
         outcome, asked = observed["outcome"][resample.index], observed["asked"][resample.index]
         agrees = resample.agrees[None, :, None]
         reached = (outcome == 0) & asked & agrees
@@ -131,10 +131,10 @@ class Selectivity(Measurement):
         self, observed: Mapping[str, Tensor], setting: Setting, resample: Resample, asked: Tensor
     ) -> dict[str, float]:
         """Return the selectivity of the chosen edits by the judges' measurements, of the targets that they measure."""
-        judges, plan = setting.subject.judges, setting.plan
+        judges, measured = setting.subject.judges, setting.plan.measured
         if judges is None:
             return {}
-        names = [setting.subject.attributes.names[a] for a in plan.columns.tolist()]
+        names = measured.targets
         which = [t for t, name in enumerate(names) if name in judges.names]
         own = torch.tensor([judges.names.index(names[t]) for t in which])
         change = observed["judged"][resample.index][:, which]  # (N, T', C, J)
@@ -143,7 +143,7 @@ class Selectivity(Measurement):
         right = change.gather(3, index)[..., 0] * wanted > 0
         every = torch.tensor([judges.names.index(names[t]) for t in which])
         share = selectivity_of(change, right, own, every, resample.judged)
-        counted = asked[:, plan.positions[which]]
+        counted = asked[:, measured.positions[which]]
         means = mean_where(share, counted)
         return {
             f"selectivity/{size:g}/judge": mean_over_signs(means, list(setting.protocol.changes), size).nanmean().item()
@@ -151,12 +151,11 @@ class Selectivity(Measurement):
         }
 
     def matrices(self, observed: Mapping[str, Tensor], setting: Setting) -> dict[str, Matrix]:
-        plan, protocol = setting.plan, setting.protocol
-        first = setting.resamples[0]
-        names = [setting.subject.attributes.names[a] for a in plan.columns.tolist()]
-        labels = [f"{int(plan.wanted.paths[q])} {name}" for q, name in zip(first.positions, names)]
-        change = observed["change"][:, first.positions][..., plan.columns]
-        standard = change.double().abs() / plan.deviation[plan.columns].double().clamp_min(1e-6)
+        measured, protocol = setting.plan.measured, setting.protocol
+        first, names, columns = setting.resamples[0], measured.targets, measured.columns
+        labels = measured.label(first.positions)
+        change = observed["change"][:, first.positions][..., columns]
+        standard = change.double().abs() / measured.deviation[columns].double().clamp_min(1e-6)
         share = 100 * standard / standard.sum(-1, keepdim=True)
         found = {}
         for i, size in enumerate(protocol.sizes):

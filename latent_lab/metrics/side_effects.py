@@ -137,10 +137,10 @@ class SideEffects(Measurement):
         taken, index = resample.positions, resample.index
         reached = observed["reached"][index][:, taken, column] & resample.agrees[taken]
         change = observed["change"][index][:, taken, column]
-        return effects_at_change(change, reached, setting.plan.columns, resample.deviation)
+        return effects_at_change(change, reached, setting.plan.measured.columns, resample.deviation)
 
     def scores(self, observed: Mapping[str, Tensor], setting: Setting) -> list[Score]:
-        targets, changes = setting.plan.columns, [float(change) for change in setting.protocol.changes]
+        targets, changes = setting.plan.measured.columns, [float(change) for change in setting.protocol.changes]
         if len(targets) < 2:
             return []
         others = ~torch.eye(len(targets), dtype=torch.bool)
@@ -165,9 +165,8 @@ class SideEffects(Measurement):
         return score_resamples(statistics, setting.resamples, num, lambda name: ("%", "lower"), share_reached)
 
     def matrices(self, observed: Mapping[str, Tensor], setting: Setting) -> dict[str, Matrix]:
-        names, first = list(setting.subject.attributes.names), setting.resamples[0]
-        targets = [names[a] for a in setting.plan.columns.tolist()]
-        labels = [f"{int(setting.plan.wanted.paths[q])} {name}" for q, name in zip(first.positions, targets)]
+        measured, first = setting.plan.measured, setting.resamples[0]
+        names, labels = list(measured.attributes.names), measured.label(first.positions)
         values = {
             f"side_effects/{float(change):+g}": self.matrix(observed, setting, first, column)
             for column, change in enumerate(setting.protocol.changes)

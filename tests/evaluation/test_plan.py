@@ -8,9 +8,10 @@ import torch
 from latent_lab.components import load_protocol
 from latent_lab.evaluation import originals as originals_of_draws
 from latent_lab.evaluation.choice import choose_candidates, find_signs, measure_selectivity
+from latent_lab.evaluation.measured import choose_positions
 from latent_lab.evaluation.observe import pairs_of
 from latent_lab.evaluation.originals import measure_originals
-from latent_lab.evaluation.plan import choose_positions, make_plan
+from latent_lab.evaluation.plan import make_plan
 from latent_lab.evaluation.subject import Subject
 from tests.evaluation.planted import Coordinates, Reader, Straight, axes
 
@@ -63,10 +64,11 @@ def protocol(**options):
 def test_named_paths_stand_beside_those_that_were_chosen():
     subject = Subject(Coordinates().space(), Straight(torch.cat([axes(2), axes(2) + 0.5 * axes(3)[2]])), Reader())
     plan = make_plan(subject, protocol(candidates=1), made_for=["nothing", "nothing", "a", "d"])
-    assert plan.wanted.paths.tolist() == [0, 1, 2] and plan.wanted.attributes.tolist() == [0, 1, 0]
-    assert plan.positions.tolist() == [0, 1] and plan.named.tolist() == [2, -1]
+    measured = plan.measured
+    assert measured.wanted.paths.tolist() == [0, 1, 2] and measured.wanted.attributes.tolist() == [0, 1, 0]
+    assert measured.positions.tolist() == [0, 1] and measured.named.tolist() == [2, -1]
     assert [pick.path for pick in plan.chosen] == [0, 1]
-    curves = {curve.chosen.attribute: curve for curve in plan.curves}
+    curves = {curve.chosen.attribute: curve for curve in measured.curves}
     assert curves.keys() == set(Reader.names)
     assert curves["a"].chosen.path == 2 and curves["d"].chosen.path == 3  # their own names come first
     assert [curves[name].target for name in Reader.names] == [True, True, False, False, False, False]
@@ -112,4 +114,11 @@ def test_where_one_path_is_the_best_of_all_targets_another_one_is_shown_too():
     subject = Subject(Coordinates().space(), Straight(axes(3)[[2, 0]]), Reader())
     plan = make_plan(subject, protocol(targets=["a"]))
     assert [(pick.path, pick.attribute) for pick in plan.chosen] == [(1, "a"), (0, "a")]
-    assert plan.targets.tolist() == [0, 0] and plan.positions.tolist() == [0]
+    assert plan.targets.tolist() == [0, 0] and plan.measured.positions.tolist() == [0]
+
+
+def test_where_no_attribute_is_measured_the_first_paths_are_shown():
+    plan = make_plan(Subject(Coordinates().space(), Straight(axes())), protocol(num_paths=2))
+    assert plan.labels == ["0 path 0", "1 path 1"] and plan.measurements is None
+    with pytest.raises(ValueError, match="nothing was measured of these paths, for no attribute is"):
+        plan.measured  # noqa: B018

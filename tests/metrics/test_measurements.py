@@ -129,7 +129,7 @@ def test_scores_say_what_they_are(name, subject, protocol, plan):
     assert obstacle(metric, subject) == ""
     observed = observe(subject, plan, protocol, {name: metric}, 0, protocol.num_latents)
     bootstrap = Bootstrap(protocol.num_latents, protocol.resamples, torch.Generator().manual_seed(0))
-    resamples = redraw(plan, subject.attributes, (), bootstrap.index, torch.Generator().manual_seed(0))
+    resamples = redraw(plan, (), bootstrap.index, torch.Generator().manual_seed(0))
     setting = Setting(subject, 0, bootstrap, plan, protocol, resamples)
     rows = own_rows(observed, name)
     scores, matrices, curves = (part(rows, setting) for part in (metric.scores, metric.matrices, metric.curves))
