@@ -85,13 +85,12 @@ def has_draw(own: dict[str, str], folder: Path, draw: int) -> bool:
     return str(draw) in found.get(own["evaluation"], {}).get("draws", {})
 
 
-def score(own: dict[str, str], folder: Path) -> None:
-    """Score one run on the draws that it lacks."""
-    for draw in range(int(own["draws"])):
-        if not has_draw(own, folder, draw):
-            chosen = (f"evaluation={own['evaluation']}", f"evaluation.seed={draw}", "logger=[]")
-            run(own, "evaluate", f"run={folder}", *chosen)
-    print("scored", folder.name, flush=True)
+def score(own: dict[str, str], folders: list[Path], draw: int) -> None:
+    """Score runs on one draw, in one process, so that they share its samples."""
+    chosen = (f"evaluation={own['evaluation']}", f"evaluation.seed={draw}", "logger=[]")
+    if folders:
+        run(own, "evaluate", f"run=[{','.join(map(str, folders))}]", *chosen)
+        print(f"draw {draw}: scored", *[folder.name for folder in folders], flush=True)
 
 
 def main() -> None:
@@ -100,14 +99,14 @@ def main() -> None:
     rows = own["rows"].split("/") if own["rows"] else [row for row in choices("method") if row != "imported"]
     wanted = [(row, seed) for seed in range(int(own["seeds"])) for row in rows if seed == 0 or is_seeded(row)]
 
-    def work(job: tuple[str, int]) -> None:
-        fit(own, *job, rest)
-        folder = folder_of(own, *job)
-        if (folder / "paths.safetensors").exists():
-            score(own, folder)
-
-    with ThreadPoolExecutor(int(own["jobs"])) as pool:
-        list(pool.map(work, wanted))
+    jobs = int(own["jobs"])
+    with ThreadPoolExecutor(jobs) as pool:
+        list(pool.map(lambda job: fit(own, *job, rest), wanted))
+        fitted = [one for job in wanted if ((one := folder_of(own, *job)) / "paths.safetensors").exists()]
+        for draw in range(int(own["draws"])):
+            missing = [folder for folder in fitted if not has_draw(own, folder, draw)]
+            parts = [missing[start : start + 3] for start in range(0, len(missing), 3)]
+            list(pool.map(lambda part, draw=draw: score(own, part, draw), parts))
     target = ROOT / "outputs" / "yardstick" / own["gan"] / "table"
     shutil.rmtree(target, ignore_errors=True)
     runs = ",".join(str(folder) for row, seed in wanted if (folder := folder_of(own, row, seed)).exists())

@@ -6,14 +6,15 @@ import contextlib
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from latent_lab.evaluation.observe import observe
 from latent_lab.evaluation.parts import keep_parts, observe_in_parts
 from latent_lab.evaluation.plan import make_plan
 from latent_lab.evaluation.protocol import Protocol
-from latent_lab.evaluation.score import Evaluation, obstacle, summarise
+from latent_lab.evaluation.redraw import find_likely
+from latent_lab.evaluation.score import Evaluation, obstacle, redraw_plan, summarise
 from latent_lab.evaluation.subject import Subject
 from latent_lab.metrics.base import Measurement
 from latent_lab.names import require_file_name
@@ -42,6 +43,9 @@ def evaluate(
     plan = make_plan(subject, protocol, made_for)
     obstacles = {name: obstacle(metric, subject, plan) for name, metric in metrics.items()}
     measured = {name: metric for name, metric in metrics.items() if not obstacles[name]}
+    if subject.attributes is not None and any("equal" in metric.needs for metric in measured.values()):
+        scored = find_likely(redraw_plan(subject, protocol, plan), plan.measured)
+        plan = replace(plan, measurements=replace(plan.measured, scored=scored))
     run, place = None if folder is None else Run(folder), f"evaluation/{key_of(subject, protocol, measured)}"
     chunk = max(1, protocol.batch_size // protocol.pairs)
     with contextlib.nullcontext() if run is None else keep_parts(run.folder / place):

@@ -38,6 +38,7 @@ class Measured:
         positions: The chosen candidate of each target, with shape :math:`(T,)`.
         named: The candidate that the method made for each target, with shape :math:`(T,)`; -1 where there is none.
         curves: Calibration of the best path of every measured attribute.
+        scored: Which candidates are measured on the scoring latents, with shape :math:`(Q,)`.
     """
 
     attributes: Attributes
@@ -52,6 +53,7 @@ class Measured:
     positions: Tensor
     named: Tensor
     curves: list[Curve]
+    scored: Tensor
 
     @property
     def targets(self) -> list[str]:
@@ -118,10 +120,13 @@ def measure_paths(
     picks = [pick(path, a, first, amounts, attributes) for a, path in enumerate(every)]
     few = slice(0, CURVE_LATENTS)
     curves = calibrate(space, paths, attributes, codes.select(few), before[few], picks, deviation, columns, batch_size)
-    return Measured(attributes, deviation, columns, first, wanted, ranked, asked, rules, each, positions, named, curves)
+    every = torch.ones(len(wanted_paths), dtype=torch.bool)
+    return Measured(
+        attributes, deviation, columns, first, wanted, ranked, asked, rules, each, positions, named, curves, every
+    )
 
 
-def choose_positions(share: Tensor, asked: Tensor, changes: Tensor, each: int) -> Tensor:
+def choose_positions(share: Tensor, asked: Tensor, changes: Tensor, each: int, scored: Tensor | None = None) -> Tensor:
     """Return the candidate of each target with the largest mean selectivity at the smallest changes, with shape
     :math:`(T,)`.
 
@@ -131,9 +136,12 @@ def choose_positions(share: Tensor, asked: Tensor, changes: Tensor, each: int) -
         asked: Which were asked, with the same shape.
         changes: The changes, with shape :math:`(C,)`.
         each: Number E of candidates of a target.
+        scored: Which candidates may be chosen, with shape :math:`(T E,)`; None for all.
     """
     smallest = changes.abs() == changes.abs().min()
     asked = asked[..., smallest].to(share)
     mean = (share[..., smallest] * asked).sum((0, 2)) / asked.sum((0, 2)).clamp_min(1)
+    if scored is not None:
+        mean = mean.where(scored, torch.full_like(mean, -1))
     best = mean.unflatten(0, (-1, each)).argmax(1)
     return best + each * torch.arange(len(best))

@@ -111,7 +111,7 @@ def equal_edits(subject: Subject, plan: Plan, protocol: Protocol, codes: Codes, 
     space, measured = subject.space, plan.measured
     attributes, rules, wanted = measured.attributes, measured.rules, measured.wanted
     asked = plan.originals.asked(before, wanted.attributes, rules.changes, attributes)
-    found = rules.search(space, subject.paths, attributes, codes, before, wanted, asked)
+    found = rules.search(space, subject.paths, attributes, codes, before, wanted, asked & measured.scored[:, None])
     change = attributes.change(before[:, None, None].expand_as(found.attributes), found.attributes)
     taken, device = measured.positions.to(space.device), space.device
     asked_of_chosen = asked.to(device)[:, taken]

@@ -1,4 +1,4 @@
-"""Redraws of all latents of an evaluation, with what would have been chosen on them."""
+"""Redraws of the ranking latents and of the prior, with what would have been chosen on them."""
 
 from __future__ import annotations
 
@@ -9,25 +9,27 @@ from torch import Tensor
 
 from latent_lab.edits.equal_change import REACHED
 from latent_lab.evaluation.choice import find_signs
-from latent_lab.evaluation.measured import choose_positions
+from latent_lab.evaluation.measured import Measured, choose_positions
 from latent_lab.evaluation.originals import suppress_rounding
 from latent_lab.evaluation.plan import Plan
 from latent_lab.metrics.bootstrap import Resample
 from latent_lab.metrics.selectivity import selectivity_of
 from latent_lab.ops.circular import deviation
 
+LIKELY = 0.05  # share of the redraws that choose a candidate, from which on it is scored
 
-def redraw(plan: Plan, judged_periods: Sequence[float], index: Tensor, rng: torch.Generator) -> list[Resample]:
-    """Return the latents as they were drawn, then one redraw for each row of ``index``.
 
-    Each draws samples of the prior, ranking and scoring latents with replacement, measures the deviations again, finds
-    the signs again, and chooses again among the candidates.
+def redraw(plan: Plan, judged_periods: Sequence[float], num: int, rng: torch.Generator) -> list[Resample]:
+    """Return the choice on the latents as they were drawn, then on redraws of them.
+
+    Each draws samples of the prior and ranking latents with replacement, measures the deviations again, finds the signs
+    again, and chooses again among the candidates. ``index``, of the scoring latents, is empty.
 
     Arguments:
         plan: The chosen paths, with what was measured on the ranking latents.
         judged_periods: Full turn of each of the judges' attributes that is an angle; 0 for the others.
-        index: Scoring latents of each redraw, with shape :math:`(B, N)`.
-        rng: Source of the other latents.
+        num: Number of redraws.
+        rng: Source of the latents.
     """
     originals, measured = plan.originals, plan.measured
     wanted, ranked = measured.wanted, measured.ranked
@@ -47,12 +49,25 @@ def redraw(plan: Plan, judged_periods: Sequence[float], index: Tensor, rng: torc
         share = selectivity_of(
             change[chosen], reached[chosen] & agrees[:, None], wanted.attributes, measured.columns, spread
         )
-        positions = choose_positions(share[:, best], measured.asked[chosen][:, best], changes, measured.each)
-        return Resample(torch.arange(index.shape[1]), spread, judged, positions, agrees)
+        positions = choose_positions(
+            share[:, best], measured.asked[chosen][:, best], changes, measured.each, measured.scored[best]
+        )
+        return Resample(torch.zeros(0, dtype=torch.long), spread, judged, positions, agrees)
 
     found = [choose(torch.arange(num_ranking), torch.arange(num_prior))]
-    for scoring in index:
+    for _ in range(num):
         ranking = torch.randint(num_ranking, (num_ranking,), generator=rng)
         prior = torch.randint(num_prior, (num_prior,), generator=rng)
-        found.append(choose(ranking, prior)._replace(index=scoring))
+        found.append(choose(ranking, prior))
     return found
+
+
+def find_likely(resamples: Sequence[Resample], measured: Measured) -> Tensor:
+    """Return which candidates are scored, with shape :math:`(Q,)`: those that at least 5 % of the redraws choose, the
+    chosen ones, and those of the targets' names. The others would cost as much as these."""
+    chosen = torch.cat([resample.positions for resample in resamples])
+    counts = torch.bincount(chosen, minlength=len(measured.wanted.paths))
+    likely = counts >= LIKELY * len(resamples)
+    likely[measured.positions] = True
+    likely[measured.named[measured.named >= 0]] = True
+    return likely

@@ -15,6 +15,7 @@ from latent_lab.evaluation.protocol import Protocol
 from latent_lab.evaluation.redraw import redraw
 from latent_lab.evaluation.subject import Subject
 from latent_lab.metrics.base import RESAMPLING, Bootstrap, Matrix, Measurement, Picture, Score, Setting
+from latent_lab.metrics.bootstrap import Resample
 from latent_lab.ops.streams import EVALUATION, stream
 
 Lines = dict[str, list[tuple[float, float]]]
@@ -77,6 +78,13 @@ def obstacle(metric: Measurement, subject: Subject, plan: Plan | None = None) ->
     return metric.obstacle(subject)
 
 
+def redraw_plan(subject: Subject, protocol: Protocol, plan: Plan) -> list[Resample]:
+    """Return the choice on the latents as they were drawn and on redraws of them, the same whenever it is asked for."""
+    rng = stream(protocol.seed, RESAMPLING, 1, EVALUATION)
+    periods = () if subject.judges is None else subject.judges.periods
+    return redraw(plan, periods, protocol.resamples, rng)
+
+
 def own_rows(observed: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
     """Return what the metric of this name observed, by its own names."""
     return {key.removeprefix(f"{name}/"): rows for key, rows in observed.items() if key.startswith(f"{name}/")}
@@ -87,11 +95,10 @@ def summarise(
 ) -> Evaluation:
     """Return scores, matrices and pictures from what the metrics observed of all latents."""
     bootstrap = Bootstrap(protocol.num_latents, protocol.resamples, stream(protocol.seed, RESAMPLING, 0, EVALUATION))
-    resamples = []
+    resamples: list[Resample] = []
     if subject.attributes is not None and any("equal" in metric.needs for metric in metrics.values()):
-        rng = stream(protocol.seed, RESAMPLING, 1, EVALUATION)
-        periods = () if subject.judges is None else subject.judges.periods
-        resamples = redraw(plan, periods, bootstrap.index, rng)
+        scoring = [torch.arange(protocol.num_latents), *bootstrap.index]
+        resamples = [one._replace(index=index) for one, index in zip(redraw_plan(subject, protocol, plan), scoring)]
     setting = Setting(subject, protocol.seed, bootstrap, plan, protocol, resamples)
     shares = torch.linspace(-1, 1, protocol.strip_steps).tolist()
     pairs, sequences = sequence_images(subject.space, subject.paths, plan, protocol, plan.labels)

@@ -18,8 +18,7 @@ from latent_lab.components import build_component, load_metrics, load_protocol
 from latent_lab.evaluation.evaluate import evaluate
 from latent_lab.evaluation.observe import observe, require_rows, views_of
 from latent_lab.evaluation.plan import make_plan
-from latent_lab.evaluation.redraw import redraw
-from latent_lab.evaluation.score import obstacle, own_rows
+from latent_lab.evaluation.score import obstacle, own_rows, redraw_plan
 from latent_lab.evaluation.subject import Subject
 from latent_lab.evaluation.validation import Validation
 from latent_lab.gans.shapes import Shapes
@@ -129,7 +128,8 @@ def test_scores_say_what_they_are(name, subject, protocol, plan):
     assert obstacle(metric, subject) == ""
     observed = observe(subject, plan, protocol, {name: metric}, 0, protocol.num_latents)
     bootstrap = Bootstrap(protocol.num_latents, protocol.resamples, torch.Generator().manual_seed(0))
-    resamples = redraw(plan, (), bootstrap.index, torch.Generator().manual_seed(0))
+    scoring = [torch.arange(4), *bootstrap.index]
+    resamples = [one._replace(index=index) for one, index in zip(redraw_plan(subject, protocol, plan), scoring)]
     setting = Setting(subject, 0, bootstrap, plan, protocol, resamples)
     rows = own_rows(observed, name)
     scores, matrices, curves = (part(rows, setting) for part in (metric.scores, metric.matrices, metric.curves))
