@@ -10,7 +10,7 @@ from torch import Tensor
 from latent_lab.attributes.base import Attributes
 from latent_lab.edits.lengths import find_amounts
 from latent_lab.edits.moves import Moves
-from latent_lab.edits.views import view_in_batches
+from latent_lab.edits.views import measure_in_batches
 from latent_lab.gans.codes import Codes
 from latent_lab.gans.space import LatentSpace
 from latent_lab.paths.base import Paths
@@ -146,8 +146,8 @@ class Search:
         """Return all attributes :math:`(M, A)` and the radius :math:`(M,)` after edits of the latents ``rows``."""
         start = self.codes.select(rows)
         moved = start.moved(self.paths.shift(start.latents, path, eps, start.given))
-        after = view_in_batches(self.space, moved, self.attributes, None, self.rules.batch_size, keep_images=False)
-        return after.attributes, self.space.radius(moved.latents)
+        after = measure_in_batches(self.space, moved, self.attributes, self.rules.batch_size)
+        return after, self.space.radius(moved.latents)
 
     def take(self, where: tuple[Tensor, ...], eps: Tensor, after: Tensor, radius: Tensor) -> Tensor:
         """Take what was measured at the places ``where``, settle those that are done, and return the change from the

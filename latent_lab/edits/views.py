@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from latent_lab.attributes.base import Attributes
+from latent_lab.attributes.base import Attributes, Predictor
 from latent_lab.edits.moves import Moves
 from latent_lab.gans.codes import Codes
 from latent_lab.gans.space import LatentSpace
@@ -22,7 +22,7 @@ class View(NamedTuple):
 
     Arguments:
         latents: Latents, with shape :math:`(N, D)`.
-        images: Images :math:`(N, C, H, W)` in [-1, 1].
+        images: Images :math:`(N, C, H, W)` in [-1, 1]; without channels where they were not kept.
         attributes: Their attributes, with shape :math:`(N, A)`, or None.
         identity: Their identity's embedding, with shape :math:`(N, E)`, or None.
     """
@@ -31,6 +31,39 @@ class View(NamedTuple):
     images: Tensor
     attributes: Tensor | None = None
     identity: Tensor | None = None
+
+    def require_attributes(self) -> Tensor:
+        """Return the attributes.
+
+        Raises:
+            ValueError: They were not measured.
+        """
+        if self.attributes is None:
+            raise ValueError("attributes of this view were not measured, for the subject has none")
+        return self.attributes
+
+    def require_identity(self) -> Tensor:
+        """Return the identity's embedding.
+
+        Raises:
+            ValueError: It was not measured.
+        """
+        if self.identity is None:
+            raise ValueError("the identity of this view was not measured, for the subject has no such network")
+        return self.identity
+
+    def repeat_interleave(self, times: int) -> View:
+        """Return each row several times, all of one together."""
+        return View(
+            self.latents.repeat_interleave(times, 0),
+            self.images.repeat_interleave(times, 0),
+            None if self.attributes is None else self.attributes.repeat_interleave(times, 0),
+            None if self.identity is None else self.identity.repeat_interleave(times, 0),
+        )
+
+    def without_images(self) -> View:
+        """Return the same view, whose images have no channels."""
+        return self._replace(images=self.images.new_zeros(len(self.images), 0, *self.images.shape[2:]))
 
 
 class Pair(NamedTuple):
@@ -80,7 +113,7 @@ def apply_sequence(paths: Paths, moves: Moves, pair: Pair, sequence: str) -> Ten
 
 @torch.no_grad()
 def view(
-    space: LatentSpace, codes: Codes, attributes: Attributes | None = None, identity: nn.Module | None = None
+    space: LatentSpace, codes: Codes, attributes: Attributes | None = None, identity: Predictor | None = None
 ) -> View:
     """Decode codes once and measure attributes and identity of their images."""
     images = space.decode(codes).float()
@@ -96,17 +129,28 @@ def view_in_batches(
     space: LatentSpace,
     codes: Codes,
     attributes: Attributes | None,
-    identity: nn.Module | None,
+    identity: Predictor | None,
     batch_size: int,
     keep_images: bool = True,
 ) -> View:
     """Decode and measure codes as :func:`view` does, a batch at a time, and drop the images unless ``keep_images``."""
-    starts = range(0, len(codes), batch_size)
     parts = []
-    for i in starts:
+    for i in range(0, len(codes), batch_size):
         part = view(space, codes.select(slice(i, i + batch_size)), attributes, identity)
-        parts.append(part if keep_images else part._replace(images=None))
-    return View(*[None if values[0] is None else torch.cat(values) for values in zip(*parts)])
+        parts.append(part if keep_images else part.without_images())
+    return View(
+        torch.cat([part.latents for part in parts]),
+        torch.cat([part.images for part in parts]),
+        None if attributes is None else torch.cat([part.require_attributes() for part in parts]),
+        None if identity is None else torch.cat([part.require_identity() for part in parts]),
+    )
+
+
+@torch.no_grad()
+def measure_in_batches(space: LatentSpace, codes: Codes, predictor: Predictor, batch_size: int) -> Tensor:
+    """Return what a predictor reads off the images of codes, which are decoded a batch at a time."""
+    parts = [codes.select(slice(i, i + batch_size)) for i in range(0, len(codes), batch_size)]
+    return torch.cat([predictor.measure(space, part, space.decode(part).float()) for part in parts])
 
 
 @torch.no_grad()

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from latent_lab.attributes.base import Attributes
 from latent_lab.edits.equal_change import GRID
-from latent_lab.edits.views import view_in_batches
+from latent_lab.edits.views import measure_in_batches
 from latent_lab.evaluation.choice import FirstPass
 from latent_lab.gans.codes import Codes
 from latent_lab.gans.space import LatentSpace
@@ -90,7 +90,7 @@ def calibrate(
         k = torch.full((len(many),), path, device=device)
         start = amounts[path].to(device).repeat(num)
         moved = many.moved(paths.shift(many.latents, k, start, many.given))
-        after = view_in_batches(space, moved, attributes, None, batch_size, keep_images=False).attributes
+        after = measure_in_batches(space, moved, attributes, batch_size)
         found = attributes.change(before.to(after).repeat_interleave(len(shares), 0), after).cpu()
         changes[path] = (found / deviation.clamp_min(1e-6)).unflatten(0, (num, len(shares))).nanmean(0)
     return [

@@ -11,7 +11,7 @@ from torch import Tensor
 from latent_lab.attributes.base import Attributes
 from latent_lab.edits.lengths import find_amounts
 from latent_lab.edits.moves import Moves
-from latent_lab.edits.views import view_in_batches
+from latent_lab.edits.views import measure_in_batches
 from latent_lab.gans.codes import Codes
 from latent_lab.gans.space import LatentSpace
 from latent_lab.paths.base import Paths
@@ -103,7 +103,7 @@ def take_first_pass(
         moves = Moves(many, k.repeat(len(rows)), eps.repeat(len(rows)))
         amounts = find_amounts(space, paths, moves, torch.full_like(moves.eps, length))
         moved = many.moved(paths.shift(many.latents, moves.k, amounts, many.given))
-        after = view_in_batches(space, moved, attributes, None, batch_size, keep_images=False).attributes
+        after = measure_in_batches(space, moved, attributes, batch_size)
         found = attributes.change(before[rows].to(after).repeat_interleave(len(k), 0), after)
         change[rows[:, None], moving.cpu()] = found.cpu().unflatten(0, (len(rows), len(moving), 2))
     return FirstPass(change, measure_selectivity(change, deviation, targets).mean((0, 2)), find_signs(change))

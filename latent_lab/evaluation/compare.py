@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from markupsafe import Markup
 
@@ -60,7 +61,7 @@ def write_comparison(
     return tables
 
 
-def rebuild(scores: Mapping, target: Path, title: str, against: str | None = None) -> list[Table]:
+def rebuild(scores: Mapping[str, Any], target: Path, title: str, against: str | None = None) -> list[Table]:
     """Write the tables of gathered scores again (:func:`latent_lab.evaluation.gather.read_scores`), and a page of
     them."""
     tables = write_tables(scores, target, against)
@@ -69,7 +70,7 @@ def rebuild(scores: Mapping, target: Path, title: str, against: str | None = Non
     return tables
 
 
-def write_tables(scores: Mapping, target: Path, against: str | None) -> list[Table]:
+def write_tables(scores: Mapping[str, Any], target: Path, against: str | None) -> list[Table]:
     """Write ``<gan>.md``, ``<gan>.tex`` and ``<gan>.scores.json``, and ``<gan>.differences.md`` against a row; return
     the tables."""
     gan = scores["gan"]

@@ -9,6 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -57,7 +58,7 @@ class Scored:
     method: tuple[str, ...]
     evaluation: str
     rules: str
-    draws: Mapping[int, dict]
+    draws: Mapping[int, dict[str, Any]]
 
     def read_resamples(self, draw: int) -> dict[str, np.ndarray]:
         """Return the scores on the bootstrap's resamples of a draw, by score, each with shape :math:`(B,)`; empty where
@@ -104,12 +105,12 @@ def read_scored(runs: Sequence[Run], evaluation: str) -> list[Scored]:
     return scored
 
 
-def curves_of(draw: Mapping) -> list[object]:
+def curves_of(draw: Mapping[str, Any]) -> list[object]:
     """Return the curves of a draw's pictures."""
     return [lines for name, lines in draw.items() if name.endswith("_curves")]
 
 
-def take_older(result: Mapping) -> dict:
+def take_older(result: Mapping[str, Any]) -> dict[str, Any]:
     """Return scores of versions 0.1 and 0.2 in today's form: one draw, by rules that today's scores never share."""
     protocol = result.get("protocol")
     protocol = dict(protocol) if isinstance(protocol, dict) else {}
@@ -143,7 +144,7 @@ def choose_rules(scored: Sequence[Scored]) -> list[Scored]:
     return chosen
 
 
-def gather(scored: Sequence[Scored]) -> dict:
+def gather(scored: Sequence[Scored]) -> dict[str, Any]:
     """Gather the scores of runs on one generator, by row: plain data that :func:`write_scores` keeps in a file.
 
     ``rows`` holds for each label the method's class and marks, ``runs`` (its seeds, each with its draws), and for each
@@ -168,9 +169,9 @@ def gather(scored: Sequence[Scored]) -> dict:
     return {"gan": scored[0].gan, "evaluation": scored[0].evaluation, "columns": columns, "rows": gathered}
 
 
-def gather_row(runs: Sequence[Scored]) -> dict:
+def gather_row(runs: Sequence[Scored]) -> dict[str, Any]:
     """Gather the scores of one row's runs (:func:`gather`)."""
-    scores: dict[str, dict] = {}
+    scores: dict[str, dict[str, Any]] = {}
     for one in runs:
         for draw, found in sorted(one.draws.items()):
             for name, entry in found["scores"].items():
@@ -203,7 +204,7 @@ def round_resamples(values: np.ndarray) -> list[float | None]:
     return [float(f"{value:.{DIGITS}g}") if math.isfinite(value) else None for value in values.tolist()]
 
 
-def show(scores: Mapping, patterns: Sequence[str]) -> dict:
+def show(scores: Mapping[str, Any], patterns: Sequence[str]) -> dict[str, Any]:
     """Return the gathered scores whose names match the patterns, in their order."""
     names = [name for pattern in patterns for name in scores["columns"] if fnmatch.fnmatchcase(name, pattern)]
     columns = {name: scores["columns"][name] for name in names}
@@ -214,7 +215,7 @@ def show(scores: Mapping, patterns: Sequence[str]) -> dict:
     return {**scores, "columns": columns, "rows": rows}
 
 
-def sample_of(row: Mapping, name: str) -> Sample:
+def sample_of(row: Mapping[str, Any], name: str) -> Sample:
     """Return what one score of a row says about its interval; empty where the row does not have it."""
     entry = row["scores"].get(name, {"values": {}, "resamples": {}})
     values: dict[int, dict[int, float]] = {}
@@ -234,7 +235,7 @@ def sample_of(row: Mapping, name: str) -> Sample:
     return Sample(values, resamples, spreads, row["seeded"])
 
 
-def reached(row: Mapping, name: str) -> float:
+def reached(row: Mapping[str, Any], name: str) -> float:
     """Return the smallest share of the asked latents behind a row's score in any of its runs and draws: 0 where one has
     no value, nan where it is not known."""
     entry = row["scores"].get(name, {"values": {}})
@@ -246,7 +247,7 @@ def reached(row: Mapping, name: str) -> float:
     return math.nan if any(map(math.isnan, shares)) else min(shares, default=0.0)
 
 
-def write_scores(scores: Mapping) -> str:
+def write_scores(scores: Mapping[str, Any]) -> str:
     """Return gathered scores as JSON, a line for each score of each row."""
     head = {name: value for name, value in scores.items() if name != "rows"}
     lines = []
@@ -259,20 +260,20 @@ def write_scores(scores: Mapping) -> str:
     return f'{json.dumps(head)[:-1]}, "rows": {{\n' + ",\n".join(lines) + "}}\n"
 
 
-def read_scores(file: str | Path) -> dict:
+def read_scores(file: str | Path) -> dict[str, Any]:
     """Return the gathered scores in a file that a comparison wrote.
 
     Raises:
         ValueError: The file has another form.
     """
-    found = read_json(Path(file))
+    found: Any = read_json(Path(file))
     if not has_form(found, KEPT) or not all(is_numbered(row) for row in found["rows"].values()):
         raise ValueError(f"{file} must hold scores as a comparison writes them (<gan>.scores.json)")
     require_file_name(found["gan"], f"gan of {file}")
     return found
 
 
-def is_numbered(row: Mapping) -> bool:
+def is_numbered(row: Mapping[str, Any]) -> bool:
     """Tell whether seeds and draws of a row are numbers, and whether each value has its four parts."""
     keys, values = [*row["runs"]], []
     for entry in row["scores"].values():

@@ -120,9 +120,9 @@ def measure_paths(
     picks = [pick(path, a, first, amounts, attributes) for a, path in enumerate(every)]
     few = slice(0, CURVE_LATENTS)
     curves = calibrate(space, paths, attributes, codes.select(few), before[few], picks, deviation, columns, batch_size)
-    every = torch.ones(len(wanted_paths), dtype=torch.bool)
+    scored = torch.ones(len(wanted_paths), dtype=torch.bool)
     return Measured(
-        attributes, deviation, columns, first, wanted, ranked, asked, rules, each, positions, named, curves, every
+        attributes, deviation, columns, first, wanted, ranked, asked, rules, each, positions, named, curves, scored
     )
 
 

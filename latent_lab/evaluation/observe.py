@@ -14,7 +14,7 @@ from latent_lab.evaluation.originals import sample
 from latent_lab.evaluation.plan import Plan
 from latent_lab.evaluation.protocol import Protocol
 from latent_lab.evaluation.subject import Subject
-from latent_lab.gans.space import Codes
+from latent_lab.gans.codes import Codes
 from latent_lab.metrics.base import SCORING, Measurement
 from latent_lab.metrics.views import Equal, Single, Views, spread
 
@@ -66,7 +66,8 @@ def views_of(
     original = None
     if names or "equal" in needs:
         original = view_in_batches(subject.space, codes, subject.attributes, None, protocol.batch_size)
-    positions, pair, sequences = None, None, {}
+    positions, pair = None, None
+    sequences: dict[str, View] = {}
     if names and original is not None:  # at equal length, in both orders and undone
         positions = pairs_of(first, num, protocol.pairs, plan.paths).to(device)
         one, other = plan.paths.to(device)[positions].flatten(0, 1).unbind(1)
@@ -74,7 +75,7 @@ def views_of(
         pair = Pair(one, other, amounts[one], amounts[other])
         many = codes.repeat(protocol.pairs)
         moves = Moves(many, one, pair.eps_k)
-        sequences[""] = View(*[None if v is None else v.repeat_interleave(protocol.pairs, 0) for v in original])
+        sequences[""] = original.repeat_interleave(protocol.pairs)
         for name in sorted(names - {""}):
             after = many.moved(apply_sequence(subject.paths, moves, pair, name))
             sequences[name] = view_in_batches(subject.space, after, subject.attributes, None, protocol.batch_size)
@@ -84,8 +85,10 @@ def views_of(
         sequences,
         pair,
         positions,
-        single=single_edits(subject, plan, codes) if "single" in needs else None,
-        equal=equal_edits(subject, plan, protocol, codes, original.attributes) if "equal" in needs else None,
+        single_edits=single_edits(subject, plan, codes) if "single" in needs else None,
+        equal_edits=equal_edits(subject, plan, protocol, codes, original)
+        if original is not None and "equal" in needs
+        else None,
         deviation=None if measured is None else measured.deviation.to(device),
         columns=None if measured is None else measured.columns.to(device),
     )
@@ -99,16 +102,16 @@ def single_edits(subject: Subject, plan: Plan, codes: Codes) -> Single:
     return Single(many.latents, edited, subject.paths.shift(edited, k, -eps, many.given), eps)
 
 
-def equal_edits(subject: Subject, plan: Plan, protocol: Protocol, codes: Codes, before: Tensor) -> Equal:
+def equal_edits(subject: Subject, plan: Plan, protocol: Protocol, codes: Codes, original: View) -> Equal:
     """Return the edits by each candidate path that change its target as much as the protocol says, and another look at
     those of the chosen paths.
 
     Arguments:
         subject, plan, protocol: The paths, the chosen ones, and the rules of the evaluation.
         codes: N anchored codes.
-        before: All attributes of their images, with shape :math:`(N, A)`.
+        original: Their views.
     """
-    space, measured = subject.space, plan.measured
+    space, measured, before = subject.space, plan.measured, original.require_attributes()
     attributes, rules, wanted = measured.attributes, measured.rules, measured.wanted
     asked = plan.originals.asked(before, wanted.attributes, rules.changes, attributes)
     found = rules.search(space, subject.paths, attributes, codes, before, wanted, asked & measured.scored[:, None])
@@ -120,10 +123,11 @@ def equal_edits(subject: Subject, plan: Plan, protocol: Protocol, codes: Codes, 
     start = codes.select(latent)
     k = wanted.paths.to(device)[taken][target]
     amounts = found.amounts[:, taken][latent, target, column]
-    start_view = View(start.latents, None, before[latent])
+    nothing = original.without_images().images[latent]
+    start_view = View(start.latents, nothing, before[latent])
     end_view = View(
         subject.paths.shift(start.latents, k, amounts, start.given),
-        None,
+        nothing,
         found.attributes[:, taken][latent, target, column],
     )
     judged = torch.zeros(*reached.shape, 0, device=device)
@@ -134,10 +138,11 @@ def equal_edits(subject: Subject, plan: Plan, protocol: Protocol, codes: Codes, 
         )
         count = slice(0, len(latent))  # nothing is left where no change was reached
         if subject.identity is not None:
-            start_view = start_view._replace(identity=unedited.identity[latent])
-            end_view = end_view._replace(identity=edited.identity[count])
+            start_view = start_view._replace(identity=unedited.require_identity()[latent])
+            end_view = end_view._replace(identity=edited.require_identity()[count])
         if subject.judges is not None:
-            judged = spread(subject.judges.change(unedited.attributes[latent], edited.attributes[count]), reached)
+            ends = unedited.require_attributes()[latent], edited.require_attributes()[count]
+            judged = spread(subject.judges.change(*ends), reached)
     return Equal(asked.to(device), found.outcome, change, reached, start_view, end_view, judged, asked_of_chosen)
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from latent_lab.attributes.base import Attributes
-from latent_lab.edits.views import view_in_batches
+from latent_lab.edits.views import measure_in_batches
 from latent_lab.evaluation.protocol import Protocol
 from latent_lab.evaluation.subject import Subject
 from latent_lab.gans.codes import Codes
@@ -138,7 +138,7 @@ def measure(subject: Subject, attributes: Attributes, protocol: Protocol) -> dic
 
     def read(kind: int, num: int, predictor: Attributes) -> Tensor:
         codes = sample(space, protocol, kind, 0, num)
-        return view_in_batches(space, codes, predictor, None, protocol.batch_size, keep_images=False).attributes.cpu()
+        return measure_in_batches(space, codes, predictor, protocol.batch_size).cpu()
 
     judged = torch.zeros(protocol.prior_latents, 0)
     if subject.judges is not None:

@@ -43,7 +43,7 @@ class Plan:
 
     @property
     def measured(self) -> Measured:
-        """What was measured of the paths.
+        """The measurements of the paths.
 
         Raises:
             ValueError: No attribute is measured.

@@ -23,7 +23,7 @@ def redraw(plan: Plan, judged_periods: Sequence[float], num: int, rng: torch.Gen
     """Return the choice on the latents as they were drawn, then on redraws of them.
 
     Each draws samples of the prior and ranking latents with replacement, measures the deviations again, finds the signs
-    again, and chooses again among the candidates. ``index``, of the scoring latents, is empty.
+    again, and chooses again among the candidates. ``scoring`` is empty.
 
     Arguments:
         plan: The chosen paths, with what was measured on the ranking latents.

@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pytorch_lightning as pl
 from matplotlib.figure import Figure
@@ -91,7 +92,7 @@ def write_evaluation(run: Run, evaluation: Evaluation) -> None:
     run.write("names.json", json.dumps({curve.chosen.attribute: describe(curve) for curve in curves}, indent=1))
 
 
-def describe(curve: Curve) -> dict:
+def describe(curve: Curve) -> dict[str, Any]:
     """Return an entry of ``names.json``."""
     measured = curve.changes.isfinite()
     line = sorted([(0.0, 0.0), *zip(curve.amounts[measured].tolist(), curve.changes[measured].tolist())])
@@ -135,7 +136,7 @@ def figures_of(evaluation: Evaluation, curves: Curves) -> dict[str, Figure]:
     return figures
 
 
-def response_figure(response: dict[str, dict]) -> Figure:
+def response_figure(response: dict[str, dict[str, Any]]) -> Figure:
     """Draw the changes of walks over their amounts, within their limits, from a run's findings."""
     lines = {
         name: [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 from latent_lab.evaluation.gather import reached, sample_of
 from latent_lab.evaluation.intervals import correct, estimate, subtract
@@ -23,18 +24,18 @@ ABOUT = (
 )
 
 
-def is_single(row: Mapping) -> bool:
+def is_single(row: Mapping[str, Any]) -> bool:
     """Tell whether a row has one run of a method that another seed would change."""
     return row["seeded"] and len(row["runs"]) < 2
 
 
-def competes(row: Mapping) -> bool:
+def competes(row: Mapping[str, Any]) -> bool:
     """Tell whether a row takes part where rows are compared: not one run alone, and no reference that knows the
     attributes. The reference ``random`` does: a method must beat it."""
     return not is_single(row) and not (row["reference"] and row["supervised"])
 
 
-def describe_row(label: str, row: Mapping) -> Row:
+def describe_row(label: str, row: Mapping[str, Any]) -> Row:
     """Return the head of a row: its name, its seeds and draws, and its marks."""
     counts = sorted({len(draws) for draws in row["runs"].values()})
     draws = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
@@ -42,12 +43,12 @@ def describe_row(label: str, row: Mapping) -> Row:
     return Row(label, f"{len(row['runs'])} x {draws}", " ".join(marks))
 
 
-def list_columns(scores: Mapping) -> list[tuple[str, str, str]]:
+def list_columns(scores: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     """Return name, unit and better side of each score."""
     return [(name, about["unit"], about["better"]) for name, about in scores["columns"].items()]
 
 
-def finish(scores: Mapping, cells: Mapping[str, list[Cell]], about: str) -> Table:
+def finish(scores: Mapping[str, Any], cells: Mapping[str, list[Cell]], about: str) -> Table:
     """Return the table of these cells, with a note for each mark in it."""
     heads = [describe_row(label, scores["rows"][label]) for label in cells]
     marks = {mark for head in heads for mark in head.marks.split()} | {c.mark for line in cells.values() for c in line}
@@ -55,7 +56,7 @@ def finish(scores: Mapping, cells: Mapping[str, list[Cell]], about: str) -> Tabl
     return Table(list_columns(scores), heads, list(cells.values()), notes)
 
 
-def table_of(scores: Mapping) -> Table:
+def table_of(scores: Mapping[str, Any]) -> Table:
     """Make a table of gathered scores (:func:`latent_lab.evaluation.gather.gather`), a row for each label.
 
     A cell is best if it is better than that of every competing row, if each difference excludes 0 after Holm's
@@ -87,7 +88,7 @@ def table_of(scores: Mapping) -> Table:
     return finish(scores, cells, ABOUT)
 
 
-def subtract_row(scores: Mapping, against: str) -> Table:
+def subtract_row(scores: Mapping[str, Any], against: str) -> Table:
     """Make a table of the differences of all rows to a chosen one, paired over latents, each with its interval and its
     probability under no difference, Holm-corrected within the column.
 

@@ -98,7 +98,7 @@ def summarise(
     resamples: list[Resample] = []
     if subject.attributes is not None and any("equal" in metric.needs for metric in metrics.values()):
         scoring = [torch.arange(protocol.num_latents), *bootstrap.index]
-        resamples = [one._replace(index=index) for one, index in zip(redraw_plan(subject, protocol, plan), scoring)]
+        resamples = [one._replace(scoring=index) for one, index in zip(redraw_plan(subject, protocol, plan), scoring)]
     setting = Setting(subject, protocol.seed, bootstrap, plan, protocol, resamples)
     shares = torch.linspace(-1, 1, protocol.strip_steps).tolist()
     pairs, sequences = sequence_images(subject.space, subject.paths, plan, protocol, plan.labels)

@@ -45,7 +45,7 @@ class Validation:
         before, after = sequences[""].latents, sequences["k"].latents
         returned = self.subject.paths.shift(after, pair.k, -pair.eps_k, moves.codes.given)
         single = Single(before, after, returned, pair.eps_k)
-        views = Views(self.subject, len(before), sequences, pair, single=single)
+        views = Views(self.subject, len(before), sequences, pair, single_edits=single)
         self.parts.append(
             {
                 f"{name}/{part}": rows

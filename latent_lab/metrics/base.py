@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from torch import Tensor
 
-from latent_lab.metrics.bootstrap import Bootstrap, Resample, Score
+from latent_lab.metrics.bootstrap import Bootstrap as Bootstrap
+from latent_lab.metrics.bootstrap import Resample
+from latent_lab.metrics.bootstrap import Score as Score
 from latent_lab.metrics.views import Views
 
 if TYPE_CHECKING:

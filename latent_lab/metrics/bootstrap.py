@@ -92,7 +92,7 @@ class Resample(NamedTuple):
     """One redraw of all latents of an evaluation: scoring, ranking and prior ones.
 
     Arguments:
-        index: The scoring latents, with shape :math:`(N,)`.
+        scoring: The scoring latents, with shape :math:`(N,)`.
         deviation: The attributes' deviations over the redrawn prior, with shape :math:`(A,)`.
         judged: The judges' deviations, with shape :math:`(J,)`.
         positions: The candidate that would have been chosen for each target, with shape :math:`(T,)`.
@@ -100,7 +100,7 @@ class Resample(NamedTuple):
             :math:`(Q,)`.
     """
 
-    index: Tensor
+    scoring: Tensor
     deviation: Tensor
     judged: Tensor
     positions: Tensor

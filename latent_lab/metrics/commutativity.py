@@ -62,19 +62,18 @@ class Commutativity(Measurement):
 
     def observe(self, views: Views) -> dict[str, Tensor]:
         subject, found = views.subject, {}
-        measured = subject.attributes is not None and views.deviation is not None
+        attributes, deviation = subject.attributes, views.deviation
         if views.positions is not None:
             found["pair"] = views.positions
         for form, (one, other, start) in FORMS.items():
             a, b, o = views[one], views[other], views[start]
             found[f"{form}/latents"] = relative_distance(a.latents, b.latents, o.latents)
             found[f"{form}/images"] = relative_distance(a.images, b.images, o.images)
-            if measured:
-                unit = views.deviation.where(views.deviation > 0, torch.full_like(views.deviation, float("inf")))
-                error = subject.attributes.change(a.attributes, b.attributes) / unit
-                edit = subject.attributes.change(o.attributes, a.attributes) / unit
-                target = views.columns
-                sizes = [torch.linalg.vector_norm(part[:, target], dim=1) for part in (error, edit)]
+            if attributes is not None and deviation is not None:
+                unit = deviation.where(deviation > 0, torch.full_like(deviation, float("inf")))
+                ends = [seen.require_attributes() for seen in (a, b, o)]
+                error, edit = attributes.change(ends[0], ends[1]) / unit, attributes.change(ends[2], ends[0]) / unit
+                sizes = [torch.linalg.vector_norm(part[:, views.columns], dim=1) for part in (error, edit)]
                 found[f"{form}/attributes"], found[f"{form}/percent"] = sizes[0] / sizes[1], 100 * error.abs()
             if subject.perceptual is not None:
                 found[f"{form}/perceptual"] = subject.perceptual(a.images, b.images).flatten()

@@ -39,7 +39,7 @@ class AttributeDependency(Measurement):
             return []
 
         def statistics(resample: Resample) -> dict[str, float]:
-            taken, index = resample.positions, resample.index
+            taken, index = resample.positions, resample.scoring
             change = observed["change"][index][:, taken][..., targets].double()  # (N, T, C, T)
             reached = observed["reached"][index][:, taken] & resample.agrees[None, taken, None]
             sizes = (change / resample.deviation[targets].double()).abs()

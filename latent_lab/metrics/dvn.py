@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
@@ -12,6 +13,9 @@ from latent_lab.gans.space import LatentSpace
 from latent_lab.metrics.base import NAN, Measurement, Score, Setting
 from latent_lab.ops.streams import EVALUATION, stream
 from latent_lab.paths.base import Paths
+
+if TYPE_CHECKING:
+    from latent_lab.evaluation.subject import Subject
 
 NATURALNESS = 5  # stream of this score
 
@@ -75,7 +79,7 @@ def variation_naturalness(
             codes.moved(paths.shift(codes.latents, index, amount * (2.0 * label - 1), codes.given))
         ).float(), label.float()
 
-    def fit(batch) -> nn.Module:
+    def fit(batch: Callable[[int], tuple[Tensor, Tensor]]) -> nn.Module:
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             model = Binary(real.shape[1]).to(real.device)
@@ -112,7 +116,7 @@ class Naturalness(Measurement):
     def __init__(self, steps: int, batch_size: int, num: int) -> None:
         self.steps, self.batch_size, self.num = steps, batch_size, num
 
-    def obstacle(self, subject) -> str:
+    def obstacle(self, subject: Subject) -> str:
         data, generator = subject.data, subject.space.generator
         if data is None:
             return "it needs real images, and this data set has none"
@@ -126,6 +130,8 @@ class Naturalness(Measurement):
 
     def scores(self, observed: Mapping[str, Tensor], setting: Setting) -> list[Score]:
         subject = setting.subject
+        if subject.data is None:
+            raise ValueError(self.obstacle(subject))
         real = subject.data.held_out_split()[0].to(subject.space.device)
         values = [
             variation_naturalness(

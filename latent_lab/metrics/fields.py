@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -96,8 +97,9 @@ class BracketError(Metric):
 
     higher_is_better = False
     full_state_update = False
+    errors: list[Tensor]
 
-    def __init__(self, **kwargs) -> None:
+    def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.add_state("errors", [], dist_reduce_fx="cat")
 
@@ -120,8 +122,10 @@ class Curvature(Metric):
 
     higher_is_better = None
     full_state_update = False
+    directions: list[Tensor]
+    bends: list[Tensor]
 
-    def __init__(self, **kwargs) -> None:
+    def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.add_state("directions", [], dist_reduce_fx="cat")
         self.add_state("bends", [], dist_reduce_fx="cat")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
@@ -10,6 +11,9 @@ from torch import Tensor
 
 from latent_lab.metrics.base import Measurement, Picture, Score, Setting
 from latent_lab.metrics.views import Views
+
+if TYPE_CHECKING:
+    from latent_lab.evaluation.subject import Subject
 
 
 def identity_error(before: Tensor, after: Tensor) -> Tensor:
@@ -37,12 +41,12 @@ class IdentityChange(Measurement):
         )
     }
 
-    def obstacle(self, subject) -> str:
+    def obstacle(self, subject: Subject) -> str:
         return "" if subject.identity is not None else "this data set has no embedding of an identity"
 
     def observe(self, views: Views) -> dict[str, Tensor]:
         equal = views.equal
-        error = equal.spread(identity_error(equal.before.identity, equal.after.identity))
+        error = equal.spread(identity_error(equal.before.require_identity(), equal.after.require_identity()))
         return {"error": error, "reached": equal.reached, "asked": equal.asked_of_chosen}
 
     def scores(self, observed: Mapping[str, Tensor], setting: Setting) -> list[Score]:

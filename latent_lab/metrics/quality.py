@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +12,9 @@ from latent_lab.gans.space import LatentSpace
 from latent_lab.metrics.base import Bootstrap, Measurement, Score, Setting
 from latent_lab.ops.streams import EVALUATION, stream
 from latent_lab.paths.base import Paths
+
+if TYPE_CHECKING:
+    from latent_lab.evaluation.subject import Subject
 
 QUALITY, RESAMPLES = 6, 7  # streams of this score
 
@@ -116,7 +120,7 @@ class Quality(Measurement):
     def __init__(self, shares: Sequence[float], num: int) -> None:
         self.shares, self.num = shares, num
 
-    def obstacle(self, subject) -> str:
+    def obstacle(self, subject: Subject) -> str:
         reads_images = (
             isinstance(subject.identity, nn.Module) and type(subject.identity).forward is not nn.Module.forward
         )
@@ -124,6 +128,8 @@ class Quality(Measurement):
 
     def scores(self, observed: Mapping[str, Tensor], setting: Setting) -> list[Score]:
         subject = setting.subject
+        if subject.identity is None:
+            raise ValueError(self.obstacle(subject))
         curve = path_quality(
             subject.space,
             subject.paths,

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from torch import Tensor
 
 from latent_lab.metrics.base import Matrix, Measurement, Score, Setting
 
+if TYPE_CHECKING:
+    from latent_lab.evaluation.subject import Subject
+
 
 class Ranking(Measurement):
     """The table that candidates are chosen by: selectivity of every path for every attribute, by short edits."""
 
-    def obstacle(self, subject) -> str:
+    def obstacle(self, subject: Subject) -> str:
         return "" if subject.attributes is not None else "this data set measures no attributes"
 
     def scores(self, observed: Mapping[str, Tensor], setting: Setting) -> list[Score]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 from torchmetrics.functional.image import structural_similarity_index_measure
@@ -26,7 +28,8 @@ def reconstruction_scores(
     made = made.clamp(-1, 1)
     scores = {"psnr": psnr(made, images), "mse": (made - images).square().mean((1, 2, 3))}
     if min(images.shape[2:]) >= 11:  # the side of SSIM's window
-        scores["ssim"] = structural_similarity_index_measure(made, images, data_range=2.0, reduction="none").reshape(-1)
+        similarity = structural_similarity_index_measure(made, images, data_range=2.0, reduction="none")
+        scores["ssim"] = cast(Tensor, similarity).reshape(-1)  # it is a tuple only where its map is asked for
     if perceptual is not None:
         scores["lpips"] = perceptual(made, images)
     if identity is not None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor
@@ -14,6 +15,9 @@ from latent_lab.metrics.base import NAN, PRIOR, Bootstrap, Measurement, Score, S
 from latent_lab.metrics.path_choice import assign
 from latent_lab.metrics.side_effects import purity
 from latent_lab.ops.streams import EVALUATION, stream
+
+if TYPE_CHECKING:
+    from latent_lab.evaluation.subject import Subject
 
 
 def squared_correlations(codes: Tensor, factors: Tensor) -> Tensor:
@@ -121,8 +125,10 @@ class FactorRecovery(Metric):
 
     higher_is_better = True
     full_state_update = False
+    codes: list[Tensor]
+    factors: list[Tensor]
 
-    def __init__(self, **kwargs) -> None:
+    def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.add_state("codes", [], dist_reduce_fx="cat")
         self.add_state("factors", [], dist_reduce_fx="cat")
@@ -142,7 +148,7 @@ class Recovery(Measurement):
     """Exact scores against known factors: purity and side effects of matched paths at equal length, and
     :class:`FactorRecovery` of their coordinates."""
 
-    def obstacle(self, subject) -> str:
+    def obstacle(self, subject: Subject) -> str:
         attributes = getattr(subject.attributes, "attributes", subject.attributes)  # a selection of them
         return "" if isinstance(attributes, TrueFactors) else "the generator's factors are not known"
 
@@ -153,7 +159,7 @@ class Recovery(Measurement):
         every = codes.repeat(paths.num_paths)
         k = torch.arange(paths.num_paths, device=every.latents.device).repeat(len(codes.latents))
         moved = paths.shift(every.latents, k, setting.plan.amounts.to(every.latents)[k], every.given)
-        factors = space.generator.factors
+        factors = cast(Callable[[Tensor], Tensor], space.generator.factors)  # there are some, see obstacle
         change = (factors(moved) - factors(every.latents)).abs().unflatten(0, (-1, paths.num_paths)).cpu()  # (N, K, A)
         attributes, matched = assign(purity(change.mean(0)))
 

@@ -97,10 +97,10 @@ class Selectivity(Measurement):
         rows = {"": resample.positions}
         if (measured.named >= 0).any():
             rows["/named"] = measured.named
-        outcome, asked = observed["outcome"][resample.index], observed["asked"][resample.index]
+        outcome, asked = observed["outcome"][resample.scoring], observed["asked"][resample.scoring]
         agrees = resample.agrees[None, :, None]
         reached = (outcome == 0) & asked & agrees
-        change = observed["change"][resample.index]
+        change = observed["change"][resample.scoring]
         found: dict[str, float] = {}
 
         def average(values: Tensor, counted: Tensor, size: float) -> float:
@@ -137,7 +137,7 @@ class Selectivity(Measurement):
         names = measured.targets
         which = [t for t, name in enumerate(names) if name in judges.names]
         own = torch.tensor([judges.names.index(names[t]) for t in which])
-        change = observed["judged"][resample.index][:, which]  # (N, T', C, J)
+        change = observed["judged"][resample.scoring][:, which]  # (N, T', C, J)
         wanted = torch.tensor([float(change) for change in setting.protocol.changes]).sign()
         index = own[None, :, None, None].expand(*change.shape[:3], 1)
         right = change.gather(3, index)[..., 0] * wanted > 0

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 
+from latent_lab.edits.views import Pair, View
 from latent_lab.metrics.base import NAN, Matrix, Measurement, Picture, Score, Setting
 from latent_lab.metrics.bootstrap import Resample, score_resamples
 from latent_lab.metrics.path_choice import assign
@@ -54,19 +56,23 @@ class SideEffectError(Metric):
     higher_is_better = False
     full_state_update = False
     sequences = ("k",)
+    paths: list[Tensor]
+    changes: list[Tensor]
+    originals: list[Tensor]
 
-    def __init__(self, num_paths: int, **kwargs) -> None:
+    def __init__(self, num_paths: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.num_paths = num_paths
         self.add_state("paths", [], dist_reduce_fx="cat")
         self.add_state("changes", [], dist_reduce_fx="cat")
         self.add_state("originals", [], dist_reduce_fx="cat")
 
-    def update(self, views, pair) -> None:
+    def update(self, views: Mapping[str, View], pair: Pair) -> None:
         """Takes the views of the original and of the single edit ``k``, with attributes."""
         self.paths.append(pair.k)
-        self.originals.append(views[""].attributes.detach())
-        self.changes.append((views["k"].attributes - views[""].attributes).detach())
+        before, after = views[""].require_attributes(), views["k"].require_attributes()
+        self.originals.append(before.detach())
+        self.changes.append((after - before).detach())
 
     def change(self) -> Tensor:
         """Mean absolute change of each path in standard deviations of the attributes over the originals, with shape
@@ -134,7 +140,7 @@ class SideEffects(Measurement):
 
     def matrix(self, observed: Mapping[str, Tensor], setting: Setting, resample: Resample, column: int) -> Tensor:
         """Return the side effects at one of the changes, with shape :math:`(T, A)`."""
-        taken, index = resample.positions, resample.index
+        taken, index = resample.positions, resample.scoring
         reached = observed["reached"][index][:, taken, column] & resample.agrees[taken]
         change = observed["change"][index][:, taken, column]
         return effects_at_change(change, reached, setting.plan.measured.columns, resample.deviation)

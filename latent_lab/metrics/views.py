@@ -86,8 +86,8 @@ class Views:
         pair: The two edits that the sequences are made of.
         positions: Positions of the two edits among the chosen paths, with shape :math:`(N, M, 2)`; None where none were
             chosen.
-        single: Latents of single edits.
-        equal: Single edits at equal change.
+        single_edits: Latents of single edits; None where no metric needs them.
+        equal_edits: Single edits at equal change; None where no metric needs them.
         deviation: Standard deviations of the attributes over the prior; None where they are not known.
         columns: Columns of the targets among the attributes; None where they are not known.
     """
@@ -97,8 +97,8 @@ class Views:
     sequences: Mapping[str, View] = field(default_factory=dict)
     pair: Pair | None = None
     positions: Tensor | None = None
-    single: Single | None = None
-    equal: Equal | None = None
+    single_edits: Single | None = None
+    equal_edits: Equal | None = None
     deviation: Tensor | None = None
     columns: Tensor | None = None
 
@@ -113,6 +113,28 @@ class Views:
                 f"needs of a metric must name the sequence {sequence!r} to read it, got {[*self.sequences]}"
             )
         return self.sequences[sequence]
+
+    @property
+    def single(self) -> Single:
+        """Latents of single edits.
+
+        Raises:
+            ValueError: No metric needs them, so that they were not made.
+        """
+        if self.single_edits is None:
+            raise ValueError("needs of a metric must name 'single' to read single edits")
+        return self.single_edits
+
+    @property
+    def equal(self) -> Equal:
+        """Single edits at equal change.
+
+        Raises:
+            ValueError: No metric needs them, so that they were not made.
+        """
+        if self.equal_edits is None:
+            raise ValueError("needs of a metric must name 'equal' to read edits at equal change")
+        return self.equal_edits
 
     def by_latent(self, values: Tensor) -> Tensor:
         """Give values :math:`(NM, \\dots)` the shape :math:`(N, M, \\dots)`."""

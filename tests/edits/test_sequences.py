@@ -11,7 +11,15 @@ from latent_lab.attributes.digits import DigitAttributes
 from latent_lab.attributes.factors import FactorIdentity, TrueFactors
 from latent_lab.edits.lengths import find_amounts
 from latent_lab.edits.moves import Moves, draw_moves
-from latent_lab.edits.views import Pair, apply_sequence, pair_with_others, view, view_sequences
+from latent_lab.edits.views import (
+    Pair,
+    apply_sequence,
+    measure_in_batches,
+    pair_with_others,
+    view,
+    view_in_batches,
+    view_sequences,
+)
 from latent_lab.gans.codes import Codes
 from latent_lab.gans.shapes import Shapes
 from latent_lab.paths.curvilinear import CurvilinearPaths
@@ -131,3 +139,16 @@ def test_amounts_reach_a_length_as_the_generator_sees_it(kind, name, moves, rng,
     realised = (space.visible(after) - space.visible(moves.codes.latents)).norm(dim=1)
     torch.testing.assert_close(realised, length, rtol=0.05, atol=0)
     assert torch.equal(eps.sign(), moves.eps.sign())
+
+
+def test_views_without_images_or_measurements(space, rng):
+    codes = space.sample(5, rng)
+    whole = view_in_batches(space, codes, DigitAttributes(), None, 2)
+    bare = view_in_batches(space, codes, DigitAttributes(), None, 2, keep_images=False)
+    assert bare.images.shape == (5, 0, *whole.images.shape[2:]) and torch.equal(bare.attributes, whole.attributes)
+    assert torch.equal(measure_in_batches(space, codes, DigitAttributes(), 2), whole.require_attributes())
+    assert torch.equal(whole.repeat_interleave(2).latents[1::2], codes.latents)
+    with pytest.raises(ValueError, match="the identity of this view was not measured"):
+        whole.require_identity()
+    with pytest.raises(ValueError, match="attributes of this view were not measured"):
+        view(space, codes).require_attributes()

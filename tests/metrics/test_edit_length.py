@@ -15,7 +15,7 @@ from latent_lab.paths.linear import LinearPaths
 def scores(space, before: torch.Tensor, after: torch.Tensor, eps: torch.Tensor) -> dict[str, float]:
     subject = Subject(space, LinearPaths(before.shape[1], 1))
     metric, num = EditLengths(), len(before)
-    rows = metric.observe(Views(subject, num, single=Single(before, after, before, eps)))
+    rows = metric.observe(Views(subject, num, single_edits=Single(before, after, before, eps)))
     bootstrap = Bootstrap(num, 5, torch.Generator().manual_seed(0))
     return {score.name: score.value for score in metric.scores(rows, Setting(subject, 0, bootstrap))}
 

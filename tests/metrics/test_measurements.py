@@ -24,6 +24,7 @@ from latent_lab.evaluation.validation import Validation
 from latent_lab.gans.shapes import Shapes
 from latent_lab.installation import choices, read_choice
 from latent_lab.metrics.base import Bootstrap, Measurement, Setting
+from latent_lab.metrics.views import Views
 from latent_lab.paths.linear import LinearPaths
 
 NEEDS = ("single", "equal")
@@ -129,7 +130,7 @@ def test_scores_say_what_they_are(name, subject, protocol, plan):
     observed = observe(subject, plan, protocol, {name: metric}, 0, protocol.num_latents)
     bootstrap = Bootstrap(protocol.num_latents, protocol.resamples, torch.Generator().manual_seed(0))
     scoring = [torch.arange(4), *bootstrap.index]
-    resamples = [one._replace(index=index) for one, index in zip(redraw_plan(subject, protocol, plan), scoring)]
+    resamples = [one._replace(scoring=index) for one, index in zip(redraw_plan(subject, protocol, plan), scoring)]
     setting = Setting(subject, 0, bootstrap, plan, protocol, resamples)
     rows = own_rows(observed, name)
     scores, matrices, curves = (part(rows, setting) for part in (metric.scores, metric.matrices, metric.curves))
@@ -171,3 +172,12 @@ def test_the_validation_takes_what_it_can_see(subject):
 def test_rows_that_are_none_are_refused():
     with pytest.raises(ValueError, match=r"metric mine: observe must return .* each of the 4 latents, got a of \(3,\)"):
         require_rows("mine", {"a": torch.zeros(3)}, 4)
+
+
+def test_what_no_metric_needs_is_not_there_to_read(subject):
+    views = Views(subject, 1)
+    for part in ("single", "equal"):
+        with pytest.raises(ValueError, match=f"needs of a metric must name '{part}' to read"):
+            getattr(views, part)
+    with pytest.raises(ValueError, match="needs of a metric must name the sequence 'kl' to read it"):
+        views["kl"]
