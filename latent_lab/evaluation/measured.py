@@ -128,11 +128,11 @@ def measure_paths(
 
 def choose_positions(share: Tensor, asked: Tensor, changes: Tensor, each: int, scored: Tensor | None = None) -> Tensor:
     """Return the candidate of each target with the largest mean selectivity at the smallest changes, with shape
-    :math:`(T,)`.
+    :math:`(\\dots, T)`.
 
     Arguments:
         share: Selectivities of the targets' candidates, 0 where the change was not reached, with shape
-            :math:`(R, T E, C)`.
+            :math:`(\\dots, R, T E, C)`.
         asked: Which were asked, with the same shape.
         changes: The changes, with shape :math:`(C,)`.
         each: Number E of candidates of a target.
@@ -140,8 +140,8 @@ def choose_positions(share: Tensor, asked: Tensor, changes: Tensor, each: int, s
     """
     smallest = changes.abs() == changes.abs().min()
     asked = asked[..., smallest].to(share)
-    mean = (share[..., smallest] * asked).sum((0, 2)) / asked.sum((0, 2)).clamp_min(1)
+    mean = (share[..., smallest] * asked).sum((-3, -1)) / asked.sum((-3, -1)).clamp_min(1)
     if scored is not None:
         mean = mean.where(scored, torch.full_like(mean, -1))
-    best = mean.unflatten(0, (-1, each)).argmax(1)
-    return best + each * torch.arange(len(best))
+    best = mean.unflatten(-1, (-1, each)).argmax(-1)
+    return best + each * torch.arange(best.shape[-1])

@@ -15,7 +15,7 @@ from latent_lab.evaluation.protocol import Protocol
 from latent_lab.evaluation.redraw import redraw
 from latent_lab.evaluation.subject import Subject
 from latent_lab.metrics.base import RESAMPLING, Bootstrap, Matrix, Measurement, Picture, Score, Setting
-from latent_lab.metrics.bootstrap import Resample
+from latent_lab.metrics.bootstrap import Resamples
 from latent_lab.ops.streams import EVALUATION, stream
 
 Lines = dict[str, list[tuple[float, float]]]
@@ -78,7 +78,7 @@ def obstacle(metric: Measurement, subject: Subject, plan: Plan | None = None) ->
     return metric.obstacle(subject)
 
 
-def redraw_plan(subject: Subject, protocol: Protocol, plan: Plan) -> list[Resample]:
+def redraw_plan(subject: Subject, protocol: Protocol, plan: Plan) -> Resamples:
     """Return the choice on the latents as they were drawn and on redraws of them, the same whenever it is asked for."""
     rng = stream(protocol.seed, RESAMPLING, 1, EVALUATION)
     periods = () if subject.judges is None else subject.judges.periods
@@ -95,11 +95,11 @@ def summarise(
 ) -> Evaluation:
     """Return scores, matrices and pictures from what the metrics observed of all latents."""
     bootstrap = Bootstrap(protocol.num_latents, protocol.resamples, stream(protocol.seed, RESAMPLING, 0, EVALUATION))
-    resamples: list[Resample] = []
+    redraws = None
     if subject.attributes is not None and any("equal" in metric.needs for metric in metrics.values()):
-        scoring = [torch.arange(protocol.num_latents), *bootstrap.index]
-        resamples = [one._replace(scoring=index) for one, index in zip(redraw_plan(subject, protocol, plan), scoring)]
-    setting = Setting(subject, protocol.seed, bootstrap, plan, protocol, resamples)
+        scoring = torch.cat([torch.arange(protocol.num_latents)[None], bootstrap.index])
+        redraws = redraw_plan(subject, protocol, plan)._replace(scoring=scoring)
+    setting = Setting(subject, protocol.seed, bootstrap, plan, protocol, redraws)
     shares = torch.linspace(-1, 1, protocol.strip_steps).tolist()
     pairs, sequences = sequence_images(subject.space, subject.paths, plan, protocol, plan.labels)
     result = Evaluation(

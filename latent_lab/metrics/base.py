@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from torch import Tensor
 
 from latent_lab.metrics.bootstrap import Bootstrap as Bootstrap
-from latent_lab.metrics.bootstrap import Resample
+from latent_lab.metrics.bootstrap import Resamples
 from latent_lab.metrics.bootstrap import Score as Score
 from latent_lab.metrics.views import Views
 
@@ -68,8 +68,8 @@ class Setting:
         bootstrap: Makes intervals over the latents that were observed.
         choice: The chosen paths, with their amounts; None in the validation of a training, which chooses none.
         asked: Number of latents and lengths of the evaluation; None in the validation of a training.
-        resamples: The latents as they were drawn, then redraws of all of them, for metrics that need ``"equal"``; empty
-            in the validation of a training, and where no attribute is measured.
+        redraws: Redraws of all latents, for metrics that need ``"equal"``; None in the validation of a training, and
+            where no attribute is measured.
     """
 
     subject: Subject
@@ -77,7 +77,7 @@ class Setting:
     bootstrap: Bootstrap
     choice: Plan | None = None
     asked: Protocol | None = None
-    resamples: Sequence[Resample] = ()
+    redraws: Resamples | None = None
 
     @property
     def plan(self) -> Plan:
@@ -87,6 +87,13 @@ class Setting:
                 "a training's validation has no plan; only a metric that needs nothing, or 'equal', may ask"
             )
         return self.choice
+
+    @property
+    def resamples(self) -> Resamples:
+        """The redraws of all latents of an evaluation."""
+        if self.redraws is None:
+            raise ValueError("there are no redraws of the latents here; only a metric that needs 'equal' may ask")
+        return self.redraws
 
     @property
     def protocol(self) -> Protocol:

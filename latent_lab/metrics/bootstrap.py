@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
+
+AT_ONCE = 2**19  # values of redraws that are computed together
 
 
 class Score(NamedTuple):
@@ -88,16 +90,17 @@ def require_better(better: str) -> None:
         raise ValueError(f"better must be one of ('lower', 'higher', ''), got {better!r}")
 
 
-class Resample(NamedTuple):
-    """One redraw of all latents of an evaluation: scoring, ranking and prior ones.
+class Resamples(NamedTuple):
+    """Redraws of all latents of an evaluation, B of them: scoring, ranking and prior ones. The first is the latents as
+    they were drawn.
 
     Arguments:
-        scoring: The scoring latents, with shape :math:`(N,)`.
-        deviation: The attributes' deviations over the redrawn prior, with shape :math:`(A,)`.
-        judged: The judges' deviations, with shape :math:`(J,)`.
-        positions: The candidate that would have been chosen for each target, with shape :math:`(T,)`.
+        scoring: The scoring latents, with shape :math:`(B, N)`.
+        deviation: The attributes' deviations over the redrawn prior, with shape :math:`(B, A)`.
+        judged: The judges' deviations, with shape :math:`(B, J)`.
+        positions: The candidate that would have been chosen for each target, with shape :math:`(B, T)`.
         agrees: Whether the redrawn ranking latents give each candidate the sign that it was searched with, with shape
-            :math:`(Q,)`.
+            :math:`(B, Q)`.
     """
 
     scoring: Tensor
@@ -106,29 +109,52 @@ class Resample(NamedTuple):
     positions: Tensor
     agrees: Tensor
 
+    def select(self, rows: slice) -> Resamples:
+        """Return some of the redraws."""
+        return Resamples(*[values[rows] for values in self])
+
+    def take(self, values: Tensor, positions: Tensor) -> Tensor:
+        """Return the values of the redrawn scoring latents, with shape :math:`(B, N, T, \\dots)`.
+
+        Arguments:
+            values: Values of each latent and candidate, with shape :math:`(N, Q, \\dots)`.
+            positions: Candidates in each redraw, with shape :math:`(B, T)`.
+        """
+        index = self.scoring[:, :, None] * values.shape[1] + positions[:, None]
+        return values.flatten(0, 1).index_select(0, index.flatten()).unflatten(0, index.shape)
+
+    def take_agrees(self, positions: Tensor) -> Tensor:
+        """Return whether candidates :math:`(B, T)` have the sign that they were searched with, with shape :math:`(B, 1,
+        T, 1)`, for all latents and changes."""
+        return self.agrees.gather(1, positions)[:, None, :, None]
+
 
 def score_resamples(
-    statistics: Callable[[Resample], dict[str, float]],
-    resamples: Sequence[Resample],
-    num: int,
+    statistics: Callable[[Resamples], dict[str, Tensor]],
+    resamples: Resamples,
+    size: int,
     kinds: Callable[[str], tuple[str, str]],
     reached: Callable[[str], float] = lambda name: 1.0,
 ) -> list[Score]:
     """Return scores with their intervals.
 
     Arguments:
-        statistics: Computes the numbers by name, of one redraw of the latents.
-        resamples: The latents as they were drawn first, then the redraws.
-        num: Number of scoring latents.
+        statistics: Computes the numbers by name, each with shape :math:`(B,)`, of B redraws of the latents.
+        resamples: The redraws.
+        size: About how many values the numbers of one redraw are made of: so many redraws are taken at once as memory
+            allows.
         kinds: Returns unit and better side of a name.
         reached: Returns the share of the asked edits behind a name.
     """
-    values, *redrawn = [statistics(resample) for resample in resamples]
+    num, latents = resamples.scoring.shape
+    step = max(1, AT_ONCE // max(size, 1))
+    parts = [statistics(resamples.select(slice(i, i + step))) for i in range(0, num, step)]
     scores = []
-    for name, value in values.items():
+    for name in parts[0]:
         unit, better = kinds(name)
         require_better(better)
-        spread = torch.tensor([one[name] for one in redrawn], dtype=torch.float64)
-        interval = percentiles(spread) if spread.isfinite().any() else (float("nan"),) * 2
-        scores.append(Score(name, value, *interval, num, unit, better, reached(name), spread))
+        values = torch.cat([part[name] for part in parts]).double()
+        redrawn = values[1:].clone()
+        interval = percentiles(redrawn) if redrawn.isfinite().any() else (float("nan"),) * 2
+        scores.append(Score(name, values[0].item(), *interval, latents, unit, better, reached(name), redrawn))
     return scores

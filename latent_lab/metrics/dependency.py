@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import torch
 from torch import Tensor
 
-from latent_lab.metrics.base import Measurement, Score, Setting
-from latent_lab.metrics.bootstrap import Resample, score_resamples
+from latent_lab.metrics.base import NAN, Measurement, Score, Setting
+from latent_lab.metrics.bootstrap import Resamples, score_resamples
 from latent_lab.metrics.selectivity import mean_over_signs, mean_where
 from latent_lab.metrics.views import Views
 
@@ -38,25 +39,30 @@ class AttributeDependency(Measurement):
         if len(targets) < 2:
             return []
 
-        def statistics(resample: Resample) -> dict[str, float]:
-            taken, index = resample.positions, resample.scoring
-            change = observed["change"][index][:, taken][..., targets].double()  # (N, T, C, T)
-            reached = observed["reached"][index][:, taken] & resample.agrees[None, taken, None]
-            sizes = (change / resample.deviation[targets].double()).abs()
-            own = targets.new_ones(len(targets)).diag().bool()[None, :, None, :].expand(sizes.shape)
-            others = sizes[~own].view(*sizes.shape[:3], -1)
+        every, narrow = torch.arange(len(targets)), observed["change"][..., targets]
+
+        def statistics(resamples: Resamples) -> dict[str, Tensor]:
+            positions = resamples.positions
+            change = resamples.take(narrow, positions).double()  # (B, N, T, C, T)
+            reached = resamples.take(observed["reached"], positions) & resamples.take_agrees(positions)
+            sizes = (change / resamples.deviation[:, None, None, None, targets].double()).abs()
+            own = (every[:, None] == every)[:, None]
+            others = {
+                "mean": sizes.where(~own, torch.full_like(sizes, NAN)).nanmean(-1),
+                "max": sizes.where(~own, torch.zeros_like(sizes)).amax(-1),
+            }
             found = {}
-            for name, values in (("mean", others.nanmean(-1)), ("max", others.amax(-1))):
+            for name, values in others.items():
                 means = mean_where(values, reached & values.isfinite())
                 for size in protocol.sizes:
                     per_target = mean_over_signs(means, list(protocol.changes), size)
-                    found[f"dependency/{size:g}/{name}"] = per_target.nanmean().item()
+                    found[f"dependency/{size:g}/{name}"] = per_target.nanmean(-1)
             return found
 
-        first = setting.resamples[0].positions
+        first = setting.resamples.positions[0]
         reached, asked = (observed[part][:, first].double().sum() for part in ("reached", "asked"))
         share = (reached / asked).item()
-        num = len(observed["change"])
+        size = narrow[:, : len(targets)].numel()
         return score_resamples(
-            statistics, setting.resamples, num, lambda name: ("standard deviations", "lower"), lambda name: share
+            statistics, setting.resamples, size, lambda name: ("standard deviations", "lower"), lambda name: share
         )

@@ -12,7 +12,7 @@ from torchmetrics.utilities import dim_zero_cat
 
 from latent_lab.edits.views import Pair, View
 from latent_lab.metrics.base import NAN, Matrix, Measurement, Picture, Score, Setting
-from latent_lab.metrics.bootstrap import Resample, score_resamples
+from latent_lab.metrics.bootstrap import Resamples, score_resamples
 from latent_lab.metrics.path_choice import assign
 from latent_lab.metrics.views import Views
 
@@ -95,7 +95,8 @@ class SideEffectError(Metric):
 
 
 def effects_at_change(change: Tensor, reached: Tensor, own: Tensor, deviation: Tensor) -> Tensor:
-    r"""Return the side effects of each path in percent, with shape :math:`(T, A)`; nan for a path that reached nothing.
+    r"""Return the side effects of each path in percent, with shape :math:`(\dots, T, A)`; nan for a path that reached
+    nothing.
 
     .. math:: 100\, \frac{\mathbb{E}|d_l|}{|\mathbb{E}\, d_k|}
 
@@ -103,15 +104,17 @@ def effects_at_change(change: Tensor, reached: Tensor, own: Tensor, deviation: T
     signed: a path that moves half of the latents the wrong way gains nothing by it.
 
     Arguments:
-        change: Changes of all attributes in their units, with shape :math:`(N, T, A)`.
-        reached: Which latents reached the change, with shape :math:`(N, T)`.
+        change: Changes of all attributes in their units, with shape :math:`(\dots, N, T, A)`.
+        reached: Which latents reached the change, with shape :math:`(\dots, N, T)`.
         own: Column of each path's own attribute, with shape :math:`(T,)`.
-        deviation: Deviations over the prior, with shape :math:`(A,)`; columns of attributes that do not vary are nan.
+        deviation: Deviations over the prior, with shape :math:`(\dots, A)`; columns of attributes that do not vary are
+            nan.
     """
-    standard = change.double() / deviation.double().where(deviation > 0, torch.full_like(deviation, NAN).double())
+    unit = deviation.double()[..., None, None, :]
+    standard = change.double() / unit.where(unit > 0, torch.full_like(unit, NAN))
     standard = standard.where(reached[..., None], torch.full_like(standard, NAN))
-    signed = standard.gather(2, own[None, :, None].expand(*standard.shape[:2], 1)).nanmean(0).abs()  # (T, 1)
-    return 100 * standard.abs().nanmean(0) / signed
+    signed = standard.gather(-1, own[:, None].expand(*standard.shape[:-1], 1)).nanmean(-3).abs()  # (..., T, 1)
+    return 100 * standard.abs().nanmean(-3) / signed
 
 
 class SideEffects(Measurement):
@@ -138,44 +141,45 @@ class SideEffects(Measurement):
         equal = views.equal
         return {"change": equal.change, "reached": (equal.outcome == 0) & equal.asked, "asked": equal.asked}
 
-    def matrix(self, observed: Mapping[str, Tensor], setting: Setting, resample: Resample, column: int) -> Tensor:
-        """Return the side effects at one of the changes, with shape :math:`(T, A)`."""
-        taken, index = resample.positions, resample.scoring
-        reached = observed["reached"][index][:, taken, column] & resample.agrees[taken]
-        change = observed["change"][index][:, taken, column]
-        return effects_at_change(change, reached, setting.plan.measured.columns, resample.deviation)
-
     def scores(self, observed: Mapping[str, Tensor], setting: Setting) -> list[Score]:
         targets, changes = setting.plan.measured.columns, [float(change) for change in setting.protocol.changes]
         if len(targets) < 2:
             return []
-        others = ~torch.eye(len(targets), dtype=torch.bool)
+        others, every = ~torch.eye(len(targets), dtype=torch.bool), torch.arange(len(targets))
+        narrow = observed["change"][..., targets]
 
-        def statistics(resample: Resample) -> dict[str, float]:
-            found = {}
-            for column, change in enumerate(changes):
-                effects = self.matrix(observed, setting, resample, column)[:, targets][others]
-                measured = effects[effects.isfinite()]
-                found[f"side_effects/{change:+g}/mean"] = measured.mean().item()
-                found[f"side_effects/{change:+g}/worst"] = measured.max().item() if len(measured) else NAN
+        def statistics(resamples: Resamples) -> dict[str, Tensor]:
+            positions, deviation, found = resamples.positions, resamples.deviation[:, targets], {}
+            change = resamples.take(narrow, positions)  # (B, N, T, C, T)
+            reached = resamples.take(observed["reached"], positions) & resamples.take_agrees(positions)
+            for column, size in enumerate(changes):
+                effects = effects_at_change(change[..., column, :], reached[..., column], every, deviation)[:, others]
+                effects = effects.where(effects.isfinite(), torch.full_like(effects, NAN))
+                worst = effects.nan_to_num(-1.0).amax(1)
+                found[f"side_effects/{size:+g}/mean"] = effects.nanmean(1)
+                found[f"side_effects/{size:+g}/worst"] = worst.where(worst >= 0, torch.full_like(worst, NAN))
             return found
 
-        first = setting.resamples[0].positions
+        first = setting.resamples.positions[0]
 
         def share_reached(name: str) -> float:
             column = [f"{change:+g}" for change in changes].index(name.split("/")[1])
             reached, asked = (observed[part][:, first, column].double() for part in ("reached", "asked"))
             return (reached.sum() / asked.sum()).item()
 
-        num = len(observed["change"])
-        return score_resamples(statistics, setting.resamples, num, lambda name: ("%", "lower"), share_reached)
+        size = narrow[:, : len(targets)].numel()
+        return score_resamples(statistics, setting.resamples, size, lambda name: ("%", "lower"), share_reached)
 
     def matrices(self, observed: Mapping[str, Tensor], setting: Setting) -> dict[str, Matrix]:
-        measured, first = setting.plan.measured, setting.resamples[0]
-        names, labels = list(measured.attributes.names), measured.label(first.positions)
+        measured, first = setting.plan.measured, setting.resamples.select(slice(0, 1))
+        names, labels = list(measured.attributes.names), measured.label(first.positions[0])
+        change = first.take(observed["change"], first.positions)[0]
+        reached = (first.take(observed["reached"], first.positions) & first.take_agrees(first.positions))[0]
         values = {
-            f"side_effects/{float(change):+g}": self.matrix(observed, setting, first, column)
-            for column, change in enumerate(setting.protocol.changes)
+            f"side_effects/{float(size):+g}": effects_at_change(
+                change[..., column, :], reached[..., column], measured.columns, first.deviation[0]
+            )
+            for column, size in enumerate(setting.protocol.changes)
         }
         shown = [name for name, matrix in values.items() if matrix.isfinite().any()][-1:]
         return {

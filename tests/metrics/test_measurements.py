@@ -129,8 +129,8 @@ def test_scores_say_what_they_are(name, subject, protocol, plan):
     assert obstacle(metric, subject) == ""
     observed = observe(subject, plan, protocol, {name: metric}, 0, protocol.num_latents)
     bootstrap = Bootstrap(protocol.num_latents, protocol.resamples, torch.Generator().manual_seed(0))
-    scoring = [torch.arange(4), *bootstrap.index]
-    resamples = [one._replace(scoring=index) for one, index in zip(redraw_plan(subject, protocol, plan), scoring)]
+    scoring = torch.cat([torch.arange(4)[None], bootstrap.index])
+    resamples = redraw_plan(subject, protocol, plan)._replace(scoring=scoring)
     setting = Setting(subject, 0, bootstrap, plan, protocol, resamples)
     rows = own_rows(observed, name)
     scores, matrices, curves = (part(rows, setting) for part in (metric.scores, metric.matrices, metric.curves))
