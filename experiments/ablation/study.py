@@ -48,13 +48,13 @@ COLUMNS = {
     "RCA as trained": ("curve", "val/accuracy", "{:.3f}"),
     "RCA at equal length": ("curve", "val/accuracy_at_length", "{:.3f}"),
     "edit length per eps": ("curve", "val/length/per_amount", "{:.2f}"),
-    "outside prior (training edits)": ("curve", "val/prior/outside_99_shell", "{:.3f}"),
+    "outside prior (training edits)": ("curve", "val/prior/outside_99.9_shell", "{:.3f}"),
     "commutativity, latent, at length 6": ("score", "commutativity/swap/latents", "{:.1e}"),
     "return, latent": ("score", "commutativity/return/latents", "{:.1e}"),
     "commutativity, image": ("score", "commutativity/swap/images", "{:.1e}"),
     "radius ratio at length 6": ("score", "prior/radius_ratio", "{:.2f}"),
-    "outside prior at length 6": ("score", "prior/outside_99_shell", "{:.2f}"),
-    "side effects at +0.5 [%]": ("score", "side_effects/+0.5/mean", "{:.0f}"),
+    "outside prior at length 6": ("score", "prior/outside_99.9_shell", "{:.2f}"),
+    "selectivity": ("score", "selectivity/0.5", "{:.3f}"),
 }
 
 
@@ -80,7 +80,7 @@ def train(row: str, seed: int) -> Path:
 
 def measured(folder: Path) -> dict[str, float]:
     """The row's numbers of one run: the last validation and the evaluation."""
-    scores = json.loads((folder / "metrics.json").read_text())["fast"]["scores"]
+    scores = json.loads((folder / "metrics.json").read_text())["fast"]["draws"]["0"]["scores"]
     with (folder / "metrics.csv").open() as stream:
         last = [row for row in csv.DictReader(stream) if row["val/accuracy"]][-1]
     return {

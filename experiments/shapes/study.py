@@ -48,7 +48,7 @@ SHOWN = {
     "RCA": ("curve", "val/accuracy_at_length"),
     "purity": ("score", "recovery/purity"),
     "side effects [%]": ("score", "recovery/side_effects"),
-    "at equal change [%]": ("score", "side_effects/+0.5/mean"),
+    "selectivity": ("score", "selectivity/0.5"),
     "matched R2": ("score", "recovery/r2"),
     "latent commutativity": ("score", "commutativity/swap/latents"),
 }
@@ -79,7 +79,7 @@ def value(folder: Path, kind: str, key: str) -> float:
     if not (folder / "report.html").exists():
         return float("nan")
     if kind == "score":
-        score = json.loads((folder / "metrics.json").read_text())["fast"]["scores"].get(key)
+        score = json.loads((folder / "metrics.json").read_text())["fast"]["draws"]["0"]["scores"].get(key)
         return float("nan") if score is None or score["mean"] is None else score["mean"]
     import csv
 
